@@ -1,0 +1,56 @@
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
+
+.PHONY: help setup demo test test-fast lint types imports docs coverage bench check clean
+
+help:  ## Say what each verb does.
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+$(VENV)/core: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(PIP) install --upgrade pip
+	$(PIP) install -c constraints.txt -e .
+	@touch $@
+
+$(VENV)/full: $(VENV)/core
+	$(PIP) install -c constraints.txt -e '.[pandas,duckdb,spark]' --group test --group lint
+	@touch $@
+
+setup: $(VENV)/core  ## Make .venv with Evenhand in it; every other verb does this first.
+
+demo: $(VENV)/core  ## Print one real audit: a planted gap found again, and real data where present.
+	$(BIN)/evenhand demo
+
+test: $(VENV)/full  ## Run all tests, the slow ones too.
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest
+
+test-fast: $(VENV)/full  ## Run the tests that take seconds.
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m 'not slow'
+
+lint: $(VENV)/full  ## Check style and format.
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(VENV)/full  ## Check types, strictly.
+	$(BIN)/mypy
+
+imports: $(VENV)/full  ## Check that layers import only what stands below them.
+	$(BIN)/lint-imports
+
+docs: $(VENV)/full  ## Write the pages that are generated from the code.
+	$(BIN)/python docs/generate.py
+
+coverage: $(VENV)/full  ## Simulate how often each interval covers the truth, and write the table.
+	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/coverage.py
+
+bench: $(VENV)/full  ## Time and weigh the scan beside hand-written queries and Fairlearn.
+	$(PIP) install -c constraints.txt --group bench
+	$(BIN)/python benchmarks/scan.py
+
+check: lint types imports test  ## Do all that CI does but the fresh environment.
+
+clean:  ## Remove what the verbs made.
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache build dist

@@ -1,0 +1,109 @@
+"""Evenhand: measure whether a model treats people evenly, and how sure that is.
+
+>>> import evenhand as eh, polars as pl
+>>> rows = pl.DataFrame({"sex": ["f", "f", "m", "m"], "approved": [1, 0, 1, 1]})
+>>> log = eh.log(rows, kind="decisions", prediction="approved", groups=["sex"])
+>>> eh.estimate("difference(selection_rate, by=sex)", log).value
+0.5
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from evenhand.audit import Finding
+    from evenhand.logs import Group, Log
+
+__version__ = "0.1.0"
+__all__ = ["__version__", "estimate", "estimates", "log"]
+
+# The heavy imports wait for the first call: `import evenhand` stays quick.
+
+
+def log(
+    source: object,
+    *,
+    kind: str,
+    groups: Iterable[str | Mapping[str, Any] | Group] | Mapping[str, Any] = (),
+    unit: str = "row",
+    where: str | None = None,
+    engine: str | None = None,
+    top: int | None = None,
+    **roles: str,
+) -> Log:
+    """Return a log: rows and the roles that their columns play.
+
+    Args:
+        source: A path or glob (Parquet, CSV, Arrow IPC), a pandas, Polars or PyArrow table, a
+            DuckDB relation or a Spark DataFrame.
+        kind: The product kind: ``decisions``.
+        groups: Who is compared: columns (``"race"``), bins (``"age: [25, 45]"``) or a mapping as
+            in a plan.
+        unit: What is independent: ``row``, or the column whose equal values belong together.
+        where: Rows in scope, such as ``"year >= 2025 and region in ['EU', 'UK']"``.
+        engine: ``polars``, ``duckdb`` or ``spark``; by default the source's own, else Polars.
+        top: Keep only this many of the most frequent values of each group.
+        **roles: The column or expression of each role, such as ``prediction="score >= 0.5"``.
+
+    Raises:
+        RoleError: With every problem found in roles, groups, unit and filter.
+        SourceError: The source cannot be opened.
+        MissingExtraError: The engine is not installed.
+
+    """
+    from evenhand.logs import open_log
+
+    return open_log(
+        source,
+        kind=kind,
+        roles=roles,
+        groups=groups,
+        unit=unit,
+        where=where,
+        engine=engine,
+        top=top,
+    )
+
+
+def estimates(
+    notations: Iterable[str], log: Log, *, level: float = 0.95, seed: int = 1
+) -> list[Finding]:
+    """Return the findings that the notations ask for, from one pass over the log.
+
+    Args:
+        notations: Measures and contrasts, such as ``difference(selection_rate, by=sex)``.
+        log: The log, from `evenhand.log`.
+        level: Nominal coverage of the intervals, in (0, 1).
+        seed: Seed of simultaneous critical values.
+
+    Returns:
+        Findings in the order asked; ``pairs`` gives one for every pair of groups.
+
+    Raises:
+        NotationError: A measure is unknown, or the log lacks what it needs; all problems at once.
+        ValueInLogError: A role has a value that it does not allow.
+        SourceError: The rows cannot be read.
+        StateSizeError: A group has too many values.
+
+    """
+    from evenhand.audit import estimates as answer
+
+    return answer(notations, log, level=level, seed=seed)
+
+
+def estimate(notation: str, log: Log, *, level: float = 0.95, seed: int = 1) -> Finding:
+    """Return one finding; see `estimates`.
+
+    Raises:
+        NotationError: Also when the notation stands for several findings.
+
+    """
+    from evenhand.errors import NotationError, Problem
+
+    found = estimates([notation], log, level=level, seed=seed)
+    if len(found) > 1:
+        what = f"this gives {len(found)} findings, one for every pair of groups."
+        raise NotationError(Problem(f"'{notation}'", what, "Use evenhand.estimates([...], log)."))
+    return found[0]

@@ -1,0 +1,64 @@
+"""The command ``evenhand``: its verbs, and how every error leaves it."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+import sys
+from typing import Annotated
+
+import typer
+
+import evenhand
+from evenhand import cli
+from evenhand.cli.output import fail
+from evenhand.errors import EvenhandError
+
+app = typer.Typer(
+    name="evenhand",
+    help="Measure fairness, robustness, privacy and explanations, and say how sure that is.",
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _version(*, wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"evenhand {evenhand.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    *,
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version",
+            help="Print the version.",
+            is_eager=True,
+            callback=lambda value: _version(wanted=value),
+        ),
+    ] = False,
+) -> None:
+    """Carry the options of the command itself."""
+
+
+def verbs() -> list[str]:
+    """Return the names of all verbs: each module with a function of its own name is one."""
+    names = sorted(module.name for module in pkgutil.iter_modules(cli.__path__))
+    return [name for name in names if name not in {"main", "output"}]
+
+
+for _verb in verbs():
+    app.command(_verb)(getattr(importlib.import_module(f"evenhand.cli.{_verb}"), _verb))
+
+
+def main() -> None:
+    """Run the command; problems go to stderr (or to stdout as JSON) and exit with 2."""
+    try:
+        app()
+    except EvenhandError as error:
+        sys.exit(fail(error, as_json="--json" in sys.argv))

@@ -1,0 +1,67 @@
+"""``evenhand measures``: what can be measured, or one measure explained."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Annotated, Any
+
+import typer
+
+from evenhand.cli.output import show
+
+
+def measures(
+    name: Annotated[
+        str | None, typer.Argument(help="The measure to explain.", show_default=False)
+    ] = None,
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """List the measures, or explain one.
+
+    [bold]Example[/bold]
+
+      evenhand measures true_positive_rate
+    """
+    from rich.console import Group
+    from rich.table import Table
+    from rich.text import Text
+
+    from evenhand.measures import registry
+    from evenhand.notation import parse
+
+    known = registry.measures()
+    if name is not None:
+        chosen = type(registry.measure_named(parse(name)))
+        entry = _entry(chosen)
+        body = inspect.getdoc(chosen) or ""
+        facts = [
+            f"{key}: {', '.join(value) if isinstance(value, list) else value or 'neither'}"
+            for key, value in entry.items()
+            if key not in {"name", "summary"}
+        ]
+        shown = Group(
+            Text(chosen.name, style="bold"), Text(body), Text(), Text("\n".join(facts), "dim")
+        )
+        show(shown, entry | {"definition": body}, as_json=as_json)
+        return
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for heading in ("measure", "needs", "better", "what it is"):
+        table.add_column(heading)
+    entries = [_entry(cls) for cls in known.values()]
+    for entry in entries:
+        needs, better = ", ".join(entry["needs"]), entry["better"] or "neither"
+        table.add_row(entry["name"], needs, better, entry["summary"])
+    hint = Text("\nCompare groups with difference(MEASURE, by=GROUP) or pairs(...).", "dim")
+    show(Group(table, hint), {"measures": entries}, as_json=as_json)
+
+
+def _entry(cls: Any) -> dict[str, Any]:  # noqa: ANN401 - a measure class
+    return {
+        "name": cls.name,
+        "summary": (inspect.getdoc(cls) or "").partition("\n")[0],
+        "needs": list(cls.needs),
+        "better": cls.better,
+        "tags": list(cls.tags),
+        "cites": cls.cites,
+    }

@@ -1,0 +1,221 @@
+"""Lowering: from roles as written to columns that every engine sums alike.
+
+Binary roles become codes: 0, 1, missing, bad. A term of a measure depends on a row only through
+these codes, so rows are first counted by combination of codes, and each term is then evaluated
+once per combination, by the same Narwhals expression, instead of once per row
+(docs/design/engine.md). Fifty measures cost one scan, and counts cannot differ between engines.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import narwhals as nw
+import polars as pl
+
+from evenhand.engine.state import BUCKET, group_column
+from evenhand.logs.log import ROW, Log
+from evenhand.logs.role import Role
+from evenhand.logs.source import Frame
+from evenhand.logs.unit import BUCKETS, HASH, UNIT, with_hash
+
+MISSING = 2
+BAD = 3
+
+WEIGHT = "weight"
+ROWS, WEIGHTS, SQUARES = "n", "n_weight", "n_square"
+
+
+@dataclass(frozen=True)
+class Coded:
+    """A property of a row with few values.
+
+    Attributes:
+        name: The role, ``where``, ``unit``, or a group whose values may not fit.
+        column: The column of codes.
+        codes: The codes that may occur in rows that are not bad.
+        raw: The value behind the code, to show what was bad.
+        code: The expression of the code.
+        advice: What to do about a bad value; empty when no value can be bad.
+
+    """
+
+    name: str
+    column: str
+    codes: range
+    raw: nw.Expr
+    code: nw.Expr
+    advice: str = ""
+
+
+@dataclass(frozen=True)
+class Lowered:
+    """A log as the engines see it.
+
+    Attributes:
+        frame: One row per row in scope: ``bucket``, groups, codes, and where they exist the
+            unit, its hash and the weight.
+        origin: The same rows with their own columns, to show what was bad.
+        coded: The codes that rows are counted by.
+        groups: Names of the groups.
+        unit: Whether a column says which rows belong together.
+        weight: Whether rows have weights.
+
+    """
+
+    frame: Frame
+    origin: Frame
+    coded: tuple[Coded, ...]
+    groups: tuple[str, ...]
+    unit: bool
+    weight: bool
+
+    @property
+    def code_columns(self) -> list[str]:
+        """Columns of codes, in the order of ``coded``."""
+        return [coded.column for coded in self.coded]
+
+
+def code_column(name: str) -> str:
+    """Return the column that holds the code of a role."""
+    return f"code:{name}"
+
+
+def lower(log: Log, roles: Iterable[str], groups: Iterable[str]) -> Lowered:
+    """Return the log with these roles and groups as the engines see it."""
+    schema = log.schema
+    names = tuple(groups)
+    unit, weight = log.unit != ROW, WEIGHT in log.roles
+    used = [role for role in log.kind.roles if role.name in {*roles, WEIGHT} & {*log.roles}]
+    coded = [_coded_role(role, log) for role in used]
+    columns = {group_column(name): log.group(name).lower(schema) for name in names}
+    for name in names:
+        misfit = log.group(name).misfit(schema)
+        if misfit is not None:
+            coded.append(_misfit(name, log, misfit))
+    frame = log.source.frame
+    if log.where is not None:
+        scope = log.where.lower(schema)
+        # A row for which the filter is missing is neither in nor out: kept, and counted as such.
+        frame = frame.filter(scope | scope.is_null())
+        column = code_column("where")
+        code = _when(scope, 1, MISSING)
+        coded.append(Coded("where", column, range(1, BAD), scope, code))
+    if unit:
+        raw = nw.col(log.unit)
+        columns[UNIT] = raw if schema[log.unit].is_integer() else raw.cast(nw.String)
+        coded.append(
+            Coded(
+                "unit",
+                code_column("unit"),
+                range(1, MISSING),
+                raw,
+                _when(raw.is_null(), BAD, 1),
+                "Every row needs its unit: filter such rows with where, or give them an id.",
+            )
+        )
+    if weight:
+        columns[WEIGHT] = log.roles[WEIGHT].lower(schema).cast(nw.Float64).fill_null(0.0)
+    origin = frame
+    frame = frame.select(
+        *(expression.alias(name) for name, expression in columns.items()),
+        *(entry.code.alias(entry.column) for entry in coded),
+    )
+    if unit:
+        frame = with_hash(frame, log.source.engine)
+        frame = frame.with_columns((nw.col(HASH) % BUCKETS).alias(BUCKET))
+    else:
+        frame = frame.with_columns(nw.lit(0).alias(BUCKET))
+    return Lowered(frame, origin, tuple(coded), names, unit=unit, weight=weight)
+
+
+def _when(condition: nw.Expr, code: int, otherwise: nw.Expr | int) -> nw.Expr:
+    rest = nw.lit(otherwise) if isinstance(otherwise, int) else otherwise
+    return nw.when(condition).then(nw.lit(code)).otherwise(rest)
+
+
+def _coded_role(role: Role, log: Log) -> Coded:
+    expression = log.roles[role.name]
+    raw = expression.lower(log.schema)
+    column = code_column(role.name)
+    if role.values == "weight":
+        code = _when(raw.is_null(), MISSING, _when((raw >= 0) & (raw < float("inf")), 1, BAD))
+        advice = "A weight is a finite number, 0 or more."
+        return Coded(role.name, column, range(1, BAD), raw, code, advice)
+    if expression.dtype(log.schema) == nw.Boolean:
+        code = _when(raw, 1, _when(~raw, 0, MISSING))
+        return Coded(role.name, column, range(BAD), raw, code)
+    code = _when(raw == 1, 1, _when(raw == 0, 0, _when(raw.is_null(), MISSING, BAD)))
+    advice = (
+        f"A {role.name} is 0 or 1. Say which values count as 1, for example "
+        f'--{role.name} "{expression.text} >= 0.5".'
+    )
+    return Coded(role.name, column, range(BAD), raw, code, advice)
+
+
+def _misfit(name: str, log: Log, misfit: nw.Expr) -> Coded:
+    group = log.group(name)
+    return Coded(
+        group.where,
+        code_column(group.where),
+        range(1, MISSING),
+        group.expression.lower(log.schema),
+        _when(misfit, BAD, 1),
+        f'A number that is not whole needs bins: --group "{name}: [25, 45]".',
+    )
+
+
+@dataclass(frozen=True)
+class SumColumn:
+    """One column of a state: how many rows meet a condition, among the rows not excluded.
+
+    Attributes:
+        key: Its name in the state.
+        condition: Expression over roles (0, 1 or null) and their codes, or 1 for every row.
+        present: Roles that must not be missing for a row to count.
+
+    """
+
+    key: str
+    condition: nw.Expr | int
+    present: tuple[str, ...]
+
+
+def tabulate(
+    counts: pl.DataFrame, lowered: Lowered, columns: Iterable[SumColumn], keys: list[str]
+) -> pl.DataFrame:
+    """Return sums by ``keys`` from counts of rows by ``keys`` and codes.
+
+    Args:
+        counts: Columns ``keys``, codes, ``n`` and, with weights, ``n_weight`` and ``n_square``.
+        lowered: What the codes mean.
+        columns: The sums to make; with weights each is made three times, as `weighted_keys` says.
+        keys: Key columns of the result.
+
+    """
+    codes = lowered.code_columns
+    combinations = counts.select(codes).unique(maintain_order=True)
+    roles = nw.from_native(combinations).with_columns(
+        nw.when(nw.col(entry.column) < MISSING).then(nw.col(entry.column)).alias(entry.name)
+        for entry in lowered.coded
+    )
+    columns = list(columns)
+    holds = roles.select(*codes, *(_indicator(column) for column in columns)).to_native()
+    joined = counts.join(holds, on=codes, how="left") if codes else counts.join(holds, how="cross")
+    measured = {"": ROWS} | ({"w:": WEIGHTS, "w2:": SQUARES} if lowered.weight else {})
+    sums = [
+        (pl.col(column.key) * pl.col(count)).sum().alias(f"{prefix}{column.key}")
+        for prefix, count in measured.items()
+        for column in columns
+    ]
+    return joined.group_by(keys).agg(sums).sort(keys)
+
+
+def _indicator(column: SumColumn) -> nw.Expr:
+    """Return 1 where the column's condition holds for a row that counts, else 0, as Int64."""
+    everything = nw.lit(value=True)
+    wanted = everything if isinstance(column.condition, int) else column.condition
+    for role in column.present:
+        wanted = wanted & (nw.col(code_column(role)) < MISSING)
+    return _when(wanted.fill_null(value=False), 1, 0).cast(nw.Int64).alias(column.key)

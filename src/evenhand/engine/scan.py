@@ -1,0 +1,183 @@
+"""One pass over the rows of a log: check what was asked, count, and return the state."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import narwhals as nw
+import polars as pl
+
+from evenhand.engine.dense import (
+    MOST_CELLS,
+    BadCodeError,
+    Counts,
+    UnseenValueError,
+    Values,
+    cells,
+    count_dense,
+)
+from evenhand.engine.lower import BAD, ROWS, Lowered, lower, tabulate
+from evenhand.engine.plan import ScanPlan
+from evenhand.engine.relational import collect, count_distinct_units, count_relational
+from evenhand.engine.state import BUCKET, MARK, REGISTER, State, Table, group_column
+from evenhand.errors import EvenhandError, Problem, SourceError, StateSizeError, ValueInLogError
+from evenhand.logs.group import OTHER, UNKNOWN
+from evenhand.logs.log import Log
+from evenhand.logs.source import unreadable
+from evenhand.logs.unit import BUCKETS
+
+MOST_GROUPS = 2_000
+"""More groups than this are refused unless the most frequent are asked for: nobody reads them,
+and comparing each with each would cost millions of pairs."""
+
+COUNTED_EXACTLY = 1_000_000
+"""Logs of up to this many rows have their units counted exactly."""
+
+_SAMPLE = 200_000
+"""Rows looked at before the scan, to refuse what is too large and to learn the groups' values."""
+
+
+def scan(plan: ScanPlan, log: Log) -> State:
+    """Return the state of a log: sums by bucket and groups for every stage of the plan.
+
+    Raises:
+        StateSizeError: A set of groups has too many values; nothing was read but a sample.
+        ValueInLogError: A role has a value that it does not allow.
+        SourceError: The rows cannot be read, or there are none.
+
+    """
+    names = dict.fromkeys(name for by in plan.stages for name in by)
+    lowered = lower(log, plan.roles, names)
+    try:
+        if log.top is not None:
+            lowered = _keep_top(lowered, log.top)
+        sample = _sample(lowered)
+        for by in plan.stages:
+            _check_size(by, sample, lowered)
+        counts = _count(lowered, tuple(plan.stages), sample, dense=log.source.engine == "polars")
+        rows = int(next(iter(counts.values())).rows[ROWS].sum())
+        distinct = None
+        if lowered.unit and rows <= COUNTED_EXACTLY:
+            sets = dict.fromkeys([(), *plan.sets])
+            distinct = {by: count_distinct_units(lowered, by) for by in sets}
+    except EvenhandError:
+        raise
+    except BadCodeError:
+        raise _bad_values(lowered) from None
+    except Exception as error:
+        raise unreadable(log.source.name, error) from error
+    if rows == 0:
+        raise _no_rows(log)
+    sums, units = {}, {}
+    for by, columns in plan.stages.items():
+        keys = [BUCKET, *map(group_column, by)]
+        table = tabulate(counts[by].rows, lowered, columns, keys)
+        sums[by] = Table(tuple(keys), "sum", table)
+        marks = counts[by].marks
+        if marks is not None:
+            keys = [*map(group_column, by), REGISTER]
+            units[by] = Table(tuple(keys), "max", marks.select(*keys, MARK).sort(keys))
+    return State(sums, units, distinct)
+
+
+def _sample(lowered: Lowered) -> pl.DataFrame:
+    """Return the groups of the first rows, one row per combination."""
+    if not lowered.groups:
+        return pl.DataFrame()
+    columns = [*map(group_column, lowered.groups)]
+    return collect(lowered.frame.select(*columns).head(_SAMPLE).unique(columns))
+
+
+def _check_size(by: tuple[str, ...], sample: pl.DataFrame, lowered: Lowered) -> None:
+    groups = sample.n_unique(subset=[*map(group_column, by)]) if by else 1
+    if groups <= MOST_GROUPS:
+        return
+    states = groups * (BUCKETS if lowered.unit else 1)
+    raise StateSizeError(
+        Problem(
+            f"by=[{', '.join(by)}]",
+            f"at least {groups:,} groups among the first rows, so {states:,} rows of sums; "
+            f"at most {MOST_GROUPS:,} groups are compared.",
+            "Keep the most frequent values with --top 20 (top=20), cut a number into bins, or "
+            "group by something coarser.",
+        )
+    )
+
+
+def _count(
+    lowered: Lowered, sets: Sequence[tuple[str, ...]], sample: pl.DataFrame, *, dense: bool
+) -> dict[tuple[str, ...], Counts]:
+    if dense:
+        values = _values(sample, lowered)
+        for learn in (False, True):
+            if learn:
+                values = _all_values(lowered)
+            if sum(cells(lowered, by, values) for by in sets) > MOST_CELLS:
+                break
+            try:
+                return count_dense(lowered, sets, values)
+            except UnseenValueError:
+                continue
+    counts = {by: count_relational(lowered, by) for by in sets}
+    for by, counted in counts.items():
+        _check_size(by, counted.rows, lowered)
+    return counts
+
+
+def _values(sample: pl.DataFrame, lowered: Lowered) -> Values:
+    return {name: _sorted_values(sample, name) for name in lowered.groups}
+
+
+def _all_values(lowered: Lowered) -> Values:
+    columns = {name: lowered.frame.select(group_column(name)).unique() for name in lowered.groups}
+    return {name: _sorted_values(collect(column), name) for name, column in columns.items()}
+
+
+def _sorted_values(frame: pl.DataFrame, name: str) -> list[str]:
+    return sorted(frame[group_column(name)].unique().to_list())
+
+
+def _keep_top(lowered: Lowered, top: int) -> Lowered:
+    """Return the log with all but the most frequent values of each group named ``other values``."""
+    columns = []
+    for name in lowered.groups:
+        column = nw.col(group_column(name))
+        by_size = lowered.frame.group_by(group_column(name)).agg(nw.len().alias(ROWS))
+        most = collect(
+            by_size.sort(ROWS, group_column(name), descending=[True, False]).head(top + 1)
+        )
+        kept = [value for value in most[group_column(name)] if value != UNKNOWN][:top]
+        named = nw.when(column.is_in([*kept, UNKNOWN])).then(column).otherwise(nw.lit(OTHER))
+        columns.append(named.alias(group_column(name)))
+    return replace(lowered, frame=lowered.frame.with_columns(*columns)) if columns else lowered
+
+
+def _no_rows(log: Log) -> SourceError:
+    if log.where is None:
+        return SourceError(Problem(log.source.name, "there are no rows."))
+    total = collect(log.source.frame.select(nw.len().cast(nw.Int64)))
+    return SourceError(
+        Problem(
+            "where",
+            f"'{log.where.text}' holds for none of {int(total.item()):,} rows.",
+            "Look at the values of the columns that it names.",
+        )
+    )
+
+
+def _bad_values(lowered: Lowered) -> ValueInLogError:
+    """Return the error that names the values which no role allows, found by a second look."""
+    problems = []
+    for entry in lowered.coded:
+        if not entry.advice:
+            continue
+        bad = lowered.origin.filter(entry.code == BAD)
+        rows = int(collect(bad.select(nw.len().cast(nw.Int64))).item())
+        if not rows:
+            continue
+        values = collect(bad.select(entry.raw.alias("value")).unique("value").head(5))
+        shown = ", ".join(repr(value) for value in sorted(values["value"], key=str))
+        where = entry.name if "'" in entry.name or entry.name == "unit" else f"role '{entry.name}'"
+        problems.append(Problem(where, f"{rows:,} rows hold {shown}.", entry.advice))
+    return ValueInLogError(problems)

@@ -1,0 +1,108 @@
+"""What goes wrong, said so that a user can go on: what, where, what was there, what to do.
+
+Problems are collected and raised together: fixing a plan must not take one run per mistake.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+_SHOWN = 40
+"""Names that a hint lists before it cuts short."""
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing that stops the work.
+
+    Attributes:
+        where: The place the user can go to, such as ``role 'label'`` or ``audit.yaml:14``.
+        what: What is wrong, with what was found there.
+        hint: The way out; empty when there is none to offer.
+
+    """
+
+    where: str
+    what: str
+    hint: str = ""
+
+    def __str__(self) -> str:
+        line = f"{self.where}: {self.what}"
+        return f"{line}\n  {self.hint}" if self.hint else line
+
+
+class EvenhandError(ValueError):
+    """Base of every error that Evenhand raises; carries all problems found, not the first.
+
+    Attributes:
+        problems: At least one problem, in the order in which a reader meets their places.
+
+    """
+
+    def __init__(self, problems: Problem | Iterable[Problem]) -> None:
+        self.problems: tuple[Problem, ...] = (
+            (problems,) if isinstance(problems, Problem) else tuple(problems)
+        )
+        super().__init__("\n".join(str(problem) for problem in self.problems))
+
+
+class NotationError(EvenhandError):
+    """A measure, contrast or expression that does not parse or names nothing we know."""
+
+
+class RoleError(EvenhandError):
+    """Roles, groups, units or filters that do not fit the columns of the log."""
+
+
+class SourceError(EvenhandError):
+    """A log that cannot be opened or read."""
+
+
+class ValueInLogError(EvenhandError):
+    """A value in the rows that a role does not allow, such as a third value of a label."""
+
+
+class StateSizeError(EvenhandError):
+    """A request whose table of sums would be too large to be meant."""
+
+
+class StateMergeError(EvenhandError):
+    """States of different requests, which cannot be merged."""
+
+
+class UndefinedError(EvenhandError):
+    """The value of a figure was asked for that the rows do not define."""
+
+
+class EngineError(EvenhandError):
+    """The engine failed while it read the rows."""
+
+
+class MissingExtraError(EvenhandError):
+    """A library that this work needs is not installed."""
+
+    def __init__(self, extra: str, *, where: str) -> None:
+        super().__init__(
+            Problem(
+                where=where,
+                what=f"the optional packages of '{extra}' are not installed.",
+                hint=f"pip install 'evenhand[{extra}]'",
+            )
+        )
+
+
+def listed(names: Iterable[object]) -> str:
+    """Return names as a readable list: ``a, b, c``; ``none`` when there are none."""
+    return ", ".join(str(name) for name in names) or "none"
+
+
+def did_you_mean(name: str, known: Sequence[str]) -> str:
+    """Return ``Did you mean 'x'?`` for close names, else the whole list of what is known."""
+    folded = {candidate.casefold(): candidate for candidate in known}
+    close = difflib.get_close_matches(name.casefold(), folded, n=3, cutoff=0.6)
+    if close:
+        return "Did you mean " + " or ".join(f"'{folded[match]}'" for match in close) + "?"
+    more = [f"... ({len(known)} in all)"] if len(known) > _SHOWN else []
+    return f"There are: {listed([*known[:_SHOWN], *more])}."

@@ -1,0 +1,163 @@
+"""Groups: who is compared. A column, or a numeric column cut into bins."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import narwhals as nw
+import yaml
+
+from evenhand.errors import Problem, RoleError
+from evenhand.logs.expression import Expression
+from evenhand.logs.grammar import Schema, is_text
+
+UNKNOWN = "unknown"
+"""The group of rows whose value is missing: shown apart, never compared as if it were a group."""
+
+OTHER = "other values"
+"""The values beyond the most frequent ones that were asked for: shown apart as well."""
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """An attribute by which rows are compared.
+
+    Attributes:
+        name: The name used in ``by=``.
+        expression: The column, or an expression over columns.
+        bins: Increasing edges; each bin includes its upper edge. Empty for a column as it is.
+
+    """
+
+    name: str
+    expression: Expression
+    bins: tuple[float, ...] = ()
+
+    @property
+    def where(self) -> str:
+        """The place that error messages name."""
+        return f"group '{self.name}'"
+
+    def labels(self) -> list[str]:
+        """Return the names of the bins, lowest first.
+
+        >>> Group("age", Expression("age"), (25, 45)).labels()
+        ['<=25', '(25, 45]', '>45']
+        """
+        edges = [f"{edge:g}" for edge in self.bins]
+        between = [f"({low}, {high}]" for low, high in itertools.pairwise(edges)]
+        return [f"<={edges[0]}", *between, f">{edges[-1]}"]
+
+    def problems(self, schema: Schema) -> list[Problem]:
+        """Return everything that stops this group on a table with this schema."""
+        found = self.expression.problems(schema, self.where)
+        if found:
+            return found
+        dtype = self.expression.dtype(schema)
+        if self.bins:
+            if not dtype.is_numeric():
+                found.append(
+                    Problem(self.where, f"bins need a number, '{self.expression.text}' is {dtype}.")
+                )
+            if any(low >= high for low, high in itertools.pairwise(self.bins)):
+                found.append(Problem(self.where, f"bins must increase: {list(self.bins)}."))
+            return found
+        if dtype.is_integer() or dtype.is_float() or is_text(dtype):
+            return []
+        if dtype == nw.Boolean or dtype == nw.Date:
+            return []
+        return [
+            Problem(
+                self.where,
+                f"'{self.expression.text}' is {dtype}, which has no names to show.",
+                "Group by text, a whole number, a date, or bins of a number.",
+            )
+        ]
+
+    def lower(self, schema: Schema) -> nw.Expr:
+        """Return the group's name per row as String, missing values as ``unknown``."""
+        values = self.expression.lower(schema)
+        dtype = self.expression.dtype(schema)
+        if self.bins:
+            names: nw.Expr = nw.when(values > self.bins[-1]).then(nw.lit(self.labels()[-1]))
+            for edge, label in zip(reversed(self.bins), reversed(self.labels()[:-1]), strict=True):
+                names = nw.when(values <= edge).then(nw.lit(label)).otherwise(names)
+            text = names
+        elif dtype == nw.Boolean:
+            # Spelled out: engines print booleans differently.
+            text = (
+                nw.when(values)
+                .then(nw.lit("true"))
+                .otherwise(nw.when(~values).then(nw.lit("false")))
+            )
+        elif dtype.is_float():
+            text = values.floor().cast(nw.Int64).cast(nw.String)
+        else:
+            text = values.cast(nw.String)
+        return nw.when(~text.is_null()).then(text).otherwise(nw.lit(UNKNOWN))
+
+    def misfit(self, schema: Schema) -> nw.Expr | None:
+        """Return which rows have a value that `lower` would misname, or None when none can."""
+        if self.bins or not self.expression.dtype(schema).is_float():
+            return None
+        values = self.expression.lower(schema)
+        return values != values.floor()
+
+
+def group_from(spec: str | Mapping[str, Any] | Group, schema: Schema) -> list[Group]:
+    """Return the groups that a specification writes.
+
+    Args:
+        spec: A column (``"race"``), a column with bins (``"age: [25, 45]"``), or a mapping from
+            names to columns, lists of edges, or ``{column: ..., bins: [...]}``.
+        schema: The columns of the log; a column whose name looks like YAML is taken as a column.
+
+    Raises:
+        RoleError: The specification is none of these.
+
+    """
+    if isinstance(spec, Group):
+        return [spec]
+    if isinstance(spec, str):
+        if spec in schema or ":" not in spec:
+            return [Group(spec, Expression(spec))]
+        try:
+            spec = yaml.safe_load(spec)
+        except yaml.YAMLError:
+            spec = str(spec)
+    if not isinstance(spec, Mapping):
+        raise _unreadable("groups", spec)
+    return [_group(str(name), value) for name, value in spec.items()]
+
+
+def _group(name: str, value: object) -> Group:
+    match value:
+        case str(column):
+            return Group(name, Expression(column))
+        case list(edges) if _are_numbers(edges):
+            return Group(name, Expression(name), tuple(float(edge) for edge in edges))
+        case {"column": str(column), "bins": list(edges), **rest} if (
+            _are_numbers(edges) and not rest
+        ):
+            return Group(name, Expression(column), tuple(float(edge) for edge in edges))
+        case {"column": str(column), **rest} if not rest:
+            return Group(name, Expression(column))
+    raise _unreadable(f"group '{name}'", value)
+
+
+def _are_numbers(values: list[Any]) -> bool:
+    numbers = (isinstance(edge, int | float) and not isinstance(edge, bool) for edge in values)
+    return bool(values) and all(numbers)
+
+
+def _unreadable(where: str, value: object) -> RoleError:
+    return RoleError(
+        Problem(
+            where,
+            f"{value!r} is not a group.",
+            "Write race, or age: [25, 45], or age: {column: age, bins: [25, 45]}.",
+        )
+    )

@@ -1,0 +1,14 @@
+"""Decisions about people or content: lending, moderation, hiring, recidivism."""
+
+from evenhand.logs.role import Kind, Role
+
+KIND = Kind(
+    name="decisions",
+    about="one row per yes/no decision, with the outcome where it was observed",
+    roles=(
+        Role("label", "binary", "keep", "what was true, 0/1; missing where it was not observed"),
+        Role("prediction", "binary", "exclude", "what was decided, 0/1"),
+        Role("score", "score", "exclude", "the number behind the decision"),
+        Role("weight", "weight", "exclude", "how many units a row stands for, >= 0"),
+    ),
+)

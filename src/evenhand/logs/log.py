@@ -1,0 +1,159 @@
+"""A prediction log: rows, the roles their columns play, the unit, and who is compared."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import narwhals as nw
+
+from evenhand.errors import EvenhandError, Problem, RoleError, did_you_mean
+from evenhand.logs.expression import Expression
+from evenhand.logs.grammar import Schema, is_text
+from evenhand.logs.group import Group, group_from
+from evenhand.logs.kinds import kind_named
+from evenhand.logs.role import Kind
+from evenhand.logs.source import Source, open_source
+
+ROW = "row"
+"""The unit of a log whose rows are independent."""
+
+
+@dataclass(frozen=True)
+class Log:
+    """Rows and what their columns mean; never mutated, checked before any row is read.
+
+    Attributes:
+        source: Where the rows are and on which engine.
+        schema: Column names and types.
+        kind: The product kind, which says what roles there are.
+        roles: The expression that plays each role.
+        groups: Who is compared, by name.
+        unit: ``row``, or the column that says which rows belong together.
+        where: The filter of rows in scope, or None.
+        top: How many of the most frequent values of each group to keep, or None for all.
+
+    """
+
+    source: Source
+    schema: Schema = field(repr=False)
+    kind: Kind = field(repr=False)
+    roles: Mapping[str, Expression]
+    groups: Mapping[str, Group]
+    unit: str = ROW
+    where: Expression | None = None
+    top: int | None = None
+
+    def group(self, name: str) -> Group:
+        """Return the group of this name, or the column of this name as a group.
+
+        Raises:
+            RoleError: Neither exists, or the column cannot be a group.
+
+        """
+        if name in self.groups:
+            return self.groups[name]
+        if name not in self.schema:
+            known = [*self.groups, *(column for column in self.schema if column not in self.groups)]
+            raise RoleError(
+                Problem(
+                    f"by={name}",
+                    f"there is no group or column '{name}'.",
+                    did_you_mean(name, known),
+                )
+            )
+        group = Group(name, Expression(name))
+        found = group.problems(self.schema)
+        if found:
+            raise RoleError(found)
+        return group
+
+
+def open_log(
+    source: object,
+    *,
+    kind: str,
+    roles: Mapping[str, str],
+    groups: Iterable[str | Mapping[str, Any] | Group] | Mapping[str, Any] = (),
+    unit: str = ROW,
+    where: str | None = None,
+    engine: str | None = None,
+    top: int | None = None,
+) -> Log:
+    """Return the log, with roles, groups, unit and filter checked against the schema.
+
+    Args:
+        source: A path, glob or table; see `evenhand.logs.source.open_source`.
+        kind: The product kind, such as ``decisions``.
+        roles: Column or expression for each role, such as ``{"prediction": "score >= 0.5"}``.
+        groups: Columns, ``"age: [25, 45]"``, or mappings as in a plan.
+        unit: ``row`` or the column whose equal values belong to one independent unit.
+        where: Filter in the expression language.
+        engine: ``polars``, ``duckdb`` or ``spark``.
+        top: Keep only this many of the most frequent values of each group.
+
+    Raises:
+        RoleError: With every problem found, not the first.
+        SourceError: The source cannot be opened.
+
+    """
+    product = kind_named(kind)
+    opened = open_source(source, engine)
+    schema: Schema = dict(opened.frame.collect_schema())
+    problems: list[Problem] = []
+    expressions: dict[str, Expression] = {}
+    names = [role.name for role in product.roles]
+    for name, text in roles.items():
+        if name not in names:
+            what = f"kind '{product.name}' has no role '{name}'."
+            problems.append(Problem(f"role '{name}'", what, did_you_mean(name, names)))
+            continue
+        expressions[name] = Expression(text)
+        problems += product.role(name).problems(expressions[name], schema)
+
+    specs = [groups] if isinstance(groups, Mapping | str) else groups
+    named: dict[str, Group] = {}
+    for spec in specs:
+        try:
+            for group in group_from(spec, schema):
+                named[group.name] = group
+                problems += group.problems(schema)
+        except EvenhandError as error:
+            problems += error.problems
+
+    problems += _unit_problems(unit, schema)
+    condition = None if where is None else Expression(where)
+    if condition is not None:
+        problems += _where_problems(condition, schema)
+    if top is not None and top < 1:
+        problems.append(Problem("top", f"{top} is not a number of values; it must be at least 1."))
+    if problems:
+        raise RoleError(problems)
+    return Log(opened, schema, product, expressions, named, unit, condition, top)
+
+
+def _unit_problems(unit: str, schema: Schema) -> list[Problem]:
+    if unit == ROW:
+        return []
+    if unit not in schema:
+        known = [*schema, ROW]
+        return [Problem("unit", f"there is no column '{unit}'.", did_you_mean(unit, known))]
+    dtype = schema[unit]
+    if dtype.is_integer() or is_text(dtype):
+        return []
+    return [
+        Problem(
+            "unit",
+            f"'{unit}' is {dtype}; the unit must be a whole number or text.",
+            "A float id usually comes from missing values: a missing unit cannot be counted.",
+        )
+    ]
+
+
+def _where_problems(condition: Expression, schema: Schema) -> list[Problem]:
+    found = condition.problems(schema, "where")
+    if not found and condition.dtype(schema) != nw.Boolean:
+        what = f"'{condition.text}' is {condition.dtype(schema)}, not a condition."
+        found.append(Problem("where", what, "Write a comparison, such as year >= 2025."))
+    return found

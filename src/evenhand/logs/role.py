@@ -1,0 +1,82 @@
+"""Roles: what a column means to a measure, and what a missing value in it means.
+
+A product kind is a set of roles. A measure applies to a log when the log has the roles it needs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import narwhals as nw
+
+from evenhand.errors import Problem
+from evenhand.logs.expression import Expression
+from evenhand.logs.grammar import Schema
+
+RoleValues = Literal["binary", "weight", "score"]
+WhenNull = Literal["keep", "exclude"]
+
+
+@dataclass(frozen=True, slots=True)
+class Role:
+    """One part that a column can play in a log.
+
+    Attributes:
+        name: The keyword in plans and flags, such as ``label``.
+        values: ``binary`` (0/1 or true/false), ``score`` (number) or ``weight`` (number >= 0).
+        when_null: ``keep`` for what may be unobserved without being lost (a rejected applicant
+            has no repayment), ``exclude`` for rows that say nothing without it; both are counted.
+        about: One line for help texts.
+
+    """
+
+    name: str
+    values: RoleValues
+    when_null: WhenNull
+    about: str
+
+    def problems(self, expression: Expression, schema: Schema) -> list[Problem]:
+        """Return everything that stops this expression from playing the role."""
+        where = f"role '{self.name}'"
+        found = expression.problems(schema, where)
+        if found:
+            return found
+        dtype = expression.dtype(schema)
+        fits = dtype.is_numeric() or (self.values == "binary" and dtype == nw.Boolean)
+        if fits:
+            return []
+        needed = "true/false or 0/1" if self.values == "binary" else "a number"
+        return [
+            Problem(
+                where,
+                f"'{expression.text}' is {dtype}, but a {self.values} role needs {needed}.",
+                f"Say which value counts as 1, for example --{self.name} "
+                f"\"{expression.text} == 'yes'\"."
+                if self.values == "binary"
+                else "",
+            )
+        ]
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A product kind: the roles its logs may have.
+
+    Attributes:
+        name: The value of ``kind:`` in a plan.
+        about: One line for help texts.
+        roles: Its roles, in the order in which help texts show them.
+
+    """
+
+    name: str
+    about: str
+    roles: tuple[Role, ...]
+
+    def role(self, name: str) -> Role:
+        """Return the role of this name; KeyError when the kind has none."""
+        for role in self.roles:
+            if role.name == name:
+                return role
+        raise KeyError(name)

@@ -1,0 +1,8 @@
+"""Measures, foldered by what they read; one file per measure, found by discovery.
+
+The public names for writing one are `measure` and `Sums`.
+"""
+
+from evenhand.measures.measure import RoleColumns, Sums, TermSums, measure
+
+__all__ = ["RoleColumns", "Sums", "TermSums", "measure"]

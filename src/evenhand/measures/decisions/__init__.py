@@ -1,0 +1,1 @@
+"""Measures of decisions: what was decided, and what was true."""

@@ -1,0 +1,1 @@
+"""Rendering: the same findings as text, and soon HTML, Markdown, LaTeX, JUnit and SARIF."""

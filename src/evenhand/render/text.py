@@ -1,0 +1,133 @@
+"""Findings as a table for the terminal, with a sentence that says what the figure means."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.console import Group, RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from evenhand.audit.finding import Finding, GroupFinding
+from evenhand.stats.estimate import Estimate, Outcome, Undefined
+
+_DASH = "\N{EN DASH}"
+
+
+def findings(found: Sequence[Finding]) -> RenderableType:
+    """Return all findings under each other; the pairs of one question share a table."""
+    parts: list[RenderableType] = []
+    pending: list[Finding] = []
+    for index, one in enumerate(found):
+        if one.pair:
+            pending.append(one)
+            last = index + 1 == len(found) or found[index + 1].key != one.key
+            if last:
+                parts += [_pairs(pending), Text()]
+                pending = []
+        else:
+            parts += [finding(one), Text()]
+    return Group(*parts[:-1])
+
+
+def finding(one: Finding) -> RenderableType:
+    """Return one finding: headline, reading, groups, and what qualifies it."""
+    parts: list[RenderableType] = [_headline(one)]
+    reading = _reading(one)
+    if reading:
+        parts.append(Text(reading))
+    if one.groups:
+        parts.append(Padding(_groups(one), (1, 0, 1, 2)))
+    return Group(*parts, _notes(one))
+
+
+def _headline(one: Finding) -> Text:
+    text = Text(one.key, style="bold")
+    if isinstance(one.outcome, Undefined):
+        return text.append("  undefined: ", style="bold").append(one.outcome.reason)
+    text.append(f"  {one.outcome.value:.4f}", style="bold")
+    return text.append(
+        f"  {_interval(one.outcome)}  {one.outcome.level:.0%} interval, {one.outcome.method}",
+        style="not bold",
+    )
+
+
+def _reading(one: Finding) -> str:
+    """Return a difference of rates in words, in percentage points."""
+    if isinstance(one.outcome, Undefined) or not one.groups:
+        return ""
+    shown = [
+        (group.outcome.value, _name(group))
+        for group in one.groups
+        if group.compared and isinstance(group.outcome, Estimate)
+    ]
+    (lowest, low_name), (highest, high_name) = min(shown), max(shown)
+    name = one.measure.replace("_", " ")
+    sure = (
+        f"the gap is {100 * one.outcome.low:.1f} to {100 * one.outcome.high:.1f} points"
+        if one.outcome.low > 0
+        else f"no gap is shown, and it is at most {100 * one.outcome.high:.1f} points"
+    )
+    return f"{name}: {high_name} {highest:.1%}, {low_name} {lowest:.1%}; {sure}."
+
+
+def _groups(one: Finding) -> Table:
+    table = _table(*one.by)
+    for heading in (one.measure, "interval", "rows", "units"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for group in one.groups:
+        style = "" if group.compared else "dim"
+        apart = "" if group.compared else " (shown apart)"
+        names = [*group.group.values()]
+        names[-1] += apart
+        cells = [f"{group.rows:,}", f"{'' if one.units_exact else '~'}{group.units:,}"]
+        table.add_row(*names, *_cells(group.outcome), *cells, style=style)
+    return table
+
+
+def _pairs(found: Sequence[Finding]) -> RenderableType:
+    table = _table("first", "second")
+    for heading in ("first - second", "interval"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for one in found:
+        names = [", ".join(group.values()) for group in one.pair]
+        table.add_row(*names, *_cells(one.outcome))
+    headline = Text(found[0].key, style="bold")
+    method = found[0].estimate
+    headline.append(f"  {method.level:.0%} intervals, {method.method}", style="not bold")
+    return Group(headline, Padding(table, (1, 0, 1, 2)), _notes(found[0]))
+
+
+def _table(*headings: str) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for heading in headings:
+        table.add_column(heading, overflow="fold")
+    return table
+
+
+def _notes(one: Finding) -> Text:
+    units = f"{'' if one.units_exact else 'about '}{one.units:,} units"
+    notes = [f"{one.rows:,} rows, {units}, weighed by {one.estimand}"]
+    notes += [f"{part.rows:,} rows left out: {part.reason}" for part in one.excluded]
+    notes += [
+        f"{_name(group)}: undefined, {group.outcome.reason}"
+        for group in one.groups
+        if isinstance(group.outcome, Undefined)
+    ]
+    notes += [f"{name}: {convention}" for name, convention in one.conventions.items()]
+    return Text("\n".join(f"  {note}" for note in notes), style="dim")
+
+
+def _cells(outcome: Outcome) -> tuple[str, str]:
+    if isinstance(outcome, Undefined):
+        return "undefined", _DASH
+    return f"{outcome.value:.4f}", _interval(outcome)
+
+
+def _interval(estimate: Estimate) -> str:
+    return f"[{estimate.low:.4f}, {estimate.high:.4f}]"
+
+
+def _name(group: GroupFinding) -> str:
+    return ", ".join(group.group.values())

@@ -1,0 +1,44 @@
+"""What leaves the engine: a figure with its uncertainty, or the reason why there is none."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+Estimand = Literal["row", "unit"]
+"""Whether a figure weighs each row alike or each unit alike."""
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """A value with its interval.
+
+    Attributes:
+        value: The point estimate, in the measure's own unit.
+        low: Lower limit of the interval.
+        high: Upper limit of the interval.
+        level: Nominal coverage of the interval, in (0, 1).
+        method: How the interval was computed, in words that a paper could use.
+
+    """
+
+    value: float
+    low: float
+    high: float
+    level: float
+    method: str
+
+
+@dataclass(frozen=True, slots=True)
+class Undefined:
+    """A quantity that the rows do not define; never 0, nan or a skipped row.
+
+    Attributes:
+        reason: What is missing, such as ``no positive labels``.
+
+    """
+
+    reason: str
+
+
+Outcome: TypeAlias = Estimate | Undefined
