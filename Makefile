@@ -44,7 +44,7 @@ docs: $(VENV)/full  ## Write the pages that are generated from the code.
 	$(BIN)/python docs/generate.py
 
 coverage: $(VENV)/full  ## Simulate how often each interval covers the truth, and write the table.
-	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/coverage.py
+	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/interval_coverage.py --write docs/coverage.md
 
 bench: $(VENV)/full  ## Time and weigh the scan beside hand-written queries and Fairlearn.
 	$(PIP) install -c constraints.txt --group bench

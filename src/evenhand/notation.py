@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import ast
 import keyword
+import math
+import unicodedata
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -36,7 +38,8 @@ class Term:
     cutoff: int | None = None
 
     def __str__(self) -> str:
-        inside = [_print(arg) for arg in self.args]
+        # As an argument a bare name is a term, so text is quoted there.
+        inside = [repr(arg) if isinstance(arg, str) else _print(arg) for arg in self.args]
         inside += [f"{key}={_print(value)}" for key, value in self.params]
         call = f"{self.name}({', '.join(inside)})" if inside else self.name
         return call if self.cutoff is None else f"{call}@{self.cutoff}"
@@ -51,17 +54,25 @@ def parse(text: str) -> Term:
     """
     try:
         tree = ast.parse(text.strip(), mode="eval").body
-    except SyntaxError as error:
+        term = _term(tree, text)
+        if term is None:
+            raise _unreadable(tree, text)
+        str(term)
+    except NotationError:
+        raise
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        reason = (
+            f"{error.msg} at character {error.offset}"
+            if isinstance(error, SyntaxError)
+            else "it is malformed or too deep"
+        )
         raise NotationError(
             Problem(
                 where=f"'{text}'",
-                what=f"this does not parse: {error.msg} at character {error.offset}.",
+                what=f"this does not parse: {reason}.",
                 hint="Write a measure as selection_rate or difference(selection_rate, by=group).",
             )
         ) from error
-    term = _term(tree, text)
-    if term is None:
-        raise _unreadable(tree, text)
     return term
 
 
@@ -76,12 +87,12 @@ def _term(node: ast.expr, text: str) -> Term | None:
         return Term(inner.name, inner.args, inner.params, cutoff)
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
         args = tuple(_value(arg, text, bare_name_is_term=True) for arg in node.args)
-        params = []
+        params: dict[str, Value] = {}
         for pair in node.keywords:
-            if pair.arg is None:
-                raise _unreadable(pair.value, text)
-            params.append((pair.arg, _value(pair.value, text, bare_name_is_term=False)))
-        return Term(node.func.id, args, tuple(params))
+            if pair.arg is None or pair.arg in params:
+                raise _unreadable(pair.value if pair.arg is None else node, text)
+            params[pair.arg] = _value(pair.value, text, bare_name_is_term=False)
+        return Term(node.func.id, args, tuple(params.items()))
     return None
 
 
@@ -114,8 +125,12 @@ def _print(value: Value) -> str:
     if isinstance(value, tuple):
         return f"[{', '.join(_print(item) for item in value)}]"
     if isinstance(value, str):
-        bare = value.isidentifier() and not keyword.iskeyword(value)
+        # Python reads names in their NFKC form; text in another form keeps its quotes.
+        normal = unicodedata.is_normalized("NFKC", value)
+        bare = normal and value.isidentifier() and not keyword.iskeyword(value)
         return value if bare else repr(value)
+    if isinstance(value, float) and math.isinf(value):
+        return "1e999" if value > 0 else "-1e999"
     return str(value)
 
 

@@ -48,8 +48,8 @@ def demo(
     parts = [
         Text("A simulated moderation team, 800 creators with 20 videos each", "bold underline"),
         Text(
-            f"Planted: videos of new creators are wrongly removed {100 * planted:.0f} points more often; "
-            "rightly removed alike.\n"
+            f"Planted: videos of new creators are wrongly removed {100 * planted:.0f} points more "
+            "often; rightly removed alike.\n"
         ),
         text.findings(simulated),
     ]

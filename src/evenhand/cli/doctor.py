@@ -23,9 +23,10 @@ def doctor(*, as_json: Annotated[bool, typer.Option("--json", help="Print JSON."
       evenhand doctor --json
     """
     from rich.table import Table
+    from rich.text import Text
 
+    from evenhand.logs.backend import installed
     from evenhand.logs.kinds import kinds
-    from evenhand.logs.source import installed
     from evenhand.measures import registry
 
     checks: list[dict[str, str | bool]] = [
@@ -51,7 +52,8 @@ def doctor(*, as_json: Annotated[bool, typer.Option("--json", help="Print JSON."
     table = Table(box=None, pad_edge=False, show_header=False)
     for check in checks:
         mark = "[green]ok[/green]" if check["ok"] else "[yellow]--[/yellow]"
-        table.add_row(mark, str(check["what"]), str(check["found"]), str(check["hint"]))
+        # As Text, because 'evenhand[duckdb]' is not markup.
+        table.add_row(mark, *(Text(str(check[key])) for key in ("what", "found", "hint")))
     show(table, {"checks": checks}, as_json=as_json)
 
 

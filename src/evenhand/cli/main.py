@@ -12,7 +12,7 @@ import typer
 import evenhand
 from evenhand import cli
 from evenhand.cli.output import fail
-from evenhand.errors import EvenhandError
+from evenhand.errors import EvenhandError, Problem
 
 app = typer.Typer(
     name="evenhand",
@@ -22,6 +22,10 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+
+_USAGE_ERROR: type[Exception] = typer.BadParameter.__bases__[0]
+"""What Typer raises for an unknown option or a wrong value; it exports only this subclass."""
 
 
 def _version(*, wanted: bool) -> None:
@@ -58,7 +62,14 @@ for _verb in verbs():
 
 def main() -> None:
     """Run the command; problems go to stderr (or to stdout as JSON) and exit with 2."""
+    as_json = "--json" in sys.argv
     try:
-        app()
+        # With --json the usage errors of the option parser must be JSON too.
+        status = app(standalone_mode=not as_json)
     except EvenhandError as error:
-        sys.exit(fail(error, as_json="--json" in sys.argv))
+        sys.exit(fail(error, as_json=as_json))
+    except _USAGE_ERROR as error:
+        said: str = error.format_message()  # type: ignore[attr-defined]
+        problem = Problem("command line", said, "See evenhand --help, or evenhand VERB --help.")
+        sys.exit(fail(EvenhandError(problem), as_json=as_json))
+    sys.exit(status or 0)

@@ -11,7 +11,7 @@ import functools
 import itertools
 import operator
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from math import prod
 
 import numpy as np
@@ -38,16 +38,26 @@ class BadCodeError(Exception):
     """A row has a value that its role does not allow."""
 
 
-@dataclass
+@dataclass(frozen=True)
 class _Layout:
-    """The dense arrays of one set of groups."""
+    """The dense arrays of one set of groups, which grow with every batch.
+
+    Attributes:
+        by: Names of the groups.
+        shape: Number of values of each group.
+        combinations: Number of combinations of codes.
+        buckets: Number of unit buckets.
+        arrays: Rows, and with weights their sums and squares, by (bucket, groups, codes).
+        marks: Largest mark by (groups, register), when units have several rows.
+
+    """
 
     by: tuple[str, ...]
     shape: tuple[int, ...]
     combinations: int
     buckets: int
+    arrays: Mapping[str, NDArray[np.float64] | NDArray[np.int64]]
     marks: NDArray[np.int32] | None
-    arrays: dict[str, NDArray[np.float64] | NDArray[np.int64]] = field(default_factory=dict)
 
     def count(
         self,
@@ -73,12 +83,8 @@ class _Layout:
             self._add(SQUARES, index, np.square(weight))
 
     def _add(self, name: str, index: NDArray[np.int32], weight: NDArray[np.float64] | None) -> None:
-        size = self.buckets * prod(self.shape) * self.combinations
-        counted = np.bincount(index, weight, size)
-        if name in self.arrays:
-            self.arrays[name] += counted
-        else:
-            self.arrays[name] = counted
+        array = self.arrays[name]
+        array += np.bincount(index, weight, len(array))
 
 
 @dataclass(frozen=True)
@@ -91,8 +97,8 @@ class Counts:
 
 def cells(lowered: Lowered, by: Sequence[str], values: Values) -> int:
     """Return the size of the dense array of one set of groups."""
-    buckets = BUCKETS if lowered.unit else 1
-    return buckets * prod(len(values[name]) for name in by) * _combinations(lowered)
+    groups = prod(len(values[name]) for name in by)
+    return _buckets(lowered) * groups * _combinations(lowered)
 
 
 def count_dense(
@@ -137,9 +143,16 @@ def count_dense(
 
 def _layout(lowered: Lowered, by: tuple[str, ...], values: Values) -> _Layout:
     shape = tuple(len(values[name]) for name in by)
+    size = cells(lowered, by, values)
+    arrays: dict[str, NDArray[np.float64] | NDArray[np.int64]] = {ROWS: np.zeros(size, np.int64)}
+    if lowered.weight:
+        arrays |= {WEIGHTS: np.zeros(size), SQUARES: np.zeros(size)}
     marks = np.zeros(prod(shape) * REGISTERS, np.int32) if lowered.unit else None
-    buckets = BUCKETS if lowered.unit else 1
-    return _Layout(by, shape, _combinations(lowered), buckets, marks)
+    return _Layout(by, shape, _combinations(lowered), _buckets(lowered), arrays, marks)
+
+
+def _buckets(lowered: Lowered) -> int:
+    return BUCKETS if lowered.unit else 1
 
 
 def _combinations(lowered: Lowered) -> int:
@@ -165,7 +178,7 @@ def _any_bad(lowered: Lowered) -> pl.Expr:
 
 
 def _counts(layout: _Layout, lowered: Lowered, values: Values) -> Counts:
-    occupied = np.flatnonzero(layout.arrays[ROWS]) if layout.arrays else np.array([], np.intp)
+    occupied = np.flatnonzero(layout.arrays[ROWS])
     sizes = [layout.buckets, *layout.shape, *(len(entry.codes) for entry in lowered.coded)]
     bucket, *rest = list(np.unravel_index(occupied, sizes))
     columns: dict[str, pl.Series | NDArray[np.generic]] = {BUCKET: bucket}

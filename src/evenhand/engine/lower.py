@@ -15,9 +15,9 @@ import narwhals as nw
 import polars as pl
 
 from evenhand.engine.state import BUCKET, group_column
+from evenhand.logs.backend import Frame
 from evenhand.logs.log import ROW, Log
 from evenhand.logs.role import Role
-from evenhand.logs.source import Frame
 from evenhand.logs.unit import BUCKETS, HASH, UNIT, with_hash
 
 MISSING = 2

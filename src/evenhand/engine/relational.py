@@ -14,10 +14,10 @@ import polars as pl
 from evenhand.engine.dense import BadCodeError, Counts
 from evenhand.engine.lower import BAD, MISSING, ROWS, SQUARES, WEIGHT, WEIGHTS, Lowered, code_column
 from evenhand.engine.state import BUCKET, MARK, REGISTER, group_column
-from evenhand.logs.unit import HASH, MARKS, REGISTERS, UNIT
+from evenhand.logs.unit import BUCKETS, HASH, MARKS, REGISTERS, UNIT
 
 if TYPE_CHECKING:
-    from evenhand.logs.source import Frame
+    from evenhand.logs.backend import Frame
 
 
 def collect(frame: Frame) -> pl.DataFrame:
@@ -30,7 +30,7 @@ def collect(frame: Frame) -> pl.DataFrame:
 
 
 def count_relational(lowered: Lowered, by: tuple[str, ...]) -> Counts:
-    """Return counts of rows by bucket, groups and codes.
+    """Return counts of rows by bucket, groups and codes, in one group-by.
 
     Raises:
         BadCodeError: A row has a value that its role does not allow.
@@ -41,23 +41,48 @@ def count_relational(lowered: Lowered, by: tuple[str, ...]) -> Counts:
     if lowered.weight:
         weight = nw.col(WEIGHT)
         sums += [weight.sum().alias(WEIGHTS), (weight * weight).sum().alias(SQUARES)]
-    rows = collect(lowered.frame.group_by(*keys, *lowered.code_columns).agg(*sums))
+    frame = lowered.frame
+    if lowered.unit:
+        frame = frame.with_columns((nw.col(HASH) % REGISTERS - nw.col(BUCKET)).alias(_PART))
+        sums += [_smallest_hash(part).alias(_part(part)) for part in range(_PARTS)]
+    rows = collect(frame.group_by(*keys, *lowered.code_columns).agg(*sums))
     rows = rows.with_columns(pl.col(BUCKET, ROWS, *lowered.code_columns).cast(pl.Int64))
     for entry in lowered.coded:
         if (rows[entry.column] == BAD).any():
             raise BadCodeError
-    return Counts(rows, _marks(lowered, by) if lowered.unit else None)
+    return Counts(rows, _marks(rows, lowered, by) if lowered.unit else None)
 
 
-def _marks(lowered: Lowered, by: tuple[str, ...]) -> pl.DataFrame:
-    keys = [*map(group_column, by), REGISTER]
-    marked = _in_scope(lowered).select(
-        *map(group_column, by),
-        (nw.col(HASH) % REGISTERS).alias(REGISTER),
-        (MARKS - (nw.col(HASH) - nw.col(HASH) % REGISTERS) // REGISTERS).alias(MARK),
-    )
-    marks = collect(marked.group_by(*keys).agg(nw.col(MARK).max()))
-    return marks.cast({REGISTER: pl.Int64, MARK: pl.Int64})
+_PARTS = REGISTERS // BUCKETS
+"""Registers that share a bucket: a bucket's largest marks ride along in the same group-by."""
+
+_PART = "part"
+
+
+def _part(part: int) -> str:
+    return f"{_PART}_{part}"
+
+
+def _smallest_hash(part: int) -> nw.Expr:
+    """Return the smallest hash of a register, from which its largest mark follows."""
+    return nw.when(nw.col(_PART) == part * BUCKETS).then(nw.col(HASH)).min()
+
+
+def _marks(rows: pl.DataFrame, lowered: Lowered, by: tuple[str, ...]) -> pl.DataFrame:
+    """Return the largest mark by groups and register, of rows that the filter surely keeps."""
+    groups = [*map(group_column, by)]
+    where = code_column("where")
+    if where in lowered.code_columns:
+        rows = rows.filter(pl.col(where) < MISSING)
+    parts = [
+        rows.select(
+            *groups,
+            (pl.col(BUCKET) + part * BUCKETS).alias(REGISTER),
+            (MARKS - pl.col(_part(part)).cast(pl.Int64) // REGISTERS).alias(MARK),
+        )
+        for part in range(_PARTS)
+    ]
+    return pl.concat(parts).drop_nulls(MARK).group_by(*groups, REGISTER).agg(pl.col(MARK).max())
 
 
 def _in_scope(lowered: Lowered) -> Frame:

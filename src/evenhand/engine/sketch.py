@@ -1,7 +1,7 @@
 """How many units there are, from a state that merges: the largest mark seen in each register.
 
-Units are spread over 2,048 registers; each keeps the largest of the marks that its units drew
-uniformly from 1 .. 2**20. The gap from the largest mark to the top shrinks as units are added,
+Units are spread over 512 registers; each keeps the largest of the marks that its units drew
+uniformly from 1 .. 2**22. The gap from the largest mark to the top shrinks as units are added,
 which measures their number. Registers merge by maximum; a unit seen twice changes nothing.
 """
 
@@ -19,11 +19,11 @@ _SMALL = 2.5
 def count_units(marks: ArrayLike) -> float:
     """Return the estimated number of units.
 
-    The relative standard error is about 1 / sqrt(2048) = 2.2 % for many units and far less for
-    fewer than about 500.
+    The relative standard error is about 1 / sqrt(512) = 4.4 % for many units and less for fewer
+    than about 500.
 
     Args:
-        marks: Largest mark of each occupied register, integers in 1 .. 2**20.
+        marks: Largest mark of each occupied register, integers in 1 .. 2**22.
 
     Source: Lumbroso 2010 (minima of stochastic averages); Whang et al. 1990 (linear counting).
 

@@ -5,6 +5,7 @@ whose name is not an identifier. Text is read with `ast` and turned into Narwhal
 
 Logic is three-valued on every engine: a comparison with a missing value is missing, NaN is
 missing, and division by zero is missing. ``x == None`` and ``x != None`` ask for missingness.
+Numbers are computed as 64-bit numbers, however narrow their column: ``u - 3`` does not wrap.
 """
 
 from __future__ import annotations
@@ -49,9 +50,13 @@ class Expression:
             near = did_you_mean(self.text, list(schema))
             hint = near if near.startswith("Did") else grammar.ALLOWED
             return [Problem(where, f"'{self.text}' does not parse: {reason}.", hint)]
+        named = self.columns(schema)
+        if not found and not named:
+            # A constant has no rows: it would stand for one row, however many there are.
+            found.append(Problem(where, f"'{self.text}' names no column.", grammar.ALLOWED))
         found += [
             Problem(where, f"there is no column '{name}'.", did_you_mean(name, list(schema)))
-            for name in self.columns(schema)
+            for name in named
             if name not in schema
         ]
         return found or grammar.type_problems(tree, schema, where)
@@ -59,7 +64,8 @@ class Expression:
     def lower(self, schema: Schema) -> nw.Expr:
         """Return the expression in Narwhals; call `problems` first.
 
-        Float columns have NaN replaced by null, because engines disagree about NaN.
+        Float columns have NaN replaced by null, because engines disagree about NaN, and so are
+        floats of less than 64 bits by wider ones, because engines disagree about 0.7.
         """
         if self.text in schema:
             return _column(self.text, schema)
@@ -78,8 +84,19 @@ class Expression:
 def _column(name: str, schema: Schema) -> nw.Expr:
     raw = nw.col(name)
     if schema[name].is_float():
-        return nw.when(~raw.is_nan()).then(raw)
-    return raw
+        return _number(nw.when(~raw.is_nan()).then(raw), schema[name], nw.Float64())
+    return _number(raw, schema[name], nw.Float64()) if schema[name].is_decimal() else raw
+
+
+def _number(value: nw.Expr, dtype: DType, wide: DType) -> nw.Expr:
+    return value if dtype == wide else value.cast(wide)
+
+
+def _operand(node: ast.expr, schema: Schema) -> nw.Expr:
+    """Return what stands under an arithmetic operator, wide enough not to overflow."""
+    dtype = grammar.dtype_of(node, schema)
+    lowered = _lower(node, schema)
+    return _number(lowered, dtype, nw.Int64()) if dtype.is_integer() else lowered
 
 
 def _lower(node: ast.expr, schema: Schema) -> nw.Expr:
@@ -96,13 +113,19 @@ def _lower(node: ast.expr, schema: Schema) -> nw.Expr:
         case ast.UnaryOp(op=ast.Not(), operand=operand):
             return ~_lower(operand, schema)
         case ast.UnaryOp(operand=operand):
-            return -_lower(operand, schema)
+            return -_operand(operand, schema)
         case ast.BinOp(left=left, op=ast.Div(), right=right):
-            divisor = _lower(right, schema)
-            return nw.when(divisor != 0).then(_lower(left, schema) / divisor)
+            dividend, divisor = _operand(left, schema), _operand(right, schema)
+            if not any(grammar.names(right)):
+                # Polars multiplies by the inverse of a constant: 3 / 5 would exceed 0.6.
+                divisor = nw.when(~dividend.is_null()).then(divisor)
+            ratio = nw.when(divisor != 0).then(dividend / divisor)
+            return nw.when(~ratio.is_nan()).then(ratio)
         case ast.BinOp(left=left, op=op, right=right):
-            sides = _lower(left, schema), _lower(right, schema)
+            sides = _operand(left, schema), _operand(right, schema)
             result: nw.Expr = grammar.ARITHMETIC[type(op)](*sides)
+            if grammar.dtype_of(node, schema).is_float():
+                return nw.when(~result.is_nan()).then(result)
             return result
         case ast.Compare():
             steps = [_compare(*step, schema) for step in grammar.comparisons(node)]
@@ -112,10 +135,28 @@ def _lower(node: ast.expr, schema: Schema) -> nw.Expr:
 
 def _compare(left: ast.expr, op: ast.cmpop, right: ast.expr, schema: Schema) -> nw.Expr:
     if isinstance(op, ast.In | ast.NotIn):
-        inside = _lower(left, schema).is_in(grammar.literals(right))
+        inside = _is_in(left, grammar.literals(right), schema)
         return ~inside if isinstance(op, ast.NotIn) else inside
-    if grammar.is_none(left) or grammar.is_none(right):
+    if grammar.asks_for_missing(left, op, right):
         missing = _lower(right if grammar.is_none(left) else left, schema).is_null()
         return ~missing if isinstance(op, ast.NotEq) else missing
-    result: nw.Expr = grammar.COMPARE[type(op)](_lower(left, schema), _lower(right, schema))
+    # Spark compares a boolean with a boolean only.
+    flags = [grammar.dtype_of(side, schema) == nw.Boolean for side in (left, right)]
+    sides = [
+        _lower(side, schema).cast(nw.Int64) if flag and not all(flags) else _lower(side, schema)
+        for side, flag in zip((left, right), flags, strict=True)
+    ]
+    result: nw.Expr = grammar.COMPARE[type(op)](*sides)
     return result
+
+
+def _is_in(node: ast.expr, values: list[grammar.Literal], schema: Schema) -> nw.Expr:
+    dtype, left = grammar.dtype_of(node, schema), _lower(node, schema)
+    if dtype.is_integer() and all(type(value) is int for value in values):
+        return left.is_in(values)
+    flags = dtype == nw.Boolean and all(type(value) is bool for value in values)
+    if flags or grammar.is_text(dtype):
+        return left.is_in(values)
+    # Engines disagree about lists of another type than the column's: compare as floats.
+    numbers = [float(value) for value in values if isinstance(value, bool | int | float)]
+    return left.cast(nw.Float64).is_in(numbers)

@@ -84,6 +84,11 @@ def is_none(node: ast.expr) -> bool:
     return literal(node) == (None,)
 
 
+def asks_for_missing(left: ast.expr, compare: ast.cmpop, right: ast.expr) -> bool:
+    """Return whether a comparison is ``x == None`` or ``x != None``."""
+    return isinstance(compare, ast.Eq | ast.NotEq) and is_none(left) != is_none(right)
+
+
 def comparisons(node: ast.Compare) -> Iterator[tuple[ast.expr, ast.cmpop, ast.expr]]:
     """Yield the steps of a chain: ``18 <= age < 30`` is two."""
     yield from zip([node.left, *node.comparators], node.ops, node.comparators, strict=False)
@@ -99,26 +104,42 @@ def grammar_problems(node: ast.expr, where: str) -> list[Problem]:
         case ast.BinOp(left=left, op=op, right=right) if type(op) in ARITHMETIC:
             children = [left, right]
         case ast.Compare():
-            children = [node.left]
-            for _, compare, right in comparisons(node):
-                if isinstance(compare, ast.In | ast.NotIn):
-                    elements = right.elts if isinstance(right, ast.List | ast.Tuple) else []
-                    if (
-                        not elements
-                        or None in literals(right)
-                        or len(literals(right)) < len(elements)
-                    ):
-                        what = f"'{ast.unparse(right)}' is not a list of literals."
-                        return [Problem(where, what, "Write: region in ['EU', 'UK'].")]
-                elif type(compare) in COMPARE:
-                    children.append(right)
-                else:
-                    return [_foreign(node, where)]
-        case _ if literal(node) is not None or column_name(node) is not None:
+            return _comparison_problems(node, where)
+        case _ if is_none(node):
+            hint = "Write x == None for rows where x is missing, x != None for the others."
+            return [Problem(where, "None stands only beside == or !=, opposite a value.", hint)]
+        case _ if literal(node) is not None:
+            return _range_problems(node, where)
+        case _ if column_name(node) is not None:
             return []
         case _:
             return [_foreign(node, where)]
     return [problem for child in children for problem in grammar_problems(child, where)]
+
+
+def _comparison_problems(node: ast.Compare, where: str) -> list[Problem]:
+    compared: dict[ast.expr, None] = {}
+    for left, compare, right in comparisons(node):
+        if isinstance(compare, ast.In | ast.NotIn):
+            elements = right.elts if isinstance(right, ast.List | ast.Tuple) else []
+            if not elements or None in literals(right) or len(literals(right)) < len(elements):
+                what = f"'{ast.unparse(right)}' is not a list of literals."
+                return [Problem(where, what, "Write: region in ['EU', 'UK'].")]
+            compared |= dict.fromkeys([left, *elements])
+        elif type(compare) not in COMPARE:
+            return [_foreign(node, where)]
+        elif asks_for_missing(left, compare, right):
+            compared[right if is_none(left) else left] = None
+        else:
+            compared |= dict.fromkeys([left, right])
+    return [problem for child in compared for problem in grammar_problems(child, where)]
+
+
+def _range_problems(node: ast.expr, where: str) -> list[Problem]:
+    value = literal(node)
+    if value is None or not isinstance(value[0], int) or -(2**63) <= value[0] < 2**63:
+        return []
+    return [Problem(where, "a whole number has more than 64 bits.", "Write it as 1e20.")]
 
 
 def _foreign(node: ast.expr, where: str) -> Problem:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +17,9 @@ from evenhand.logs.grammar import Schema, is_text
 
 UNKNOWN = "unknown"
 """The group of rows whose value is missing: shown apart, never compared as if it were a group."""
+
+_EXACT = 2.0**53
+"""A float beyond this, infinity included, no longer tells whole numbers apart."""
 
 OTHER = "other values"
 """The values beyond the most frequent ones that were asked for: shown apart as well."""
@@ -47,7 +51,7 @@ class Group:
         >>> Group("age", Expression("age"), (25, 45)).labels()
         ['<=25', '(25, 45]', '>45']
         """
-        edges = [f"{edge:g}" for edge in self.bins]
+        edges = [repr(edge).removesuffix(".0") for edge in self.bins]
         between = [f"({low}, {high}]" for low, high in itertools.pairwise(edges)]
         return [f"<={edges[0]}", *between, f">{edges[-1]}"]
 
@@ -62,7 +66,9 @@ class Group:
                 found.append(
                     Problem(self.where, f"bins need a number, '{self.expression.text}' is {dtype}.")
                 )
-            if any(low >= high for low, high in itertools.pairwise(self.bins)):
+            if not all(map(math.isfinite, self.bins)):
+                found.append(Problem(self.where, f"bins must be finite: {list(self.bins)}."))
+            elif any(low >= high for low, high in itertools.pairwise(self.bins)):
                 found.append(Problem(self.where, f"bins must increase: {list(self.bins)}."))
             return found
         if dtype.is_integer() or dtype.is_float() or is_text(dtype):
@@ -94,7 +100,8 @@ class Group:
                 .otherwise(nw.when(~values).then(nw.lit("false")))
             )
         elif dtype.is_float():
-            text = values.floor().cast(nw.Int64).cast(nw.String)
+            whole = nw.when(values.abs() <= _EXACT).then(values.floor())
+            text = whole.cast(nw.Int64).cast(nw.String)
         else:
             text = values.cast(nw.String)
         return nw.when(~text.is_null()).then(text).otherwise(nw.lit(UNKNOWN))
@@ -104,7 +111,7 @@ class Group:
         if self.bins or not self.expression.dtype(schema).is_float():
             return None
         values = self.expression.lower(schema)
-        return values != values.floor()
+        return (values != values.floor()) | (values.abs() > _EXACT)
 
 
 def group_from(spec: str | Mapping[str, Any] | Group, schema: Schema) -> list[Group]:

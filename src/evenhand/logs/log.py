@@ -74,7 +74,7 @@ def open_log(
     source: object,
     *,
     kind: str,
-    roles: Mapping[str, str],
+    roles: Mapping[str, object],
     groups: Iterable[str | Mapping[str, Any] | Group] | Mapping[str, Any] = (),
     unit: str = ROW,
     where: str | None = None,
@@ -108,6 +108,10 @@ def open_log(
         if name not in names:
             what = f"kind '{product.name}' has no role '{name}'."
             problems.append(Problem(f"role '{name}'", what, did_you_mean(name, names)))
+            continue
+        if not isinstance(text, str):
+            what = f"{type(text).__module__}.{type(text).__name__} is not a column or expression."
+            problems.append(Problem(f"role '{name}'", what, "Write the column's name as text."))
             continue
         expressions[name] = Expression(text)
         problems += product.role(name).problems(expressions[name], schema)

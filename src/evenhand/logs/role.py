@@ -43,6 +43,9 @@ class Role:
         if found:
             return found
         dtype = expression.dtype(schema)
+        if dtype == nw.Unknown:
+            what = f"'{expression.text}' has no type, as when every value is missing."
+            return [Problem(where, what, "Check how the file was written, or name another column.")]
         fits = dtype.is_numeric() or (self.values == "binary" and dtype == nw.Boolean)
         if fits:
             return []

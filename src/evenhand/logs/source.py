@@ -7,10 +7,9 @@ from __future__ import annotations
 
 import importlib.util
 import os
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, TypeAlias, get_args
+from typing import Any
 
 import narwhals as nw
 import polars as pl
@@ -23,26 +22,15 @@ from evenhand.errors import (
     did_you_mean,
     listed,
 )
-from evenhand.logs.unit import register_duckdb
-
-Engine = Literal["polars", "duckdb", "spark"]
-ENGINES: tuple[Engine, ...] = get_args(Engine)
-Frame: TypeAlias = "nw.LazyFrame[Any]"
-
-_MODULES: dict[Engine, tuple[str, ...]] = {
-    "polars": ("polars",),
-    "duckdb": ("duckdb", "pyarrow"),
-    "spark": ("pyspark", "pyarrow"),
-}
-_FORMATS = {
-    ".parquet": "parquet",
-    ".pq": "parquet",
-    ".csv": "csv",
-    ".csv.gz": "csv",
-    ".arrow": "ipc",
-    ".feather": "ipc",
-    ".ipc": "ipc",
-}
+from evenhand.logs.backend import (
+    ENGINES,
+    Engine,
+    Frame,
+    duckdb_connection,
+    installed,
+    spark_session,
+)
+from evenhand.logs.reader import FORMATS, READERS, format_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +40,6 @@ class Source:
     name: str
     engine: Engine
     frame: Frame
-
-
-def installed(engine: Engine) -> bool:
-    """Return whether the packages of this engine are installed."""
-    return all(importlib.util.find_spec(module) is not None for module in _MODULES[engine])
 
 
 def open_source(source: object, engine: str | None = None) -> Source:
@@ -96,25 +79,41 @@ def _open_table(table: Any, engine: Engine | None) -> Source:  # noqa: ANN401 - 
                     f"Leave the engine out, or pass files to scan them with '{engine}'.",
                 )
             )
-        return Source(f"{own} table", own, nw.from_native(table))
+        try:
+            return Source(f"{own} table", own, nw.from_native(table))
+        except TypeError as error:
+            raise _no_source(table) from error
+    if library == "pandas" and importlib.util.find_spec("pyarrow") is None:
+        raise MissingExtraError("pandas", where="a pandas DataFrame")
+    try:
+        lazy = _lazy(table, library)
+        lazy.collect_schema()
+        return Source(f"{library} table", engine or "polars", _move(lazy, engine or "polars"))
+    except SourceError:
+        raise
+    except Exception as error:
+        raise unreadable(f"{library} table", error) from error
+
+
+def _lazy(table: Any, library: str) -> pl.LazyFrame:  # noqa: ANN401 - any table library
     if isinstance(table, pl.LazyFrame | pl.DataFrame):
-        lazy = table.lazy()
-    elif library == "pandas":
-        if importlib.util.find_spec("pyarrow") is None:
-            raise MissingExtraError("pandas", where="a pandas DataFrame")
-        lazy = pl.from_pandas(table).lazy()
-    elif library == "pyarrow":
-        lazy = pl.DataFrame(table).lazy()
-    else:
-        raise SourceError(
-            Problem(
-                "source",
-                f"{type(table).__module__}.{type(table).__name__} is not a source of rows.",
-                "Pass a path, a glob, a pandas, Polars or PyArrow table, a DuckDB relation or a "
-                "Spark DataFrame.",
-            )
+        return table.lazy()
+    if library == "pandas" and type(table).__name__ == "DataFrame":
+        return pl.from_pandas(table).lazy()
+    if library == "pyarrow" and type(table).__name__ in {"Table", "RecordBatch"}:
+        return pl.DataFrame(table).lazy()
+    raise _no_source(table)
+
+
+def _no_source(table: object) -> SourceError:
+    return SourceError(
+        Problem(
+            "source",
+            f"{type(table).__module__}.{type(table).__name__} is not a source of rows.",
+            "Pass a path, a glob, a pandas, Polars or PyArrow table, a DuckDB relation or a "
+            "Spark DataFrame.",
         )
-    return Source(f"{library} table", engine or "polars", _move(lazy, engine or "polars"))
+    )
 
 
 def _move(lazy: pl.LazyFrame, engine: Engine) -> Frame:
@@ -123,7 +122,7 @@ def _move(lazy: pl.LazyFrame, engine: Engine) -> Frame:
         return nw.from_native(lazy)
     arrow = lazy.collect().to_arrow()
     moved = (
-        _duckdb_connection().from_arrow(arrow)
+        duckdb_connection().from_arrow(arrow)
         if engine == "duckdb"
         else spark_session().createDataFrame(arrow)
     )
@@ -135,21 +134,23 @@ def _open_path(path: str, engine: Engine) -> Source:
     paths = _matches(path) if _is_glob(path) else [path]
     if Path(path).is_dir():
         paths = sorted(str(file) for file in Path(path).rglob("*.parquet"))
+        if not paths:
+            hint = f"Name files of another kind by a glob, such as '{Path(path) / '*.csv'}'."
+            raise SourceError(Problem(path, "the folder holds no Parquet files.", hint))
     if not paths or not Path(paths[0]).exists():
         raise SourceError(Problem(path, "no such file.", _nearby(path)))
-    formats = {_format(name) for name in paths}
+    formats = {format_of(name) for name in paths}
     if len(formats) > 1 or None in formats:
         raise SourceError(
             Problem(
                 path,
                 f"no known format: {listed(Path(name).name for name in paths[:3])}.",
-                f"Known endings, one kind at a time: {listed(_FORMATS)}.",
+                f"Known endings, one kind at a time: {listed(FORMATS)}.",
             )
         )
-    empty = [name for name in paths if Path(name).stat().st_size == 0]
-    if empty:
-        raise SourceError(Problem(empty[0], "the file is empty (0 bytes)."))
-    reader = _READERS[engine, str(formats.pop())]
+    for name in paths:
+        _check_not_empty(name)
+    reader = READERS[engine, str(formats.pop())]
     try:
         frame: Frame = nw.from_native(reader(paths))
         frame.collect_schema()
@@ -158,6 +159,16 @@ def _open_path(path: str, engine: Engine) -> Source:
     except Exception as error:
         raise unreadable(path, error) from error
     return Source(path, engine, frame)
+
+
+def _check_not_empty(path: str) -> None:
+    if Path(path).stat().st_size == 0:
+        raise SourceError(Problem(path, "the file is empty (0 bytes)."))
+    if path.lower().endswith(".csv"):
+        with Path(path).open("rb") as file:
+            file.readline()
+            if not file.readline().strip():
+                raise SourceError(Problem(path, "there are no rows under the header."))
 
 
 def unreadable(path: str, error: Exception) -> SourceError:
@@ -173,76 +184,20 @@ def unreadable(path: str, error: Exception) -> SourceError:
 
 
 def _matches(pattern: str) -> list[str]:
-    found = Path(Path(pattern).anchor or ".").glob(pattern.removeprefix(Path(pattern).anchor))
-    return sorted(map(str, found))
+    anchor = Path(pattern).anchor
+    try:
+        return sorted(map(str, Path(anchor or ".").glob(pattern.removeprefix(anchor))))
+    except ValueError as error:
+        raise SourceError(Problem(pattern, f"not a glob: {error}.", "Write a/**/*.csv.")) from error
 
 
 def _is_glob(path: str) -> bool:
     return any(mark in path for mark in "*?[") and not Path(path).exists()
 
 
-def _format(path: str) -> str | None:
-    return next((form for end, form in _FORMATS.items() if path.lower().endswith(end)), None)
-
-
 def _nearby(path: str) -> str:
     folder = Path(path).parent
     if not folder.is_dir():
         return f"The folder {folder} does not exist either."
-    names = sorted(file.name for file in folder.iterdir() if _format(file.name))
+    names = sorted(file.name for file in folder.iterdir() if format_of(file.name))
     return did_you_mean(Path(path).name, names) if names else f"{folder} holds no log files."
-
-
-def _duckdb_connection() -> Any:  # noqa: ANN401 - duckdb is optional
-    import duckdb
-
-    connection = duckdb.connect()
-    register_duckdb(connection)
-    return connection
-
-
-def spark_session() -> Any:  # noqa: ANN401 - pyspark is optional
-    """Return the running Spark session, or a local one on this machine's cores."""
-    from pyspark.sql import SparkSession
-
-    running = SparkSession.getActiveSession()
-    if running is not None:
-        return running
-    session = (
-        SparkSession.builder.master(f"local[{os.cpu_count() or 1}]")
-        .appName("evenhand")
-        .config("spark.ui.enabled", "false")
-        .config("spark.ui.showConsoleProgress", "false")
-        .config("spark.sql.shuffle.partitions", str(2 * (os.cpu_count() or 1)))
-        .getOrCreate()
-    )
-    session.sparkContext.setLogLevel("ERROR")
-    return session
-
-
-def _duckdb_reader(function: str, **options: object) -> Callable[[list[str]], object]:
-    return lambda paths: getattr(_duckdb_connection(), function)(paths, **options)
-
-
-def _spark_csv(paths: list[str]) -> object:
-    reader = spark_session().read
-    return reader.csv(paths, header=True, inferSchema=True, mode="FAILFAST", enforceSchema=False)
-
-
-def _refuse_ipc(paths: list[str]) -> object:
-    raise SourceError(
-        Problem(paths[0], "only Polars reads Arrow IPC files.", "Leave --engine out.")
-    )
-
-
-_READERS: dict[tuple[Engine, str], Callable[[list[str]], object]] = {
-    ("polars", "parquet"): pl.scan_parquet,
-    ("polars", "csv"): lambda paths: pl.scan_csv(paths, infer_schema_length=10_000),
-    ("polars", "ipc"): pl.scan_ipc,
-    ("duckdb", "parquet"): lambda paths: _duckdb_connection().read_parquet(paths),
-    ("duckdb", "csv"): _duckdb_reader("read_csv", header=True, null_padding=False),
-    ("duckdb", "ipc"): _refuse_ipc,
-    ("spark", "parquet"): lambda paths: spark_session().read.parquet(*paths),
-    ("spark", "csv"): _spark_csv,
-    ("spark", "ipc"): _refuse_ipc,
-}

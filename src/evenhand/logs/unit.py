@@ -1,7 +1,7 @@
 """The unit's hash and bucket: the same numbers on Polars, DuckDB, Spark and in plain Python.
 
-A unit's hash is a whole number in [0, 2**31). Its lowest 7 bits are the bucket, its lowest 11 bits
-the register and the remaining 20 bits the mark of `evenhand.engine.sketch`, which counts units.
+A unit's hash is a whole number in [0, 2**31). Its lowest 7 bits are the bucket, its lowest 9 bits
+the register and the other 22 bits the mark of `evenhand.engine.sketch`, which counts units.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ import polars as pl
 from evenhand.errors import EngineError, Problem
 
 if TYPE_CHECKING:
-    from evenhand.logs.source import Engine, Frame
+    from evenhand.logs.backend import Engine, Frame
 
 BUCKETS = 128
-REGISTERS = 2_048
-MARKS = 2**20
+REGISTERS = 4 * BUCKETS
+MARKS = 2**31 // REGISTERS
 
 UNIT = "unit"
 HASH = "unit_hash"
@@ -40,9 +40,8 @@ def with_hash(frame: Frame, engine: Engine) -> Frame:
     dtype = frame.collect_schema()[UNIT]
     if dtype.is_integer():
         unit = nw.col(UNIT)
-        whole = (
-            (unit % _PRIME).cast(nw.Int64) if dtype.is_unsigned_integer() else unit.cast(nw.Int64)
-        )
+        # Only a 64-bit unsigned number may not fit; narrower ones would overflow before the cast.
+        whole = (unit % _PRIME).cast(nw.Int64) if dtype == nw.UInt64 else unit.cast(nw.Int64)
         return frame.with_columns(integer_hash(whole).alias(HASH))
     return _STRING_HASH[engine](frame)
 

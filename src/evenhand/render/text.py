@@ -82,7 +82,8 @@ def _groups(one: Finding) -> Table:
         names = [*group.group.values()]
         names[-1] += apart
         cells = [f"{group.rows:,}", f"{'' if one.units_exact else '~'}{group.units:,}"]
-        table.add_row(*names, *_cells(group.outcome), *cells, style=style)
+        # As Text, because a value such as [b] is a name here, not markup.
+        table.add_row(*map(Text, names), *_cells(group.outcome), *cells, style=style)
     return table
 
 
@@ -92,7 +93,7 @@ def _pairs(found: Sequence[Finding]) -> RenderableType:
         table.add_column(heading, justify="right", no_wrap=True)
     for one in found:
         names = [", ".join(group.values()) for group in one.pair]
-        table.add_row(*names, *_cells(one.outcome))
+        table.add_row(*map(Text, names), *_cells(one.outcome))
     headline = Text(found[0].key, style="bold")
     method = found[0].estimate
     headline.append(f"  {method.level:.0%} intervals, {method.method}", style="not bold")
@@ -102,7 +103,7 @@ def _pairs(found: Sequence[Finding]) -> RenderableType:
 def _table(*headings: str) -> Table:
     table = Table(box=None, pad_edge=False, header_style="dim")
     for heading in headings:
-        table.add_column(heading, overflow="fold")
+        table.add_column(Text(heading), overflow="fold")
     return table
 
 

@@ -39,8 +39,8 @@ def max_t_critical(
 
     Source: Hothorn, Bretz and Westfall 2008 (max-T of general linear contrasts).
     """
-    first, second = pair_indices(len(variance))
-    pairs = len(first)
+    groups = len(variance)
+    pairs = groups * (groups - 1) // 2
     if pairs <= 1:
         return critical(level, df), ""
     draws = min(_MOST_DRAWS, _WORK // pairs)
@@ -48,22 +48,16 @@ def max_t_critical(
         return critical(1 - (1 - level) / pairs, df), f"Bonferroni over {pairs} pairs"
     scale = np.sqrt(variance)
     values, vectors = np.linalg.eigh(correlation)
-    root = vectors * np.sqrt(np.maximum(values, 0.0))
-    spread = np.sqrt(
-        np.maximum(
-            variance[first]
-            + variance[second]
-            - 2 * correlation[first, second] * scale[first] * scale[second],
-            np.finfo(float).tiny,
-        )
-    )
-    largest = np.empty(draws)
-    step = max(1, 2_000_000 // pairs)
-    for start in range(0, draws, step):
-        count = min(step, draws - start)
-        sample = rng.standard_normal((count, len(variance))) @ root.T * scale
-        gaps = np.abs(sample[:, first] - sample[:, second]) / spread
-        largest[start : start + count] = gaps.max(axis=1)
+    root = vectors * np.sqrt(np.maximum(values, 0.0)) * scale[:, None]
+    covariance = correlation * np.outer(scale, scale)
+    spread = np.sqrt(np.maximum(variance[:, None] + variance - 2 * covariance, 0.0))
+    # Groups that move together exactly have no difference to judge.
+    spread[spread <= np.finfo(float).eps * scale.max()] = np.inf
+    sample = rng.standard_normal((draws, groups)) @ root.T
+    largest = np.zeros(draws)
+    for one in range(groups - 1):
+        gaps = np.abs(sample[:, one + 1 :] - sample[:, one : one + 1]) / spread[one, one + 1 :]
+        np.maximum(largest, gaps.max(axis=1), out=largest)
     if np.isfinite(df):
         largest /= np.sqrt(rng.chisquare(df, draws) / df)
     return float(np.quantile(largest, level)), f"max-T over {pairs} pairs"

@@ -1,0 +1,222 @@
+"""How often each interval covers the truth: ``make coverage`` prints the table of docs/coverage.md.
+
+A cell is a method in a situation whose truth is known. The tests run every cell too, so a method
+that stops covering turns CI red. Rates are drawn within a tenth of the nominal one in each
+replicate: the coverage of any interval of a proportion jumps with the exact rate, and a single
+rate would show the jump, not the method.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from evenhand.logs.unit import BUCKETS, integer_hash
+from evenhand.stats.proportion import (
+    Proportion,
+    Proportions,
+    clustered,
+    independent,
+    pair_differences,
+)
+
+LEVEL = 0.95
+LOWEST = 0.935
+HIGHEST = 0.97
+REPLICATES = 4_000
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A method in a situation.
+
+    Attributes:
+        method: What is covered: the rate of a group, one difference, or all differences at once.
+        situation: The rates, sizes and dependence, for the table.
+        covers: Draws one log and says whether the interval covered the truth.
+        conservative: Whether the method may cover more than nominal in this situation.
+
+    """
+
+    method: str
+    situation: str
+    covers: Callable[[np.random.Generator], bool]
+    conservative: bool = False
+
+
+def coverage(cell: Cell, replicates: int = REPLICATES, seed: int = 1) -> float:
+    """Return the share of replicates in which the interval covered the truth."""
+    rng = np.random.default_rng(seed)
+    return sum(cell.covers(rng) for _ in range(replicates)) / replicates
+
+
+def near(rates: Sequence[float], rng: np.random.Generator) -> Floats:
+    """Return rates within a tenth of the nominal ones, moved together so that ties stay ties."""
+    return np.array(rates) * rng.uniform(0.9, 1.1)
+
+
+def rows(rates: Floats, sizes: Sequence[int], rng: np.random.Generator) -> Proportions:
+    """Return proportions of independent rows."""
+    n = np.array(sizes, float)
+    successes = rng.binomial(np.array(sizes), rates).astype(float)
+    return independent(Proportion(successes, n, n, successes, n, ""))
+
+
+def units(
+    rates: Floats,
+    sizes: Sequence[int],
+    rng: np.random.Generator,
+    *,
+    repeat: int,
+    rho: float,
+    shared: bool = False,
+    uneven: bool = False,
+) -> Proportions:
+    """Return proportions of units with several rows each and intra-unit correlation ``rho``.
+
+    Each unit belongs to one group, or with ``shared`` has rows in every group and one propensity;
+    the first group's rate must then be the largest. With ``uneven`` the rows per unit are
+    lognormal, so that a few units have many.
+    """
+    size = 1 / rho - 1
+    successes, trials = np.zeros((2, BUCKETS, len(rates)))
+    start = 0
+    for group, (rate, count) in enumerate(zip(rates, sizes, strict=True)):
+        ids = np.arange(start, start + count)
+        bucket = integer_hash(ids) % BUCKETS
+        if shared:
+            if group == 0:
+                propensity = rng.beta(size * rate, size * (1 - rate), count)
+            own = propensity * rate / rates[0]
+        else:
+            own = rng.beta(size * rate, size * (1 - rate), count)
+            start += count
+        many = repeat * rng.lognormal(-0.5, 1.0, count) if uneven else np.full(count, repeat)
+        number = np.clip(np.round(many), 1, None).astype(int)
+        successes[:, group] += np.bincount(bucket, rng.binomial(number, own), BUCKETS)
+        trials[:, group] += np.bincount(bucket, number, BUCKETS)
+    sums = Proportion(successes, trials, trials, successes, trials, "")
+    return clustered(sums, np.array(sizes, float))
+
+
+def _rate(draw: Callable[..., Proportions], rate: float, **how: object) -> Callable[..., bool]:
+    def covers(rng: np.random.Generator) -> bool:
+        truth = near([rate], rng)
+        low, high = draw(truth, rng=rng, **how).limits(LEVEL)
+        return bool(low[0] <= truth[0] <= high[0])
+
+    return covers
+
+
+def _pairs(
+    draw: Callable[..., Proportions], rates: Sequence[float], **how: object
+) -> Callable[..., bool]:
+    def covers(rng: np.random.Generator) -> bool:
+        truth = near(rates, rng)
+        found = pair_differences(draw(truth, rng=rng, **how), LEVEL, rng)
+        gaps = truth[found.first] - truth[found.second]
+        return bool(np.all((found.limits.low <= gaps) & (gaps <= found.limits.high)))
+
+    return covers
+
+
+def cells() -> list[Cell]:
+    """Return every method in every situation of its stated range."""
+    return [*_of_rates(), *_of_differences(), *_of_many_groups()]
+
+
+def _of_rates() -> list[Cell]:
+    found = [
+        Cell("Wilson", f"{n:,} rows, rate {p:.0%}", _rate(rows, p, sizes=[n]))
+        for n in (20, 100, 1_000)
+        for p in (0.05, 0.2, 0.5)
+    ]
+    for count in (10, 40, 100, 300):
+        for p in (0.02, 0.1, 0.5):
+            situation = f"{count} units x 20 rows, rho 0.2, rate {p:.0%}"
+            covers = _rate(units, p, sizes=[count], repeat=20, rho=0.2)
+            found.append(Cell("Wilson with design effect", situation, covers, conservative=True))
+    for count in (100, 300):
+        covers = _rate(units, 0.2, sizes=[count], repeat=20, rho=0.2, uneven=True)
+        situation = f"{count} units, 1 to 200 rows each, rho 0.2, rate 20%"
+        found.append(Cell("Wilson with design effect", situation, covers, conservative=True))
+    return found
+
+
+def _of_differences() -> list[Cell]:
+    independent_rows = [
+        (20, 0.05, 500, 0.10),
+        (30, 0.10, 1_000, 0.10),
+        (15, 0.90, 200, 0.80),
+        (50, 0.50, 50, 0.40),
+    ]
+    found = [
+        Cell(
+            "Newcombe",
+            f"{n1} rows at {p1:.0%}, {n2} at {p2:.0%}",
+            _pairs(rows, [p1, p2], sizes=[n1, n2]),
+        )
+        for n1, p1, n2, p2 in independent_rows
+    ]
+    for count, p, q in [(20, 0.3, 0.3), (100, 0.1, 0.2), (300, 0.1, 0.2), (300, 0.3, 0.4)]:
+        how = {"sizes": [count // 2, count // 2], "repeat": 20, "rho": 0.2}
+        situation = f"{count} units x 20 rows, rho 0.2, {p:.0%} and {q:.0%}"
+        method = "MOVER with design effect"
+        found.append(Cell(method, situation, _pairs(units, [p, q], **how), conservative=True))
+    for count in (40, 300):
+        how = {"sizes": [count, count], "repeat": 10, "rho": 0.2, "shared": True}
+        situation = f"{count} units in both groups x 10 rows, rho 0.2, 30% and 20%"
+        method = "MOVER with design effect"
+        found.append(Cell(method, situation, _pairs(units, [0.3, 0.2], **how), conservative=True))
+    return found
+
+
+def _of_many_groups() -> list[Cell]:
+    found = [
+        Cell(
+            "Newcombe, max-T",
+            f"{len(rates)} groups of {n} rows, {rates[0]:.0%} to {rates[-1]:.0%}",
+            _pairs(rows, rates, sizes=[n] * len(rates)),
+            conservative=True,
+        )
+        for rates, n in [([0.3] * 4, 100), ([0.1, 0.2, 0.3, 0.4], 200), ([0.3] * 8, 100)]
+    ]
+    how = {"sizes": [75] * 4, "repeat": 20, "rho": 0.2}
+    covers = _pairs(units, [0.3] * 4, **how)
+    situation = "4 groups of 75 units x 20 rows, rho 0.2, all 30%"
+    return [*found, Cell("MOVER with design effect, max-T", situation, covers, conservative=True)]
+
+
+def table(replicates: int) -> str:
+    """Return the coverage table as Markdown."""
+    lines = ["| method | situation | coverage |", "|---|---|---|"]
+    for cell in cells():
+        share = coverage(cell, replicates)
+        flag = "" if share >= LOWEST and (cell.conservative or share <= HIGHEST) else " **out**"
+        lines.append(f"| {cell.method} | {cell.situation} | {share:.3f}{flag} |")
+        print(lines[-1], flush=True)
+    return "\n".join(lines)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--replicates", type=int, default=REPLICATES)
+    parser.add_argument("--write", type=Path, help="Put the table into this page.")
+    options = parser.parse_args()
+    text = table(options.replicates)
+    if options.write:
+        page = options.write.read_text()
+        head, _, rest = page.partition("<!-- coverage -->")
+        _, _, tail = rest.partition("<!-- end -->")
+        options.write.write_text(f"{head}<!-- coverage -->\n{text}\n<!-- end -->{tail}")
+
+
+if __name__ == "__main__":
+    main()

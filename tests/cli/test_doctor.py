@@ -1,0 +1,83 @@
+"""``evenhand doctor``: what works here, and the line that adds what does not."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import shutil
+import sys
+
+import pytest
+
+import evenhand
+from evenhand.cli.main import main
+
+
+@pytest.fixture
+def run(monkeypatch, capsys):
+    def call(*words):
+        monkeypatch.setattr(sys, "argv", ["evenhand", "doctor", *words])
+        with pytest.raises(SystemExit) as left:
+            main()
+        assert left.value.code == 0
+        return capsys.readouterr().out
+
+    return call
+
+
+def _checks(run):
+    return {check["what"]: check for check in json.loads(run("--json"))["checks"]}
+
+
+def _hide(monkeypatch, package):
+    found = importlib.util.find_spec
+    monkeypatch.setattr(
+        importlib.util,
+        "find_spec",
+        lambda name, *rest: None if name == package else found(name, *rest),
+    )
+
+
+def test_each_check_says_what_was_found(run):
+    checks = _checks(run)
+    for check in checks.values():
+        assert set(check) == {"what", "ok", "found", "hint"}
+        assert check["ok"] or check["hint"]
+    assert {"engine polars", "engine duckdb", "engine spark", "kinds", "measures"} <= {*checks}
+    assert checks["evenhand"]["found"].startswith(evenhand.__version__)
+    assert checks["kinds"]["found"] == "decisions"
+
+
+def test_the_text_has_a_line_for_each_check(run):
+    names = [*_checks(run)]
+    lines = run().splitlines()
+    assert len(lines) == len(names)
+    for name, line in zip(names, lines, strict=True):
+        assert line.split()[0] in {"ok", "--"}
+        assert name in line
+
+
+@pytest.mark.parametrize(("engine", "package"), [("duckdb", "duckdb"), ("spark", "pyspark")])
+def test_an_engine_that_is_missing_comes_with_the_line_that_installs_it(
+    run, monkeypatch, engine, package
+):
+    _hide(monkeypatch, package)
+    check = _checks(run)[f"engine {engine}"]
+    assert check["ok"] is False
+    assert check["found"] == "not installed"
+    assert check["hint"] == f"pip install 'evenhand[{engine}]'"
+
+
+def test_the_line_that_installs_an_engine_is_printed_whole(run, monkeypatch):
+    # Square brackets are markup to the library that prints tables.
+    _hide(monkeypatch, "duckdb")
+    assert "pip install 'evenhand[duckdb]'" in run()
+
+
+def test_spark_without_java_says_so(run, monkeypatch):
+    pytest.importorskip("pyspark")
+    monkeypatch.setattr(shutil, "which", lambda _name: None)
+    check = _checks(run)["engine spark"]
+    assert check["ok"] is False
+    assert "no Java" in check["found"]
+    assert check["hint"] == "Install Java 17 or newer."

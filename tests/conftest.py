@@ -1,0 +1,31 @@
+"""Fixtures that several test files share."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def data() -> Path:
+    """The folder of real data; tests that need it skip where it is absent."""
+    folder = Path(os.environ.get("EVENHAND_DATA", "../shared/data"))
+    if not folder.is_dir():
+        pytest.skip(f"no real data in {folder}; EVENHAND_DATA names the folder")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def spark():
+    """One Spark session for all tests, since it takes many seconds to start."""
+    pytest.importorskip("pyspark")
+    from evenhand.logs.backend import spark_session
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        session = spark_session()
+    yield session
+    session.stop()

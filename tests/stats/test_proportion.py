@@ -1,0 +1,122 @@
+"""Proportions of groups: weights, design effects, degrees of freedom and differences."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from evenhand.stats.interval import critical, wilson
+from evenhand.stats.proportion import Proportion, clustered, independent, pair_differences
+
+
+def plain(successes, trials):
+    """Sums without weights from plain lists."""
+    s, t = np.array(successes, float), np.array(trials, float)
+    return Proportion(s, t, t, s, t, "")
+
+
+def test_equal_weights_change_nothing():
+    base = plain([3, 5], [10, 10])
+    double = Proportion(
+        2 * base.successes, 2 * base.trials, base.rows, 4 * base.successes, 4 * base.trials, ""
+    )
+    assert independent(double).value == pytest.approx(independent(base).value)
+    # The linearised variance is p(1-p)/n exactly, so the effective number is the number of rows.
+    assert independent(double).n == pytest.approx(independent(base).n)
+
+
+def test_weights_give_the_textbook_variance_of_a_weighted_mean():
+    weights, outcome = np.array([1.0, 2.0, 0.5, 3.0]), np.array([1.0, 0.0, 1.0, 0.0])
+    value = np.average(outcome, weights=weights)
+    variance = np.sum(weights**2 * (outcome - value) ** 2) / weights.sum() ** 2
+    found = independent(
+        Proportion(
+            np.array([weights @ outcome]),
+            np.array([weights.sum()]),
+            np.array([4.0]),
+            np.array([weights**2 @ outcome]),
+            np.array([weights @ weights]),
+            "",
+        )
+    )
+    assert found.value[0] == pytest.approx(value)
+    assert value * (1 - value) / found.n[0] == pytest.approx(max(variance, value * (1 - value) / 4))
+
+
+def test_weights_with_no_variation_use_kish():
+    weights = np.array([1.0, 2.0, 5.0])
+    total, square = np.array([weights.sum()]), np.array([weights @ weights])
+    found = independent(Proportion(total, total, np.array([3.0]), square, square, ""))
+    assert found.n[0] == pytest.approx(weights.sum() ** 2 / (weights @ weights))
+
+
+def test_identical_rows_within_units_count_each_unit_once():
+    # 6 units of 10 identical rows, one in each bucket: the design effect is about 10.
+    successes = np.array([[10.0], [0], [10], [0], [10], [0]])
+    found = clustered(plain(successes, np.full((6, 1), 10.0)), np.array([6.0]))
+    # Between-unit variance has n - 1 = 5 in the denominator where the rate's has 6.
+    assert found.n[0] == pytest.approx(60 / (10 * 6 / 5))
+    assert found.df == 5
+
+
+def test_design_effect_is_never_below_one():
+    # Every bucket has exactly the mean: less variation than independent rows would have.
+    found = clustered(plain(np.full((8, 1), 5.0), np.full((8, 1), 10.0)), np.array([80.0]))
+    assert found.n[0] == 80
+
+
+def test_without_variation_every_unit_is_a_single_trial():
+    found = clustered(plain(np.zeros((4, 2)), np.full((4, 2), 25.0)), np.array([4.0, 4.0]))
+    assert found.n.tolist() == [4, 4]
+    assert found.limits(0.95).high[0] == pytest.approx(
+        wilson(np.array([0.0]), np.array([4.0]), critical(0.95, 3)).high[0]
+    )
+
+
+def test_a_rate_carried_by_few_buckets_has_few_degrees_of_freedom():
+    successes = np.zeros((100, 1))
+    successes[:3] = 10.0
+    found = clustered(plain(successes, np.full((100, 1), 20.0)), np.array([100.0]))
+    assert 1 <= found.df < 10
+
+
+def test_a_single_unit_tells_nothing():
+    found = clustered(plain([[3.0]], [[10.0]]), np.array([1.0]))
+    low, high = found.limits(0.95)
+    assert (low[0], high[0]) == (0, 1)
+
+
+def test_groups_that_share_units_are_correlated():
+    shared = np.array([1.0, 4, 2, 8, 5, 7])[:, None] * np.ones(2)
+    found = clustered(plain(shared, np.full((6, 2), 10.0)), np.array([6.0, 6.0]))
+    assert found.correlation[0, 1] == pytest.approx(1)
+    apart = replace(found, correlation=np.eye(2))
+    narrow, wide = (
+        pair_differences(groups, 0.95, np.random.default_rng(1)).limits for groups in (found, apart)
+    )
+    assert narrow.high[0] - narrow.low[0] < 0.2 * (wide.high[0] - wide.low[0])
+
+
+def test_groups_in_different_buckets_are_uncorrelated():
+    successes = np.array([[3.0, 0], [6, 0], [0, 2], [0, 7]])
+    trials = np.array([[10.0, 0], [10, 0], [0, 10], [0, 10]])
+    found = clustered(plain(successes, trials), np.array([2.0, 2.0]))
+    assert found.correlation[0, 1] == 0
+
+
+def test_pairs_are_signed_first_minus_second():
+    found = pair_differences(
+        independent(plain([1, 5, 9], [10, 10, 10])), 0.95, np.random.default_rng(1)
+    )
+    assert found.value == pytest.approx([-0.4, -0.8, -0.4])
+    assert found.method == "Newcombe, max-T over 3 pairs"
+
+
+def test_more_groups_widen_each_pair():
+    two = pair_differences(independent(plain([1, 5], [10, 10])), 0.95, np.random.default_rng(1))
+    three = pair_differences(
+        independent(plain([1, 5, 5], [10, 10, 10])), 0.95, np.random.default_rng(1)
+    )
+    assert three.limits.low[0] < two.limits.low[0] < two.limits.high[0] < three.limits.high[0]
