@@ -8,7 +8,7 @@ import pytest
 from scipy import special
 
 from evenhand.logs.source import open_source
-from evenhand.logs.unit import BUCKETS, HASH, UNIT, integer_hash, with_hash
+from evenhand.logs.unit import BUCKETS, HASH, UNIT, integer_hash, with_unit_columns
 
 # Golden vectors: they never change, or yesterday's states no longer merge with today's.
 INTEGERS = {
@@ -42,7 +42,7 @@ def hashes(units: pl.Series, engine: str, request) -> list[int | None]:
     if engine == "spark":
         request.getfixturevalue("spark")
     table = pl.DataFrame({"i": range(len(units)), UNIT: units})
-    frame = with_hash(open_source(table, engine).frame, engine)
+    frame = with_unit_columns(open_source(table, engine).frame, engine)
     return frame.select("i", HASH).collect(backend="polars").to_native().sort("i")[HASH].to_list()
 
 

@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 
 from evenhand.audit.finding import Exclusion, GroupFinding
 from evenhand.engine import State, columns_of, count_units
-from evenhand.engine.state import BUCKET, MARK, group_column
+from evenhand.engine.state import MARK, group_column
 from evenhand.logs.group import OTHER, UNKNOWN
 from evenhand.logs.log import ROW, Log
-from evenhand.logs.unit import BUCKETS
+from evenhand.logs.unit import BUCKET, BUCKETS
 from evenhand.measures.measure import Sums, TermSums
 from evenhand.stats.estimate import Estimate, Outcome, Undefined
 from evenhand.stats.proportion import Proportion, Proportions, clustered, independent

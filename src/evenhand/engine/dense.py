@@ -19,8 +19,8 @@ import polars as pl
 from numpy.typing import NDArray
 
 from evenhand.engine.lower import BAD, ROWS, SQUARES, WEIGHT, WEIGHTS, Lowered
-from evenhand.engine.state import BUCKET, MARK, REGISTER, group_column
-from evenhand.logs.unit import BUCKETS, HASH, MARKS, REGISTERS
+from evenhand.engine.state import MARK, group_column
+from evenhand.logs.unit import BUCKET, BUCKETS, HASH, MARKS, REGISTER, REGISTERS
 
 MOST_CELLS = 2**23
 """Largest dense array, in cells of 8 bytes."""

@@ -14,11 +14,11 @@ from dataclasses import dataclass
 import narwhals as nw
 import polars as pl
 
-from evenhand.engine.state import BUCKET, group_column
+from evenhand.engine.state import group_column
 from evenhand.logs.backend import Frame
 from evenhand.logs.log import ROW, Log
 from evenhand.logs.role import Role
-from evenhand.logs.unit import BUCKETS, HASH, UNIT, with_hash
+from evenhand.logs.unit import BUCKET, UNIT, with_unit_columns
 
 MISSING = 2
 BAD = 3
@@ -123,8 +123,7 @@ def lower(log: Log, roles: Iterable[str], groups: Iterable[str]) -> Lowered:
         *(entry.code.alias(entry.column) for entry in coded),
     )
     if unit:
-        frame = with_hash(frame, log.source.engine)
-        frame = frame.with_columns((nw.col(HASH) % BUCKETS).alias(BUCKET))
+        frame = with_unit_columns(frame, log.source.engine)
     else:
         frame = frame.with_columns(nw.lit(0).alias(BUCKET))
     return Lowered(frame, origin, tuple(coded), names, unit=unit, weight=weight)

@@ -13,8 +13,8 @@ import polars as pl
 
 from evenhand.engine.dense import BadCodeError, Counts
 from evenhand.engine.lower import BAD, MISSING, ROWS, SQUARES, WEIGHT, WEIGHTS, Lowered, code_column
-from evenhand.engine.state import BUCKET, MARK, REGISTER, group_column
-from evenhand.logs.unit import BUCKETS, HASH, MARKS, REGISTERS, UNIT
+from evenhand.engine.state import MARK, group_column
+from evenhand.logs.unit import BUCKET, BUCKETS, HASH, MARKS, REGISTER, REGISTERS, UNIT
 
 if TYPE_CHECKING:
     from evenhand.logs.backend import Frame
@@ -41,11 +41,9 @@ def count_relational(lowered: Lowered, by: tuple[str, ...]) -> Counts:
     if lowered.weight:
         weight = nw.col(WEIGHT)
         sums += [weight.sum().alias(WEIGHTS), (weight * weight).sum().alias(SQUARES)]
-    frame = lowered.frame
     if lowered.unit:
-        frame = frame.with_columns((nw.col(HASH) % REGISTERS - nw.col(BUCKET)).alias(_PART))
         sums += [_smallest_hash(part).alias(_part(part)) for part in range(_PARTS)]
-    rows = collect(frame.group_by(*keys, *lowered.code_columns).agg(*sums))
+    rows = collect(lowered.frame.group_by(*keys, *lowered.code_columns).agg(*sums))
     rows = rows.with_columns(pl.col(BUCKET, ROWS, *lowered.code_columns).cast(pl.Int64))
     for entry in lowered.coded:
         if (rows[entry.column] == BAD).any():
@@ -56,16 +54,14 @@ def count_relational(lowered: Lowered, by: tuple[str, ...]) -> Counts:
 _PARTS = REGISTERS // BUCKETS
 """Registers that share a bucket: a bucket's largest marks ride along in the same group-by."""
 
-_PART = "part"
-
 
 def _part(part: int) -> str:
-    return f"{_PART}_{part}"
+    return f"smallest_hash_{part}"
 
 
 def _smallest_hash(part: int) -> nw.Expr:
     """Return the smallest hash of a register, from which its largest mark follows."""
-    return nw.when(nw.col(_PART) == part * BUCKETS).then(nw.col(HASH)).min()
+    return nw.when(nw.col(REGISTER) - nw.col(BUCKET) == part * BUCKETS).then(nw.col(HASH)).min()
 
 
 def _marks(rows: pl.DataFrame, lowered: Lowered, by: tuple[str, ...]) -> pl.DataFrame:
@@ -74,15 +70,18 @@ def _marks(rows: pl.DataFrame, lowered: Lowered, by: tuple[str, ...]) -> pl.Data
     where = code_column("where")
     if where in lowered.code_columns:
         rows = rows.filter(pl.col(where) < MISSING)
+    smallest = rows.group_by(BUCKET, *groups).agg(
+        pl.col([_part(part) for part in range(_PARTS)]).min()
+    )
     parts = [
-        rows.select(
+        smallest.select(
             *groups,
             (pl.col(BUCKET) + part * BUCKETS).alias(REGISTER),
             (MARKS - pl.col(_part(part)).cast(pl.Int64) // REGISTERS).alias(MARK),
         )
         for part in range(_PARTS)
     ]
-    return pl.concat(parts).drop_nulls(MARK).group_by(*groups, REGISTER).agg(pl.col(MARK).max())
+    return pl.concat(parts).drop_nulls(MARK)
 
 
 def _in_scope(lowered: Lowered) -> Frame:

@@ -20,12 +20,12 @@ from evenhand.engine.dense import (
 from evenhand.engine.lower import BAD, ROWS, Lowered, lower, tabulate
 from evenhand.engine.plan import ScanPlan
 from evenhand.engine.relational import collect, count_distinct_units, count_relational
-from evenhand.engine.state import BUCKET, MARK, REGISTER, State, Table, group_column
+from evenhand.engine.state import MARK, State, Table, group_column
 from evenhand.errors import EvenhandError, Problem, SourceError, StateSizeError, ValueInLogError
 from evenhand.logs.group import OTHER, UNKNOWN
 from evenhand.logs.log import Log
 from evenhand.logs.source import unreadable
-from evenhand.logs.unit import BUCKETS
+from evenhand.logs.unit import BUCKET, BUCKETS, REGISTER
 
 MOST_GROUPS = 2_000
 """More groups than this are refused unless the most frequent are asked for: nobody reads them,
@@ -34,7 +34,7 @@ and comparing each with each would cost millions of pairs."""
 COUNTED_EXACTLY = 1_000_000
 """Logs of up to this many rows have their units counted exactly."""
 
-_SAMPLE = 200_000
+_SAMPLE = 100_000
 """Rows looked at before the scan, to refuse what is too large and to learn the groups' values."""
 
 

@@ -15,11 +15,10 @@ from typing import Literal
 import polars as pl
 
 from evenhand.errors import Problem, StateMergeError
+from evenhand.logs.unit import BUCKET, REGISTER
 
 Reduce = Literal["sum", "max"]
 
-BUCKET = "bucket"
-REGISTER = "register"
 MARK = "mark"
 
 _FORMAT = 1
