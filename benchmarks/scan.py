@@ -249,7 +249,7 @@ def main() -> None:
                 print(f"\npolars evenhand / polars floor A: {share:.2f} x")
         for rows in (100_000, 1_000_000):
             _make(path, rows)
-            best = measure(["polars whole", "fairlearn"], path, options.repeats)
+            best = measure(["polars whole", "polars evenhand", "fairlearn"], path, options.repeats)
             print(
                 "\n".join(
                     [f"\n{rows:,} rows, base: polars whole", *head, *ratios(best, "polars whole")]
