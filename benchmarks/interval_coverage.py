@@ -66,7 +66,7 @@ def rows(rates: Floats, sizes: Sequence[int], rng: np.random.Generator) -> Propo
     """Return proportions of independent rows."""
     n = np.array(sizes, float)
     successes = rng.binomial(np.array(sizes), rates).astype(float)
-    return independent(Proportion(successes, n, n, successes, n, ""))
+    return independent(Proportion(successes, n, n, successes, n))
 
 
 def units(
@@ -102,8 +102,7 @@ def units(
         number = np.clip(np.round(many), 1, None).astype(int)
         successes[:, group] += np.bincount(bucket, rng.binomial(number, own), BUCKETS)
         trials[:, group] += np.bincount(bucket, number, BUCKETS)
-    sums = Proportion(successes, trials, trials, successes, trials, "")
-    return clustered(sums, np.array(sizes, float))
+    return clustered(Proportion(successes, trials, trials, successes, trials))
 
 
 def _rate(draw: Callable[..., Proportions], rate: float, **how: object) -> Callable[..., bool]:

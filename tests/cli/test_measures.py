@@ -28,7 +28,7 @@ def test_the_list_names_every_measure_with_its_first_sentence(run):
     assert code == 0
     for name in registry.measures():
         assert name in out
-    assert "P(Yhat = 1 | Y = 1)" in out
+    assert "TP / (TP + FN)" in out
 
 
 def test_the_list_says_how_to_compare_groups(run):

@@ -61,7 +61,7 @@ def test_states_of_different_groups_do_not_merge():
 
 
 def test_states_of_different_measures_do_not_merge():
-    with pytest.raises(StateMergeError, match="only one has"):
+    with pytest.raises(StateMergeError, match="different plans"):
         state().merge(state(measure="base_rate"))
 
 

@@ -361,7 +361,7 @@ def test_columns_are_named_in_order_and_once():
     ("text", "dtype"),
     [
         ("i", nw.Int64),
-        ("i + u", nw.Int64),
+        ("i + u", nw.Float64),
         ("i / u", nw.Float64),
         ("i + 0.5", nw.Float64),
         ("-f", nw.Float64),

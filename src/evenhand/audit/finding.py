@@ -17,7 +17,7 @@ class GroupFinding:
     Attributes:
         group: Value of each group attribute, such as ``{"race": "Caucasian"}``.
         outcome: The measure in this group, or why there is none.
-        rows: Rows of the group that the measure is about.
+        rows: The measure's trials in the group: the rows in its denominator.
         units: Independent units among them.
         compared: False for missing and left-over values, which are shown apart.
 
@@ -54,13 +54,13 @@ class Finding:
     """An estimate with everything needed to read it.
 
     Attributes:
-        key: The notation of the figure, its identity in evidence.
+        key: The notation of the figure; with the pair, its identity in evidence.
         measure: The name of the measure behind it.
         outcome: The estimate, or why there is none.
         estimand: Whether rows or units weigh alike.
-        units: Independent units in the figure.
+        units: Independent units among the rows.
         units_exact: False when the number of units is an estimate.
-        rows: Rows in the figure.
+        rows: The measure's trials in the figure: the rows in the denominators of its groups.
         excluded: Rows left out, by reason; reasons without rows are not listed.
         conventions: How the figure is defined where the field has several ways.
         groups: What a contrast compares; empty for a plain measure.
@@ -146,7 +146,7 @@ class Finding:
         versus = " - ".join(", ".join(group.values()) for group in self.pair)
         return (
             f"{self.key}{f' [{versus}]' if versus else ''} = {found.value:.4f} "
-            f"[{found.low:.4f}, {found.high:.4f}] ({found.level:.0%}, {found.method}, "
+            f"[{found.low:.4f}, {found.high:.4f}] ({100 * found.level:g}%, {found.method}, "
             f"{self.units:,} units)"
         )
 

@@ -11,35 +11,46 @@ from numpy.typing import NDArray
 
 from evenhand.audit.finding import Exclusion, GroupFinding
 from evenhand.engine import State, columns_of, count_units
-from evenhand.engine.state import MARK, group_column
+from evenhand.engine.lower import SQUARE_OF, WEIGHT, WEIGHT_OF
+from evenhand.engine.state import group_column
 from evenhand.logs.group import OTHER, UNKNOWN
 from evenhand.logs.log import ROW, Log
 from evenhand.logs.unit import BUCKET, BUCKETS
-from evenhand.measures.measure import Sums, TermSums
+from evenhand.measures.measure import Share, Sums, TermSums
 from evenhand.stats.estimate import Estimate, Outcome, Undefined
 from evenhand.stats.proportion import Proportion, Proportions, clustered, independent
 
 Floats = NDArray[np.float64]
+Indices = NDArray[np.intp]
 
 
 @dataclass(frozen=True)
 class Units:
-    """How many independent units there are.
+    """How many independent units have a trial.
 
     Attributes:
-        by_group: Units with a row in each group, shape (groups,).
+        by_group: Units of each group, shape (groups,).
         total: Units in all; one that is in two groups counts once.
         exact: False when the numbers are estimates.
-        dependent: Whether some unit has several rows, so that rows cannot be taken alone.
+        dependent: Whether some unit has several trials, so that rows cannot be taken alone.
         note: How dependence was judged, for the reader; empty when the unit is the row.
 
     """
 
     by_group: Floats
-    total: int
+    total: float
     exact: bool
     dependent: bool
     note: str = ""
+
+    def among(self, index: Indices) -> tuple[int, bool]:
+        """Return the number of units of several groups, and whether it is exact."""
+        together = float(self.by_group[index].sum())
+        if len(index) == len(self.by_group):
+            return round(self.total), self.exact
+        # Where units are in one group each, the groups' numbers add up to the total.
+        apart = self.exact and float(self.by_group.sum()) == self.total
+        return round(min(together, self.total)), apart or len(index) == 1
 
 
 @dataclass(frozen=True)
@@ -48,59 +59,70 @@ class Grouped:
 
     Attributes:
         groups: Value of each attribute in each group.
-        figure: The measure's sums, arrays of shape (buckets, groups).
-        rows: Rows of each group that the measure is about, shape (groups,).
-        units: The units.
+        share: The measure's sums, arrays of shape (buckets, groups).
+        units: The units among the trials.
         reasons: Why a group's figure is undefined, None where it is defined.
         excluded: Rows left out, by reason.
+        apart: Groups that stand for missing or left-over values, which are shown, not compared.
 
     """
 
     groups: tuple[Mapping[str, str], ...]
-    figure: Proportion
-    rows: NDArray[np.int64]
+    share: Share
     units: Units
     reasons: tuple[str | None, ...]
     excluded: tuple[Exclusion, ...]
+    apart: NDArray[np.bool_]
 
     @property
-    def apart(self) -> NDArray[np.bool_]:
-        """Groups that stand for missing or left-over values, which are shown, not compared."""
-        return np.array([not {UNKNOWN, OTHER}.isdisjoint(group.values()) for group in self.groups])
+    def rows(self) -> NDArray[np.int64]:
+        """The measure's trials in each group, shape (groups,)."""
+        trials: NDArray[np.int64] = self.share.sums.rows.sum(axis=0).astype(np.int64)
+        return trials
 
     @property
-    def defined(self) -> NDArray[np.bool_]:
-        """Groups that have a figure."""
+    def compared(self) -> Indices:
+        """Indices of the groups that a contrast compares: defined, and not apart."""
+        return np.flatnonzero(self._defined & ~self.apart)
+
+    @property
+    def _defined(self) -> NDArray[np.bool_]:
         return np.array([reason is None for reason in self.reasons])
 
-    @property
-    def compared(self) -> NDArray[np.intp]:
-        """Indices of the groups that a contrast compares."""
-        return np.flatnonzero(self.defined & ~self.apart)
+    def left_out(self) -> tuple[Exclusion, ...]:
+        """Return the rows that a contrast leaves out, those of groups apart among them."""
+        shown = [
+            Exclusion(f"{name} is {value}", int(self.rows[index]))
+            for index in np.flatnonzero(self.apart)
+            for name, value in self.groups[index].items()
+            if value in {UNKNOWN, OTHER}
+        ]
+        return (*self.excluded, *(part for part in shown if part.rows))
 
-    def proportions(self, index: NDArray[np.intp]) -> Proportions:
-        """Return the figures of these groups, all defined, with a common design effect."""
+    def proportions(self, index: Indices) -> Proportions:
+        """Return the figures of these groups, all of which are defined."""
         parts = {
-            part.name: value if part.name == "empty" else value[:, index]
-            for part in fields(self.figure)
-            for value in [getattr(self.figure, part.name)]
+            part.name: getattr(self.share.sums, part.name)[:, index]
+            for part in fields(Proportion)
+            if part.name != "weighted"
         }
+        weighted = self.share.sums.weighted
         if self.units.dependent:
-            return clustered(Proportion(**parts), self.units.by_group[index])
-        summed = {name: v if name == "empty" else v.sum(axis=0) for name, v in parts.items()}
-        return independent(Proportion(**summed))
+            return clustered(Proportion(**parts, weighted=weighted))
+        summed = {name: part.sum(axis=0) for name, part in parts.items()}
+        return independent(Proportion(**summed, weighted=weighted))
 
     def outcomes(self, level: float) -> list[Outcome]:
         """Return each group's figure with its own interval."""
         outcomes: list[Outcome] = [Undefined(reason or "") for reason in self.reasons]
-        alone = [np.array([i]) for i in np.flatnonzero(self.defined & self.apart)]
-        for index in [self.compared, *alone]:
-            if not index.size:
-                continue
-            found = self.proportions(index)
-            limits = found.limits(level)
-            for i, value, low, high in zip(index, found.value, *limits, strict=True):
-                outcomes[i] = Estimate(float(value), float(low), float(high), level, found.method)
+        defined = np.flatnonzero(self._defined)
+        if defined.size:
+            found = self.proportions(defined)
+            limits, methods = found.limits(level), found.methods()
+            for i, value, low, high, method in zip(
+                defined, found.value, *limits, methods, strict=True
+            ):
+                outcomes[i] = Estimate(float(value), float(low), float(high), level, method)
         return outcomes
 
     def findings(self, level: float) -> tuple[GroupFinding, ...]:
@@ -120,68 +142,80 @@ class Grouped:
 
 def gather(measure: Sums, by: Sequence[str], state: State, log: Log) -> Grouped:
     """Return the sums of a measure by these groups from a state of this log."""
-    keys = [group_column(name) for name in by]
     table = state.sums_by(by).frame
-    present = table.select(keys).unique().sort(keys) if keys else pl.DataFrame([{}])
-    groups = tuple(
-        dict(zip(by, row, strict=True)) for row in (present.iter_rows() if keys else [()])
-    )
+    cells = _Cells(table, by, log)
     columns = columns_of(measure, log)
-    sums = _Cells(table, present, keys)
-    weighted = "w:" if any(column.startswith("w:") for column in table.columns) else ""
-    figure = measure.finalise(
-        TermSums(
-            rows={term: sums.of(key) for term, key in columns.terms.items()},
-            weights={term: sums.of(f"{weighted}{key}") for term, key in columns.terms.items()},
-            square_weights={
-                term: sums.of(f"w2:{key}" if weighted else key)
-                for term, key in columns.terms.items()
-            },
-        )
+    weighted = WEIGHT in log.roles
+    prefixes = (WEIGHT_OF, SQUARE_OF) if weighted else ("", "")
+    counted, weighed, squared = (
+        {term: cells.of(f"{prefix}{key}") for term, key in columns.terms.items()}
+        for prefix in ("", *prefixes)
     )
-    rows = sums.of(columns.rows).sum(axis=0).astype(np.int64)
-    unobserved = {role: sums.of(key).sum(axis=0) for role, key in columns.unobserved.items()}
-    left_out = [Exclusion(why, int(sums.of(key).sum())) for why, key in columns.excluded.items()]
-    in_scope = int(rows.sum()) + sum(part.rows for part in left_out if "filter" not in part.reason)
+    share = measure.finalise(TermSums(counted, weighed, squared, weighted=weighted))
+    rows = cells.of(columns.rows).sum(axis=0)
+    unobserved = {role: cells.of(key).sum(axis=0) for role, key in columns.unobserved.items()}
+    left_out = [Exclusion(why, int(cells.of(key).sum())) for why, key in columns.excluded.items()]
+    apart = {UNKNOWN, OTHER} if log.top is not None else {UNKNOWN}
     return Grouped(
-        groups=groups,
-        figure=figure,
-        rows=rows,
-        units=_units(by, present, state, log, rows=rows, in_scope=in_scope),
+        groups=cells.groups,
+        share=share,
+        units=_units(cells, columns.trials, share.sums.rows.sum(axis=0), state, log),
         reasons=tuple(
             _reason(
-                figure.trials[:, i].sum(),
-                int(rows[i]),
-                figure.empty,
-                {role: int(missing[i]) for role, missing in unobserved.items()},
+                share.sums.trials[:, index].sum(),
+                share.empty,
+                int(rows[index]),
+                {role: int(missing[index]) for role, missing in unobserved.items()},
             )
-            for i in range(len(groups))
+            for index in range(len(cells.groups))
         ),
         excluded=tuple(part for part in left_out if part.rows),
+        apart=np.array([not apart.isdisjoint(group.values()) for group in cells.groups]),
     )
 
 
 class _Cells:
-    """Columns of a table of sums as arrays of shape (buckets, groups)."""
+    """A table of sums by bucket and group as arrays of shape (buckets, groups).
 
-    def __init__(self, table: pl.DataFrame, groups: pl.DataFrame, keys: list[str]) -> None:
+    Attributes:
+        by: Names of the group attributes.
+        keys: Their columns.
+        groups: The groups in the order in which they are shown.
+
+    """
+
+    def __init__(self, table: pl.DataFrame, by: Sequence[str], log: Log) -> None:
+        self.by = tuple(by)
+        self.keys = [group_column(name) for name in by]
+        names: list[tuple[str, ...]] = [()]
+        if by:
+            names = [*table.select(self.keys).unique().iter_rows()]
+        ranks = [log.group(name).rank for name in by]
+        names.sort(key=lambda row: [rank(name) for rank, name in zip(ranks, row, strict=True)])
+        self._index = {row: index for index, row in enumerate(names)}
+        self.groups = tuple(dict(zip(by, row, strict=True)) for row in names)
         self._table = table
         self._bucket = table[BUCKET].to_numpy()
-        self._shape = (int(self._bucket.max()) + 1, max(1, len(groups)))
-        index = groups.with_row_index("index")
-        self._group = (
-            table.select(keys).join(index, on=keys, how="left", maintain_order="left")["index"]
-            if keys
-            else pl.zeros(len(table), pl.Int64, eager=True)
-        ).to_numpy()
+        self._group = self._places(table)
 
     def of(self, column: str) -> Floats:
-        cells = np.zeros(self._shape)
+        """Return a column of the table."""
+        cells = np.zeros((int(self._bucket.max()) + 1, len(self.groups)))
         cells[self._bucket, self._group] = self._table[column].to_numpy()
         return cells
 
+    def by_group(self, counted: pl.DataFrame, column: str) -> Floats:
+        """Return a column of another table with one row for some of the groups; 0 elsewhere."""
+        values = np.zeros(len(self.groups))
+        values[self._places(counted)] = counted[column].to_numpy()
+        return values
 
-def _reason(trials: float, rows: int, empty: str, missing: Mapping[str, int]) -> str | None:
+    def _places(self, table: pl.DataFrame) -> Indices:
+        rows = table.select(self.keys).iter_rows() if self.keys else [()] * len(table)
+        return np.array([self._index[row] for row in rows], dtype=np.intp)
+
+
+def _reason(trials: float, empty: str, rows: int, missing: Mapping[str, int]) -> str | None:
     """Return why a group has no figure, or None when it has one."""
     unseen = [
         f"{role} is missing for {count:,} of {rows:,} rows; what was not observed is not guessed"
@@ -193,50 +227,32 @@ def _reason(trials: float, rows: int, empty: str, missing: Mapping[str, int]) ->
     return None if trials > 0 else empty
 
 
-def _units(
-    by: Sequence[str],
-    groups: pl.DataFrame,
-    state: State,
-    log: Log,
-    *,
-    rows: NDArray[np.int64],
-    in_scope: int,
-) -> Units:
+def _units(cells: _Cells, column: str, trials: Floats, state: State, log: Log) -> Units:
+    """Return the units among the trials, which ``column`` counts."""
     if log.unit == ROW:
-        return Units(rows.astype(float), int(rows.sum()), exact=True, dependent=False)
-    keys = [group_column(name) for name in by]
-    stage = tuple(sorted(by))
+        return Units(trials, float(trials.sum()), exact=True, dependent=False)
+    stage = tuple(sorted(cells.by))
     if state.distinct is not None and stage in state.distinct:
-        counted = state.distinct[stage]
-        total = int(state.distinct[()]["units"].item())
-        repeats = total < in_scope
+        total = float(state.distinct[()][column].item())
+        repeats = bool(total < trials.sum())
         note = (
             "rows of one unit taken together"
             if repeats
-            else (
-                f"no value of '{log.unit}' repeats, so rows are independent and closed forms apply"
-            )
+            else f"no value of '{log.unit}' repeats, so rows are independent and closed forms apply"
         )
-        return Units(
-            _aligned(counted, groups, keys), total, exact=True, dependent=repeats, note=note
-        )
-    marks = state.units_by(by).frame
-    if keys:
-        counted = marks.group_by(keys).agg(
-            pl.col(MARK)
-            .map_batches(count_units, returns_scalar=True, return_dtype=pl.Float64)
-            .alias("units")
-        )
-    else:
-        counted = pl.DataFrame({"units": [count_units(marks[MARK])]})
-    total = round(count_units(state.units_by(()).frame[MARK]))
-    note = f"rows of one unit taken together over {BUCKETS} buckets; number of units estimated"
-    return Units(_aligned(counted, groups, keys), total, exact=False, dependent=True, note=note)
-
-
-def _aligned(counted: pl.DataFrame, groups: pl.DataFrame, keys: list[str]) -> Floats:
-    """Return the units in the order of the groups; a group without units in scope has none."""
-    if not keys:
-        return counted["units"].cast(pl.Float64).to_numpy()
-    joined = groups.join(counted, on=keys, how="left", maintain_order="left")
-    return joined["units"].cast(pl.Float64).fill_null(0.0).to_numpy()
+        counted = cells.by_group(state.distinct[stage], column)
+        return Units(counted, total, exact=True, dependent=repeats, note=note)
+    marks = state.units_by(cells.by).frame
+    estimated = (
+        marks.group_by(cells.keys).agg(pl.col(column))
+        if cells.by
+        else marks.select(pl.col(column).implode())
+    )
+    counts = [count_units(marks.filter(marks > 0)) for marks in estimated[column]]
+    return Units(
+        cells.by_group(estimated.with_columns(pl.Series(column, counts)), column),
+        count_units(state.units_by(()).frame.filter(pl.col(column) > 0)[column]),
+        exact=False,
+        dependent=True,
+        note=f"rows of one unit taken together over {BUCKETS} buckets; number of units estimated",
+    )

@@ -73,7 +73,7 @@ def _question(term: Term) -> Question:
         what = (
             f"{contrast} has no parameter '{listed(params)}'."
             if params
-            else "by= must name the group, or several different ones."
+            else "by= must name the group, or several different ones by name."
         )
         raise NotationError(Problem(f"'{term}'", what, example))
     measure = measure_named(term.args[0])
@@ -86,8 +86,8 @@ def _question(term: Term) -> Question:
 def _names(value: Value) -> tuple[str, ...]:
     if isinstance(value, str):
         return (value,)
-    if isinstance(value, tuple):
-        return tuple(name for name in value if isinstance(name, str))
+    if isinstance(value, tuple) and all(isinstance(name, str) for name in value):
+        return tuple(str(name) for name in value)
     return ()
 
 

@@ -8,7 +8,6 @@ sample; a value that the sample missed makes the caller learn all values and sta
 from __future__ import annotations
 
 import functools
-import itertools
 import operator
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from evenhand.engine.counts import BadCodeError, Counts
 from evenhand.engine.lower import BAD, ROWS, SQUARES, WEIGHT, WEIGHTS, Lowered
 from evenhand.engine.state import MARK, group_column
 from evenhand.logs.unit import BUCKET, BUCKETS, HASH, MARKS, REGISTER, REGISTERS
@@ -34,10 +34,6 @@ class UnseenValueError(Exception):
     """A group has a value that its list of values lacks."""
 
 
-class BadCodeError(Exception):
-    """A row has a value that its role does not allow."""
-
-
 @dataclass(frozen=True)
 class _Layout:
     """The dense arrays of one set of groups, which grow with every batch.
@@ -48,7 +44,7 @@ class _Layout:
         combinations: Number of combinations of codes.
         buckets: Number of unit buckets.
         arrays: Rows, and with weights their sums and squares, by (bucket, groups, codes).
-        marks: Largest mark by (groups, register), when units have several rows.
+        marks: Largest mark by (groups, register, codes), when units have several rows.
 
     """
 
@@ -70,7 +66,7 @@ class _Layout:
         for name, size in zip(self.by, self.shape, strict=True):
             cell = cell * size + groups[name]
         if unit is not None and self.marks is not None:
-            register = cell * REGISTERS + (unit & (REGISTERS - 1))
+            register = (cell * REGISTERS + (unit & (REGISTERS - 1))) * self.combinations + codes
             mark = MARKS - (unit >> (REGISTERS.bit_length() - 1))
             # Few rows raise a mark once some batches are in; maximum.at is slow for the rest.
             higher = np.flatnonzero(mark > self.marks[register])
@@ -82,17 +78,21 @@ class _Layout:
             self._add(WEIGHTS, index, weight)
             self._add(SQUARES, index, np.square(weight))
 
+    def row_shape(self, lowered: Lowered) -> dict[str, range]:
+        """Return the dimensions of the arrays of rows, outermost first."""
+        return {BUCKET: range(self.buckets)} | self._groups() | _codes(lowered)
+
+    def mark_shape(self, lowered: Lowered) -> dict[str, range]:
+        """Return the dimensions of the array of marks, outermost first."""
+        return self._groups() | {REGISTER: range(REGISTERS)} | _codes(lowered)
+
+    def _groups(self) -> dict[str, range]:
+        names = map(group_column, self.by)
+        return {name: range(size) for name, size in zip(names, self.shape, strict=True)}
+
     def _add(self, name: str, index: NDArray[np.int32], weight: NDArray[np.float64] | None) -> None:
         array = self.arrays[name]
         array += np.bincount(index, weight, len(array))
-
-
-@dataclass(frozen=True)
-class Counts:
-    """Counts of rows by key and codes, and the largest mark by groups and register."""
-
-    rows: pl.DataFrame
-    marks: pl.DataFrame | None
 
 
 def cells(lowered: Lowered, by: Sequence[str], values: Values) -> int:
@@ -147,7 +147,8 @@ def _layout(lowered: Lowered, by: tuple[str, ...], values: Values) -> _Layout:
     arrays: dict[str, NDArray[np.float64] | NDArray[np.int64]] = {ROWS: np.zeros(size, np.int64)}
     if lowered.weight:
         arrays |= {WEIGHTS: np.zeros(size), SQUARES: np.zeros(size)}
-    marks = np.zeros(prod(shape) * REGISTERS, np.int32) if lowered.unit else None
+    registers = prod(shape) * REGISTERS * _combinations(lowered)
+    marks = np.zeros(registers, np.int32) if lowered.unit else None
     return _Layout(by, shape, _combinations(lowered), _buckets(lowered), arrays, marks)
 
 
@@ -179,28 +180,33 @@ def _any_bad(lowered: Lowered) -> pl.Expr:
 
 def _counts(layout: _Layout, lowered: Lowered, values: Values) -> Counts:
     occupied = np.flatnonzero(layout.arrays[ROWS])
-    sizes = [layout.buckets, *layout.shape, *(len(entry.codes) for entry in lowered.coded)]
-    bucket, *rest = list(np.unravel_index(occupied, sizes))
-    columns: dict[str, pl.Series | NDArray[np.generic]] = {BUCKET: bucket}
-    columns |= _named(layout.by, rest, values)
-    for entry, position in zip(lowered.coded, rest[len(layout.by) :], strict=True):
-        columns[entry.column] = position + entry.codes.start
-    for name, array in layout.arrays.items():
-        columns[name] = array[occupied]
-    rows = pl.DataFrame(columns)
+    rows = _keys(occupied, layout.row_shape(lowered), values)
+    sums = [pl.Series(name, array[occupied]) for name, array in layout.arrays.items()]
     if layout.marks is None:
-        return Counts(rows, None)
+        return Counts(rows.with_columns(sums), None)
     seen = np.flatnonzero(layout.marks)
-    *positions, register = list(np.unravel_index(seen, [*layout.shape, REGISTERS]))
-    marks = {**_named(layout.by, positions, values), REGISTER: register, MARK: layout.marks[seen]}
-    return Counts(rows, pl.DataFrame(marks).cast({MARK: pl.Int64}))
+    marks = _keys(seen, layout.mark_shape(lowered), values)
+    largest = pl.Series(MARK, layout.marks[seen], dtype=pl.Int64)
+    return Counts(rows.with_columns(sums), marks.with_columns(largest))
 
 
-def _named(
-    by: Sequence[str], positions: Sequence[NDArray[np.intp]], values: Values
-) -> dict[str, pl.Series]:
-    pairs = itertools.islice(zip(by, positions, strict=False), len(by))
-    return {
-        group_column(name): pl.Series(values[name], dtype=pl.String).gather(position)
-        for name, position in pairs
+def _codes(lowered: Lowered) -> dict[str, range]:
+    return {entry.column: entry.codes for entry in lowered.coded}
+
+
+def _keys(index: NDArray[np.intp], shape: Mapping[str, range], values: Values) -> pl.DataFrame:
+    """Return the key columns of positions in a dense array of this shape."""
+    positions = np.unravel_index(index, [len(size) for size in shape.values()])
+    columns = {
+        name: position + size.start
+        for (name, size), position in zip(shape.items(), positions, strict=True)
     }
+    names = {
+        group_column(name): pl.Series(known, dtype=pl.String) for name, known in values.items()
+    }
+    return pl.DataFrame(
+        {
+            name: names[name].gather(position) if name in names else position
+            for name, position in columns.items()
+        }
+    )

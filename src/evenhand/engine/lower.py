@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import narwhals as nw
 import polars as pl
 
-from evenhand.engine.state import group_column
+from evenhand.engine.state import MARK, group_column
 from evenhand.logs.backend import Frame
 from evenhand.logs.log import ROW, Log
 from evenhand.logs.role import Role
@@ -25,6 +25,8 @@ BAD = 3
 
 WEIGHT = "weight"
 ROWS, WEIGHTS, SQUARES = "n", "n_weight", "n_square"
+WEIGHT_OF, SQUARE_OF = "w:", "w2:"
+"""Prefixes of a state's columns for sums of weights and of their squares."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,7 @@ class Coded:
         raw: The value behind the code, to show what was bad.
         code: The expression of the code.
         advice: What to do about a bad value; empty when no value can be bad.
+        is_role: Whether measures may read it as 0, 1 or null.
 
     """
 
@@ -47,6 +50,7 @@ class Coded:
     raw: nw.Expr
     code: nw.Expr
     advice: str = ""
+    is_role: bool = False
 
 
 @dataclass(frozen=True)
@@ -134,23 +138,29 @@ def _when(condition: nw.Expr, code: int, otherwise: nw.Expr | int) -> nw.Expr:
     return nw.when(condition).then(nw.lit(code)).otherwise(rest)
 
 
+_WEIGHTS = (1e-100, 1e100)
+"""Squares of weights outside would be lost or infinite."""
+
+
 def _coded_role(role: Role, log: Log) -> Coded:
     expression = log.roles[role.name]
     raw = expression.lower(log.schema)
     column = code_column(role.name)
     if role.values == "weight":
-        code = _when(raw.is_null(), MISSING, _when((raw >= 0) & (raw < float("inf")), 1, BAD))
-        advice = "A weight is a finite number, 0 or more."
+        low, high = _WEIGHTS
+        fine = (raw == 0) | ((raw >= low) & (raw <= high))
+        code = _when(raw.is_null(), MISSING, _when(fine, 1, BAD))
+        advice = f"A weight is 0 or a number from {low:g} to {high:g}."
         return Coded(role.name, column, range(1, BAD), raw, code, advice)
     if expression.dtype(log.schema) == nw.Boolean:
         code = _when(raw, 1, _when(~raw, 0, MISSING))
-        return Coded(role.name, column, range(BAD), raw, code)
+        return Coded(role.name, column, range(BAD), raw, code, is_role=True)
     code = _when(raw == 1, 1, _when(raw == 0, 0, _when(raw.is_null(), MISSING, BAD)))
     advice = (
         f"A {role.name} is 0 or 1. Say which values count as 1, for example "
         f'--{role.name} "{expression.text} >= 0.5".'
     )
-    return Coded(role.name, column, range(BAD), raw, code, advice)
+    return Coded(role.name, column, range(BAD), raw, code, advice, is_role=True)
 
 
 def _misfit(name: str, log: Log, misfit: nw.Expr) -> Coded:
@@ -180,6 +190,23 @@ class SumColumn:
     condition: nw.Expr | int
     present: tuple[str, ...]
 
+    def indicator(self) -> nw.Expr:
+        """Return 1 where the condition holds for a row that counts, else 0, as Int64."""
+        everything = nw.lit(value=True)
+        wanted = everything if isinstance(self.condition, int) else self.condition
+        for role in self.present:
+            wanted = wanted & (nw.col(code_column(role)) < MISSING)
+        return _when(wanted.fill_null(value=False), 1, 0).cast(nw.Int64).alias(self.key)
+
+
+def with_roles(frame: Frame, lowered: Lowered) -> Frame:
+    """Return a frame of codes with the roles that measures name: 0, 1, or null when missing."""
+    return frame.with_columns(
+        nw.when(nw.col(entry.column) < MISSING).then(nw.col(entry.column)).alias(entry.name)
+        for entry in lowered.coded
+        if entry.is_role
+    )
+
 
 def tabulate(
     counts: pl.DataFrame, lowered: Lowered, columns: Iterable[SumColumn], keys: list[str]
@@ -189,20 +216,14 @@ def tabulate(
     Args:
         counts: Columns ``keys``, codes, ``n`` and, with weights, ``n_weight`` and ``n_square``.
         lowered: What the codes mean.
-        columns: The sums to make; with weights each is made three times, as `weighted_keys` says.
+        columns: The sums to make; with weights also of weights (``w:key``) and of their squares
+            (``w2:key``).
         keys: Key columns of the result.
 
     """
-    codes = lowered.code_columns
-    combinations = counts.select(codes).unique(maintain_order=True)
-    roles = nw.from_native(combinations).with_columns(
-        nw.when(nw.col(entry.column) < MISSING).then(nw.col(entry.column)).alias(entry.name)
-        for entry in lowered.coded
-    )
     columns = list(columns)
-    holds = roles.select(*codes, *(_indicator(column) for column in columns)).to_native()
-    joined = counts.join(holds, on=codes, how="left") if codes else counts.join(holds, how="cross")
-    measured = {"": ROWS} | ({"w:": WEIGHTS, "w2:": SQUARES} if lowered.weight else {})
+    joined = _with_indicators(counts, lowered, columns)
+    measured = {"": ROWS} | ({WEIGHT_OF: WEIGHTS, SQUARE_OF: SQUARES} if lowered.weight else {})
     sums = [
         (pl.col(column.key) * pl.col(count)).sum().alias(f"{prefix}{column.key}")
         for prefix, count in measured.items()
@@ -211,10 +232,32 @@ def tabulate(
     return joined.group_by(keys).agg(sums).sort(keys)
 
 
-def _indicator(column: SumColumn) -> nw.Expr:
-    """Return 1 where the column's condition holds for a row that counts, else 0, as Int64."""
-    everything = nw.lit(value=True)
-    wanted = everything if isinstance(column.condition, int) else column.condition
-    for role in column.present:
-        wanted = wanted & (nw.col(code_column(role)) < MISSING)
-    return _when(wanted.fill_null(value=False), 1, 0).cast(nw.Int64).alias(column.key)
+def tabulate_marks(
+    marks: pl.DataFrame, lowered: Lowered, columns: Iterable[SumColumn], keys: list[str]
+) -> pl.DataFrame:
+    """Return, by ``keys``, the largest mark among the rows that each column counts; 0 for none.
+
+    Args:
+        marks: Columns ``keys``, codes, and the largest ``mark`` of each combination.
+        lowered: What the codes mean.
+        columns: The conditions whose units are to be counted.
+        keys: Key columns of the result: groups and register.
+
+    """
+    columns = list(columns)
+    joined = _with_indicators(marks, lowered, columns)
+    largest = [(pl.col(column.key) * pl.col(MARK)).max() for column in columns]
+    return joined.group_by(keys).agg(largest).sort(keys)
+
+
+def _with_indicators(
+    counts: pl.DataFrame, lowered: Lowered, columns: Iterable[SumColumn]
+) -> pl.DataFrame:
+    """Return the counts with each condition evaluated, once per combination of codes."""
+    codes = lowered.code_columns
+    combinations = nw.from_native(counts.select(codes).unique(maintain_order=True).lazy())
+    indicators = [column.indicator() for column in columns]
+    holds: pl.DataFrame = (
+        with_roles(combinations, lowered).select(*codes, *indicators).to_native().collect()
+    )
+    return counts.join(holds, on=codes, how="left") if codes else counts.join(holds, how="cross")

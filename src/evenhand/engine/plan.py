@@ -9,7 +9,7 @@ import narwhals as nw
 
 from evenhand.engine.lower import MISSING, WEIGHT, SumColumn, code_column
 from evenhand.logs.log import Log
-from evenhand.measures.measure import RoleColumns, Sums
+from evenhand.measures.measure import RoleColumns, Sums, TermSums
 
 ROW_COUNT = "rows"
 
@@ -21,6 +21,7 @@ class MeasureColumns:
     Attributes:
         terms: The column of each term.
         rows: The column that counts the rows the measure is about.
+        trials: The column of the term whose rows are the measure's trials.
         excluded: For each reason, the column that counts the rows left out for it.
         unobserved: For each needed role that may be missing, the column that counts those rows.
 
@@ -28,6 +29,7 @@ class MeasureColumns:
 
     terms: Mapping[str, str]
     rows: str
+    trials: str
     excluded: Mapping[str, str]
     unobserved: Mapping[str, str]
 
@@ -46,42 +48,54 @@ class ScanPlan:
 
     Attributes:
         stages: The sums to make for each set of groups; a set inside another is its marginal.
+        trials: For each set of groups, the columns whose units are counted too.
         roles: The roles that the sums read.
         sets: All sets of groups that were asked for, those inside another included.
 
     """
 
     stages: Mapping[tuple[str, ...], tuple[SumColumn, ...]]
+    trials: Mapping[tuple[str, ...], tuple[SumColumn, ...]]
     roles: tuple[str, ...]
     sets: tuple[tuple[str, ...], ...]
 
 
 def plan_scan(requests: Iterable[Request], log: Log) -> ScanPlan:
-    """Return the plan that serves all requests in one pass.
+    """Return the plan that serves all requests.
 
     Terms of equal name and condition are summed once. Sets of groups inside another requested
-    set are read off its table, so no set is scanned twice and no table is larger than was asked.
+    set are read off its table, so no set is counted twice and no table is larger than was asked.
     """
     requests = list(requests)
-    wanted = dict.fromkeys(tuple(sorted(request.by)) for request in requests)
+    wanted = sorted({tuple(sorted(request.by)) for request in requests})
     largest = [by for by in wanted if not any(set(by) < set(other) for other in wanted)]
     stages: dict[tuple[str, ...], dict[str, SumColumn]] = {by: {} for by in largest}
+    trials: dict[tuple[str, ...], set[str]] = {by: set() for by in largest}
     for request in requests:
         for by, columns in stages.items():
             if set(request.by) <= set(by):
                 _add(columns, request.measure, log)
+                trials[by].add(columns_of(request.measure, log).trials)
     roles = dict.fromkeys(role for request in requests for role in request.measure.needs)
     return ScanPlan(
-        {by: tuple(columns.values()) for by, columns in stages.items()}, tuple(roles), tuple(wanted)
+        stages={by: tuple(columns.values()) for by, columns in stages.items()},
+        trials={
+            by: tuple(column for key, column in columns.items() if key in trials[by])
+            for by, columns in stages.items()
+        },
+        roles=tuple(roles),
+        sets=tuple(wanted),
     )
 
 
 def columns_of(measure: Sums, log: Log) -> MeasureColumns:
     """Return where a measure finds its sums in a state of this log."""
     present = _present(measure, log)
+    terms = measure.terms(RoleColumns(measure.needs))
     return MeasureColumns(
-        terms={term: _key(term, present) for term in measure.terms(RoleColumns(measure.needs))},
+        terms={term: _key(term, present) for term in terms},
         rows=_key(ROW_COUNT, present),
+        trials=_key(measure.finalise(TermSums.of_nothing(terms)).among, present),
         excluded={
             _reason(role): _key(f"missing {role}", present[:i]) for i, role in enumerate(present)
         },

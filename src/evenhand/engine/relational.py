@@ -11,8 +11,17 @@ from typing import TYPE_CHECKING
 import narwhals as nw
 import polars as pl
 
-from evenhand.engine.dense import BadCodeError, Counts
-from evenhand.engine.lower import BAD, MISSING, ROWS, SQUARES, WEIGHT, WEIGHTS, Lowered, code_column
+from evenhand.engine.counts import BadCodeError, Counts
+from evenhand.engine.lower import (
+    BAD,
+    ROWS,
+    SQUARES,
+    WEIGHT,
+    WEIGHTS,
+    Lowered,
+    SumColumn,
+    with_roles,
+)
 from evenhand.engine.state import MARK, group_column
 from evenhand.logs.unit import BUCKET, BUCKETS, HASH, MARKS, REGISTER, REGISTERS, UNIT
 
@@ -65,18 +74,12 @@ def _smallest_hash(part: int) -> nw.Expr:
 
 
 def _marks(rows: pl.DataFrame, lowered: Lowered, by: tuple[str, ...]) -> pl.DataFrame:
-    """Return the largest mark by groups and register, of rows that the filter surely keeps."""
-    groups = [*map(group_column, by)]
-    where = code_column("where")
-    if where in lowered.code_columns:
-        rows = rows.filter(pl.col(where) < MISSING)
-    smallest = rows.group_by(BUCKET, *groups).agg(
-        pl.col([_part(part) for part in range(_PARTS)]).min()
-    )
+    """Return the largest mark by groups, register and codes."""
+    keys = [*map(group_column, by), *lowered.code_columns]
     parts = [
-        smallest.select(
-            *groups,
+        rows.select(
             (pl.col(BUCKET) + part * BUCKETS).alias(REGISTER),
+            *keys,
             (MARKS - pl.col(_part(part)).cast(pl.Int64) // REGISTERS).alias(MARK),
         )
         for part in range(_PARTS)
@@ -84,19 +87,17 @@ def _marks(rows: pl.DataFrame, lowered: Lowered, by: tuple[str, ...]) -> pl.Data
     return pl.concat(parts).drop_nulls(MARK)
 
 
-def _in_scope(lowered: Lowered) -> Frame:
-    column = code_column("where")
-    if column not in lowered.code_columns:
-        return lowered.frame
-    return lowered.frame.filter(nw.col(column) < MISSING)
-
-
-def count_distinct_units(lowered: Lowered, by: Sequence[str]) -> pl.DataFrame:
-    """Return the exact number of units by groups, as column ``units``."""
-    keys = [*map(group_column, by)]
-    pairs = _in_scope(lowered).select(*keys, UNIT).unique([*keys, UNIT])
-    if not keys:
-        return collect(pairs.select(nw.len().cast(nw.Int64).alias("units")))
-    return collect(pairs.group_by(*keys).agg(nw.len().cast(nw.Int64).alias("units"))).cast(
-        {"units": pl.Int64}
+def count_distinct_units(
+    lowered: Lowered, by: Sequence[str], columns: Sequence[SumColumn]
+) -> pl.DataFrame:
+    """Return, by groups, the exact number of units with a row that each column counts."""
+    groups = [*map(group_column, by)]
+    keys = [column.key for column in columns]
+    frame = with_roles(lowered.frame, lowered).select(
+        *groups, UNIT, *(column.indicator() for column in columns)
+    )
+    units = frame.group_by(*groups, UNIT).agg(nw.col(key).max() for key in keys)
+    counts = [nw.col(key).sum().cast(nw.Int64) for key in keys]
+    return collect(units.group_by(*groups).agg(*counts) if groups else units.select(*counts)).cast(
+        dict.fromkeys(keys, pl.Int64)
     )

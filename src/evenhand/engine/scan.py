@@ -2,29 +2,24 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Sequence
 from dataclasses import replace
 
 import narwhals as nw
 import polars as pl
 
-from evenhand.engine.dense import (
-    MOST_CELLS,
-    BadCodeError,
-    Counts,
-    UnseenValueError,
-    Values,
-    cells,
-    count_dense,
-)
-from evenhand.engine.lower import BAD, ROWS, Lowered, lower, tabulate
+from evenhand.engine.counts import BadCodeError, Counts
+from evenhand.engine.dense import MOST_CELLS, UnseenValueError, Values, cells, count_dense
+from evenhand.engine.lower import BAD, ROWS, Lowered, lower, tabulate, tabulate_marks
 from evenhand.engine.plan import ScanPlan
 from evenhand.engine.relational import collect, count_distinct_units, count_relational
-from evenhand.engine.state import MARK, State, Table, group_column
+from evenhand.engine.state import State, Table, group_column
 from evenhand.errors import EvenhandError, Problem, SourceError, StateSizeError, ValueInLogError
 from evenhand.logs.group import OTHER, UNKNOWN
 from evenhand.logs.log import Log
-from evenhand.logs.source import unreadable
+from evenhand.logs.source import failure
 from evenhand.logs.unit import BUCKET, BUCKETS, REGISTER
 
 MOST_GROUPS = 2_000
@@ -50,23 +45,23 @@ def scan(plan: ScanPlan, log: Log) -> State:
     names = dict.fromkeys(name for by in plan.stages for name in by)
     lowered = lower(log, plan.roles, names)
     try:
+        log.source.verify()
         if log.top is not None:
             lowered = _keep_top(lowered, log.top)
         sample = _sample(lowered)
         for by in plan.stages:
-            _check_size(by, sample, lowered)
+            _check_size(by, sample, lowered, "among the first rows")
         counts = _count(lowered, tuple(plan.stages), sample, dense=log.source.engine == "polars")
         rows = int(next(iter(counts.values())).rows[ROWS].sum())
         distinct = None
-        if lowered.unit and rows <= COUNTED_EXACTLY:
-            sets = dict.fromkeys([(), *plan.sets])
-            distinct = {by: count_distinct_units(lowered, by) for by in sets}
+        if lowered.unit and 0 < rows <= COUNTED_EXACTLY:
+            distinct = _distinct(lowered, plan)
     except EvenhandError:
         raise
     except BadCodeError:
         raise _bad_values(lowered) from None
     except Exception as error:
-        raise unreadable(log.source.name, error) from error
+        raise failure(log.source.name, error) from error
     if rows == 0:
         raise _no_rows(log)
     sums, units = {}, {}
@@ -77,8 +72,33 @@ def scan(plan: ScanPlan, log: Log) -> State:
         marks = counts[by].marks
         if marks is not None:
             keys = [*map(group_column, by), REGISTER]
-            units[by] = Table(tuple(keys), "max", marks.select(*keys, MARK).sort(keys))
-    return State(sums, units, distinct)
+            table = tabulate_marks(marks, lowered, plan.trials[by], keys)
+            units[by] = Table(tuple(keys), "max", table)
+    return State(_digest(plan, log), log.source.engine, rows, sums, units, distinct)
+
+
+def _distinct(lowered: Lowered, plan: ScanPlan) -> dict[tuple[str, ...], pl.DataFrame]:
+    """Return exact numbers of units for every set of groups that was asked for, and for none."""
+    trials = {column.key: column for columns in plan.trials.values() for column in columns}
+    sets = dict.fromkeys([(), *plan.sets])
+    return {by: count_distinct_units(lowered, by, [*trials.values()]) for by in sets}
+
+
+def _digest(plan: ScanPlan, log: Log) -> str:
+    """Return the digest of everything that must be equal for states to merge."""
+    document = {
+        "kind": log.kind.name,
+        "roles": {role: expression.text for role, expression in sorted(log.roles.items())},
+        "groups": {
+            name: [log.group(name).expression.text, *log.group(name).bins]
+            for name in sorted({name for by in plan.stages for name in by})
+        },
+        "unit": log.unit,
+        "where": None if log.where is None else log.where.text,
+        "top": log.top,
+        "sums": {", ".join(by): sorted(c.key for c in cols) for by, cols in plan.stages.items()},
+    }
+    return hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()
 
 
 def _sample(lowered: Lowered) -> pl.DataFrame:
@@ -89,7 +109,9 @@ def _sample(lowered: Lowered) -> pl.DataFrame:
     return collect(lowered.frame.select(*columns).head(_SAMPLE).unique(columns))
 
 
-def _check_size(by: tuple[str, ...], sample: pl.DataFrame, lowered: Lowered) -> None:
+def _check_size(
+    by: tuple[str, ...], sample: pl.DataFrame, lowered: Lowered, seen: str = "in the log"
+) -> None:
     groups = sample.n_unique(subset=[*map(group_column, by)]) if by else 1
     if groups <= MOST_GROUPS:
         return
@@ -97,7 +119,7 @@ def _check_size(by: tuple[str, ...], sample: pl.DataFrame, lowered: Lowered) -> 
     raise StateSizeError(
         Problem(
             f"by=[{', '.join(by)}]",
-            f"at least {groups:,} groups among the first rows, so {states:,} rows of sums; "
+            f"at least {groups:,} groups {seen}, so {states:,} rows of sums; "
             f"at most {MOST_GROUPS:,} groups are compared.",
             "Keep the most frequent values with --top 20 (top=20), cut a number into bins, or "
             "group by something coarser.",
@@ -108,21 +130,27 @@ def _check_size(by: tuple[str, ...], sample: pl.DataFrame, lowered: Lowered) -> 
 def _count(
     lowered: Lowered, sets: Sequence[tuple[str, ...]], sample: pl.DataFrame, *, dense: bool
 ) -> dict[tuple[str, ...], Counts]:
-    if dense:
-        values = _values(sample, lowered)
-        for learn in (False, True):
-            if learn:
-                values = _all_values(lowered)
-            if sum(cells(lowered, by, values) for by in sets) > MOST_CELLS:
-                break
-            try:
-                return count_dense(lowered, sets, values)
-            except UnseenValueError:
-                continue
-    counts = {by: count_relational(lowered, by) for by in sets}
+    counts = _count_dense(lowered, sets, sample) if dense else None
+    if counts is None:
+        counts = {by: count_relational(lowered, by) for by in sets}
     for by, counted in counts.items():
         _check_size(by, counted.rows, lowered)
     return counts
+
+
+def _count_dense(
+    lowered: Lowered, sets: Sequence[tuple[str, ...]], sample: pl.DataFrame
+) -> dict[tuple[str, ...], Counts] | None:
+    """Return counts by the fast path, or None where its arrays would be too large."""
+    values = _values(sample, lowered)
+    for _ in range(2):
+        if sum(cells(lowered, by, values) for by in sets) > MOST_CELLS:
+            return None
+        try:
+            return count_dense(lowered, sets, values)
+        except UnseenValueError:
+            values = _all_values(lowered)
+    return None
 
 
 def _values(sample: pl.DataFrame, lowered: Lowered) -> Values:

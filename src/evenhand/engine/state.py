@@ -23,6 +23,10 @@ MARK = "mark"
 
 _FORMAT = 1
 _PART = "table"
+_NOTE = (
+    "Sums by unit bucket and group: no row and no unit id, but where few people share a bucket and "
+    "a group they are nearly personal data. Keep them as you keep the log."
+)
 
 
 def group_column(name: str) -> str:
@@ -47,11 +51,6 @@ class Table:
 
     def merge(self, other: Table) -> Table:
         """Return the table of both; keys that only one has are kept as they are."""
-        if (self.keys, self.reduce) != (other.keys, other.reduce):
-            raise _different(f"keys {self.keys} and {other.keys}")
-        mine, theirs = set(self.frame.columns), set(other.frame.columns)
-        if mine != theirs:
-            raise _different(f"sums {sorted(mine ^ theirs)} that only one has")
         both = pl.concat([self.frame, other.frame.select(self.frame.columns)])
         return self._reduced(both, self.keys)
 
@@ -72,14 +71,21 @@ class State:
     """What one pass over the rows leaves: enough for every figure of the plan, and no row.
 
     Attributes:
+        plan: Digest of what was asked of which roles, units, groups and filter; states merge
+            only when it is equal.
+        engine: The engine that counted; engines mix freely.
+        rows: Number of rows in scope.
         sums: Sums of the plan's terms by bucket and groups, one table per set of groups.
-        units: Largest marks by groups and register (`evenhand.engine.sketch`), for logs whose
-            unit is a column; empty where the unit is the row.
-        distinct: Exact numbers of units by groups, for logs small enough to count them. They do
-            not merge, so a merged state has none.
+        units: Largest marks by groups and register (`evenhand.engine.sketch`) for every kind of
+            trial, for logs whose unit is a column; empty where the unit is the row.
+        distinct: Exact numbers of units by groups for every kind of trial, for logs small enough
+            to count them. They do not merge, so a merged state has none.
 
     """
 
+    plan: str
+    engine: str
+    rows: int
     sums: Mapping[tuple[str, ...], Table]
     units: Mapping[tuple[str, ...], Table]
     distinct: Mapping[tuple[str, ...], pl.DataFrame] | None = None
@@ -91,9 +97,13 @@ class State:
             StateMergeError: The states are of different plans.
 
         """
-        if [*self.sums] != [*other.sums] or [*self.units] != [*other.units]:
-            raise _different(f"groups {[*self.sums]} and {[*other.sums]}")
+        if self.plan != other.plan:
+            raise _different("their roles, unit, filter, groups or measures differ")
+        engines = sorted({*self.engine.split("+"), *other.engine.split("+")})
         return State(
+            self.plan,
+            "+".join(engines),
+            self.rows + other.rows,
             {by: table.merge(other.sums[by]) for by, table in self.sums.items()},
             {by: table.merge(other.units[by]) for by, table in self.units.items()},
         )
@@ -124,7 +134,15 @@ class State:
             }
             for part, by, table in parts
         ]
-        metadata = {"evenhand.state": json.dumps({"format": _FORMAT, "tables": layout})}
+        document = {
+            "format": _FORMAT,
+            "note": _NOTE,
+            "plan": self.plan,
+            "engine": self.engine,
+            "rows": self.rows,
+            "tables": layout,
+        }
+        metadata = {"evenhand.state": json.dumps(document)}
         pl.concat(frames, how="diagonal").write_parquet(path, metadata=metadata)
 
     @classmethod
@@ -146,7 +164,8 @@ class State:
             frame = rows.filter(pl.col(_PART) == index).select(entry["columns"])
             table = Table(tuple(entry["keys"]), entry["reduce"], frame)
             tables[entry["part"]][tuple(entry["by"])] = table
-        return cls(tables["sums"], tables["units"])
+        about = (layout["plan"], layout["engine"], layout["rows"])
+        return cls(*about, tables["sums"], tables["units"])
 
 
 def _covering(tables: Mapping[tuple[str, ...], Table], by: Sequence[str]) -> Table:

@@ -93,10 +93,8 @@ def _number(value: nw.Expr, dtype: DType, wide: DType) -> nw.Expr:
 
 
 def _operand(node: ast.expr, schema: Schema) -> nw.Expr:
-    """Return what stands under an arithmetic operator, wide enough not to overflow."""
-    dtype = grammar.dtype_of(node, schema)
-    lowered = _lower(node, schema)
-    return _number(lowered, dtype, nw.Int64()) if dtype.is_integer() else lowered
+    """Return what stands under an arithmetic operator, as a float: whole numbers would overflow."""
+    return _number(_lower(node, schema), grammar.dtype_of(node, schema), nw.Float64())
 
 
 def _lower(node: ast.expr, schema: Schema) -> nw.Expr:
@@ -124,9 +122,7 @@ def _lower(node: ast.expr, schema: Schema) -> nw.Expr:
         case ast.BinOp(left=left, op=op, right=right):
             sides = _operand(left, schema), _operand(right, schema)
             result: nw.Expr = grammar.ARITHMETIC[type(op)](*sides)
-            if grammar.dtype_of(node, schema).is_float():
-                return nw.when(~result.is_nan()).then(result)
-            return result
+            return nw.when(~result.is_nan()).then(result)
         case ast.Compare():
             steps = [_compare(*step, schema) for step in grammar.comparisons(node)]
             return functools.reduce(operator.and_, steps)

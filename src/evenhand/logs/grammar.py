@@ -158,13 +158,12 @@ def dtype_of(node: ast.expr, schema: Schema) -> DType:
             return nw.String()
         case ast.Constant(value=int()):
             return nw.Int64()
-        case ast.BinOp(op=ast.Div()):
+        case ast.BinOp():
+            # Arithmetic is in floats: whole numbers would overflow, differently on each engine.
             return nw.Float64()
-        case ast.BinOp(left=left, right=right):
-            whole = dtype_of(left, schema).is_integer() and dtype_of(right, schema).is_integer()
-            return nw.Int64() if whole else nw.Float64()
         case ast.UnaryOp(op=ast.USub(), operand=operand):
-            return dtype_of(operand, schema)
+            dtype = dtype_of(operand, schema)
+            return dtype if literal(node) is not None or not dtype.is_numeric() else nw.Float64()
         case ast.Constant():
             return nw.Float64()
     return nw.Boolean()

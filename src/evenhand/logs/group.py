@@ -16,7 +16,7 @@ from evenhand.logs.expression import Expression
 from evenhand.logs.grammar import Schema, is_text
 
 UNKNOWN = "unknown"
-"""The group of rows whose value is missing: shown apart, never compared as if it were a group."""
+"""The group of rows whose value is missing, or says so in this word: shown apart, not compared."""
 
 _EXACT = 2.0**53
 """A float beyond this, infinity included, no longer tells whole numbers apart."""
@@ -54,6 +54,19 @@ class Group:
         edges = [repr(edge).removesuffix(".0") for edge in self.bins]
         between = [f"({low}, {high}]" for low, high in itertools.pairwise(edges)]
         return [f"<={edges[0]}", *between, f">{edges[-1]}"]
+
+    def rank(self, name: str) -> tuple[int, float, str]:
+        """Return the place of a value among the group's: bins and numbers by size, then text.
+
+        >>> sorted(["(20, 40]", "<=20", ">40"], key=Group("a", Expression("a"), (20, 40)).rank)
+        ['<=20', '(20, 40]', '>40']
+        """
+        if name in {UNKNOWN, OTHER}:
+            return 2, 0.0, name
+        if self.bins:
+            return 0, float(self.labels().index(name)), name
+        whole = name.lstrip("-").isdecimal()
+        return (0, float(name), name) if whole else (1, 0.0, name)
 
     def problems(self, schema: Schema) -> list[Problem]:
         """Return everything that stops this group on a table with this schema."""

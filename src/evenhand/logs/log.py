@@ -121,7 +121,9 @@ def open_log(
     for spec in specs:
         try:
             for group in group_from(spec, schema):
-                named[group.name] = group
+                if named.setdefault(group.name, group) != group:
+                    hint = "Give one of them another name: {narrow: {column: age, bins: [18]}}."
+                    problems.append(Problem(group.where, "two groups have this name.", hint))
                 problems += group.problems(schema)
         except EvenhandError as error:
             problems += error.problems

@@ -26,10 +26,6 @@ def format_of(path: str) -> str | None:
     return next((form for end, form in FORMATS.items() if path.lower().endswith(end)), None)
 
 
-def _duckdb_reader(function: str, **options: object) -> Callable[[list[str]], object]:
-    return lambda paths: getattr(duckdb_connection(), function)(paths, **options)
-
-
 _DUCKDB_CSV: dict[str, Any] = {
     # Left to guess, DuckDB answers a row of the wrong length with another delimiter.
     "delimiter": ",",
@@ -41,16 +37,69 @@ _DUCKDB_CSV: dict[str, Any] = {
 }
 
 
+def check_field_counts(paths: list[str]) -> None:
+    """Raise SourceError for a row with fewer fields than the header, which Polars would pad.
+
+    Lines with quotes are left to the parser: a quoted field may hold commas and line breaks.
+    """
+    for path in paths:
+        lines = pl.scan_csv(
+            path,
+            separator="\x01",
+            quote_char=None,
+            has_header=False,
+            schema={"line": pl.String},
+            glob=False,
+            truncate_ragged_lines=True,
+        ).with_row_index("number", offset=1)
+        if len(lines.filter(pl.col("line").str.contains('"', literal=True)).head(1).collect()):
+            continue
+        fields = pl.col("line").str.count_matches(",", literal=True).fill_null(0) + 1
+        counted = lines.with_columns(fields.alias("fields"))
+        header = counted.head(1).collect()["fields"].item()
+        wrong = counted.filter(pl.col("fields") != header).head(1).collect()
+        if len(wrong):
+            number, found = wrong["number"].item(), wrong["fields"].item()
+            what = f"line {number} has {found} fields where the header has {header}."
+            raise SourceError(Problem(path, what, "Complete or remove the row."))
+
+
+_SQL_TYPES: dict[object, str] = {pl.Int64: "BIGINT", pl.Float64: "DOUBLE", pl.Boolean: "BOOLEAN"}
+
+
+def _csv_types(paths: list[str], text: str) -> dict[str, str]:
+    """Return the SQL type of every column as Polars guesses it, so that engines guess alike."""
+    schema = pl.scan_csv(paths, infer_schema_length=_GUESS, glob=False).collect_schema()
+    return {name: _SQL_TYPES.get(dtype, text) for name, dtype in schema.items()}
+
+
+_GUESS = 10_000
+"""Rows of a CSV file that are looked at to guess its types."""
+
+
 def _polars_csv(paths: list[str]) -> pl.LazyFrame:
     # Polars counts the fields of a row only when all are read: nothing may be left out before.
-    scanned = pl.scan_csv(paths, infer_schema_length=10_000, glob=False)
+    scanned = pl.scan_csv(paths, infer_schema_length=_GUESS, glob=False)
     return scanned.map_batches(lambda rows: rows, projection_pushdown=False, streamable=True)
 
 
+def _duckdb_csv(paths: list[str]) -> object:
+    types = _csv_types(paths, "VARCHAR")
+    relation = duckdb_connection().read_csv(paths, dtype=types, **_DUCKDB_CSV)
+    # DuckDB reads a number that is cast to text as the text it was, 01 and not 1: add nothing.
+    names = {name: '"' + name.replace('"', '""') + '"' for name in types}
+    columns = [
+        f"{quoted} + 0 as {quoted}" if types[name] == "BIGINT" else quoted
+        for name, quoted in names.items()
+    ]
+    return relation.project(", ".join(columns))
+
+
 def _spark_csv(paths: list[str]) -> object:
+    types = ", ".join(f"`{name}` {sql}" for name, sql in _csv_types(paths, "STRING").items())
     # As in Polars, the fields of a row are counted only when all are read.
     reader = spark_session().read.option("columnPruning", value=False)
-    return reader.csv(paths, header=True, inferSchema=True, mode="FAILFAST", enforceSchema=False)
+    return reader.csv(paths, schema=types, header=True, mode="FAILFAST", enforceSchema=False)
 
 
 def _refuse_ipc(paths: list[str]) -> object:
@@ -64,7 +113,7 @@ READERS: dict[tuple[Engine, str], Callable[[list[str]], object]] = {
     ("polars", "csv"): _polars_csv,
     ("polars", "ipc"): lambda paths: pl.scan_ipc(paths, glob=False),
     ("duckdb", "parquet"): lambda paths: duckdb_connection().read_parquet(paths),
-    ("duckdb", "csv"): _duckdb_reader("read_csv", **_DUCKDB_CSV),
+    ("duckdb", "csv"): _duckdb_csv,
     ("duckdb", "ipc"): _refuse_ipc,
     ("spark", "parquet"): lambda paths: spark_session().read.parquet(*paths),
     ("spark", "csv"): _spark_csv,

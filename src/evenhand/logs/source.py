@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ import narwhals as nw
 import polars as pl
 
 from evenhand.errors import (
+    EngineError,
     EvenhandError,
     MissingExtraError,
     Problem,
@@ -30,16 +32,26 @@ from evenhand.logs.backend import (
     installed,
     spark_session,
 )
-from evenhand.logs.reader import FORMATS, READERS, format_of
+from evenhand.logs.reader import FORMATS, READERS, check_field_counts, format_of
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Rows that can be scanned: where they come from, on which engine, and the lazy frame."""
+    """Rows that can be scanned.
+
+    Attributes:
+        name: Where they come from, for messages.
+        engine: The engine they are scanned on.
+        frame: The rows, lazily.
+        verify: Raises SourceError for faults that the engine itself would pass over; called once
+            before the rows are scanned.
+
+    """
 
     name: str
     engine: Engine
     frame: Frame
+    verify: Callable[[], None] = lambda: None
 
 
 def open_source(source: object, engine: str | None = None) -> Source:
@@ -148,8 +160,7 @@ def _open_path(path: str, engine: Engine) -> Source:
                 f"Known endings, one kind at a time: {listed(FORMATS)}.",
             )
         )
-    for name in paths:
-        _check_not_empty(name)
+    _check_not_empty(paths)
     reader = READERS[engine, str(formats.pop())]
     try:
         frame: Frame = nw.from_native(reader(paths))
@@ -158,29 +169,57 @@ def _open_path(path: str, engine: Engine) -> Source:
         raise
     except Exception as error:
         raise unreadable(path, error) from error
+    if format_of(path) == "csv" and engine == "polars":
+        return Source(path, engine, frame, lambda: check_field_counts(paths))
     return Source(path, engine, frame)
 
 
-def _check_not_empty(path: str) -> None:
-    if Path(path).stat().st_size == 0:
-        raise SourceError(Problem(path, "the file is empty (0 bytes)."))
-    if path.lower().endswith(".csv"):
-        with Path(path).open("rb") as file:
-            file.readline()
-            if not file.readline().strip():
-                raise SourceError(Problem(path, "there are no rows under the header."))
+def _check_not_empty(paths: list[str]) -> None:
+    headers = {}
+    for path in paths:
+        if Path(path).stat().st_size == 0:
+            raise SourceError(Problem(path, "the file is empty (0 bytes)."))
+        if path.lower().endswith(".csv"):
+            with Path(path).open("rb") as file:
+                headers[path] = file.readline().strip()
+                if not file.readline().strip():
+                    raise SourceError(Problem(path, "there are no rows under the header."))
+    different = [path for path, header in headers.items() if header != headers[paths[0]]]
+    if different:
+        what = f"its header differs from that of {paths[0]}; columns would be mixed up."
+        raise SourceError(Problem(different[0], what, "Give all files the same columns in order."))
+
+
+def failure(name: str, error: Exception) -> Exception:
+    """Return what to raise for an error of an engine: unreadable rows, or a failed engine.
+
+    An error that no engine raised is a fault of ours and comes back as it is.
+    """
+    library = type(error).__module__.partition(".")[0]
+    if isinstance(error, MemoryError) or "OutOfMemory" in f"{type(error).__name__} {error}":
+        hint = "Keep fewer groups (--top), or use --engine duckdb or spark, which spill to disk."
+        return EngineError(Problem(name, f"the engine ran out of memory: {_said(error)}", hint))
+    if library in _LIBRARIES or isinstance(error, OSError):
+        return unreadable(name, error)
+    return error
+
+
+_LIBRARIES = {"polars", "duckdb", "_duckdb", "pyspark", "py4j", "pyarrow", "narwhals"}
 
 
 def unreadable(path: str, error: Exception) -> SourceError:
     """Return the error for rows that an engine could not read, with the engine's first line."""
-    said = next((line.strip() for line in str(error).splitlines() if line.strip()), repr(error))
     return SourceError(
         Problem(
             path,
-            f"cannot be read: {said}",
+            f"cannot be read: {_said(error)}",
             "Check that the file is whole and that every row has the header's columns and types.",
         )
     )
+
+
+def _said(error: Exception) -> str:
+    return next((line.strip() for line in str(error).splitlines() if line.strip()), repr(error))
 
 
 def _matches(pattern: str) -> list[str]:

@@ -3,6 +3,6 @@
 The public names for writing one are `measure` and `Sums`.
 """
 
-from evenhand.measures.measure import RoleColumns, Sums, TermSums, measure
+from evenhand.measures.measure import RoleColumns, Share, Sums, TermSums, measure
 
-__all__ = ["RoleColumns", "Sums", "TermSums", "measure"]
+__all__ = ["RoleColumns", "Share", "Sums", "TermSums", "measure"]

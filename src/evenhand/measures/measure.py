@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Literal, TypeVar, dataclass_transform
 
@@ -40,6 +40,22 @@ class RoleColumns:
 
 
 @dataclass(frozen=True)
+class Share:
+    """A figure that is the share of one term among another.
+
+    Attributes:
+        among: The term of the denominator, whose rows are the trials.
+        empty: Why the figure is undefined where there is no trial.
+        sums: The sums by group (and bucket).
+
+    """
+
+    among: str
+    empty: str
+    sums: Proportion
+
+
+@dataclass(frozen=True)
 class TermSums:
     """The sums of a measure's terms; arrays of one shape, one entry per group (and bucket).
 
@@ -47,30 +63,39 @@ class TermSums:
         rows: For each term, the number of rows for which it holds.
         weights: For each term, the sum of the rows' weights; equals ``rows`` without weights.
         square_weights: For each term, the sum of the squared weights.
+        weighted: Whether rows have weights.
 
     """
 
     rows: Mapping[str, NDArray[np.float64]]
     weights: Mapping[str, NDArray[np.float64]]
     square_weights: Mapping[str, NDArray[np.float64]]
+    weighted: bool = False
 
-    def proportion(self, successes: str, trials: str, *, empty: str) -> Proportion:
-        """Return ``successes / trials`` where the successes are among the trials.
+    @classmethod
+    def of_nothing(cls, terms: Iterable[str]) -> TermSums:
+        """Return the sums of no rows, from which a measure's form can be read."""
+        nothing = dict.fromkeys(terms, np.zeros(1))
+        return cls(nothing, nothing, nothing)
+
+    def share(self, of: str, *, among: str, empty: str) -> Share:
+        """Return the share of the term ``of`` among the term ``among``, which contains it.
 
         Args:
-            successes: Name of the term in the numerator.
-            trials: Name of the term in the denominator.
+            of: Name of the term in the numerator.
+            among: Name of the term in the denominator.
             empty: Why the figure is undefined where there is no trial.
 
         """
-        return Proportion(
-            successes=self.weights[successes],
-            trials=self.weights[trials],
-            rows=self.rows[trials],
-            square_successes=self.square_weights[successes],
-            square_trials=self.square_weights[trials],
-            empty=empty,
+        sums = Proportion(
+            successes=self.weights[of],
+            trials=self.weights[among],
+            rows=self.rows[among],
+            square_successes=self.square_weights[of],
+            square_trials=self.square_weights[among],
+            weighted=self.weighted,
         )
+        return Share(among, empty, sums)
 
 
 class Sums(ABC):
@@ -96,7 +121,7 @@ class Sums(ABC):
         """Return the terms to sum by name: true/false expressions, or 1 for every row."""
 
     @abstractmethod
-    def finalise(self, s: TermSums) -> Proportion:
+    def finalise(self, s: TermSums) -> Share:
         """Return the figure that the sums define."""
 
     def term(self) -> Term:

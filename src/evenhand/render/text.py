@@ -48,7 +48,7 @@ def _headline(one: Finding) -> Text:
         return text.append("  undefined: ", style="bold").append(one.outcome.reason)
     text.append(f"  {one.outcome.value:.4f}", style="bold")
     return text.append(
-        f"  {_interval(one.outcome)}  {one.outcome.level:.0%} interval, {one.outcome.method}",
+        f"  {_interval(one.outcome)}  {100 * one.outcome.level:g}% interval, {one.outcome.method}",
         style="not bold",
     )
 
@@ -96,7 +96,7 @@ def _pairs(found: Sequence[Finding]) -> RenderableType:
         table.add_row(*map(Text, names), *_cells(one.outcome))
     headline = Text(found[0].key, style="bold")
     method = found[0].estimate
-    headline.append(f"  {method.level:.0%} intervals, {method.method}", style="not bold")
+    headline.append(f"  {100 * method.level:g}% intervals, {method.method}", style="not bold")
     return Group(headline, Padding(table, (1, 0, 1, 2)), _notes(found[0]))
 
 

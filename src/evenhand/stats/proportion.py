@@ -12,7 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from evenhand.stats.interval import Floats, Limits, critical, mover_difference, wilson
-from evenhand.stats.simultaneous import max_t_critical, pair_indices
+from evenhand.stats.simultaneous import max_t_critical, pair_indices, student
+
+SINGLE_UNIT = "none: a single unit tells nothing about the next"
 
 
 @dataclass(frozen=True)
@@ -25,10 +27,9 @@ class Proportion:
         successes: Number of trials that succeeded, or the sum of their weights.
         trials: Number of trials, or the sum of their weights.
         rows: Number of trials, never weighted.
-        square_successes: Sum of squared weights over the successes; equals ``successes``
-            without weights.
+        square_successes: Sum of squared weights over the successes.
         square_trials: Sum of squared weights over the trials.
-        empty: Why the proportion is undefined where there is no trial.
+        weighted: Whether rows have weights; without them the squares equal the sums.
 
     """
 
@@ -37,7 +38,7 @@ class Proportion:
     rows: Floats
     square_successes: Floats
     square_trials: Floats
-    empty: str
+    weighted: bool = False
 
 
 @dataclass(frozen=True)
@@ -46,28 +47,34 @@ class Proportions:
 
     Attributes:
         value: The proportions, in [0, 1].
-        n: Effective numbers of independent trials.
-        df: Degrees of freedom of the design effect; infinite for independent rows.
+        n: Effective numbers of independent trials, > 0.
+        df: Degrees of freedom of the design effects; infinite for independent rows, 0 for a group
+            of a single unit.
         correlation: Correlation of the estimates, shape (K, K).
         method: Name of the interval of one proportion.
-        clustered: Whether a design effect was estimated from units.
-        informative: False when a single unit gives nothing to estimate an interval from.
 
     """
 
     value: Floats
     n: Floats
-    df: float
+    df: Floats
     correlation: Floats
     method: str
-    clustered: bool
-    informative: bool = True
 
     def limits(self, level: float) -> Limits:
         """Return each proportion's own interval at this level."""
-        if not self.informative:
-            return Limits(np.zeros_like(self.value), np.ones_like(self.value))
-        return wilson(self.value, self.n, critical(level, self.df))
+        return self.limits_at(student(critical(level), self.df))
+
+    def limits_at(self, crit: Floats, index: np.ndarray | None = None) -> Limits:
+        """Return the intervals at critical values, one for each group or index."""
+        chosen = np.arange(len(self.value)) if index is None else index
+        low, high = wilson(self.value[chosen], self.n[chosen], crit)
+        single = self.df[chosen] < 1
+        return Limits(np.where(single, 0.0, low), np.where(single, 1.0, high))
+
+    def methods(self) -> list[str]:
+        """Return the name of each group's own interval."""
+        return [SINGLE_UNIT if df < 1 else self.method for df in self.df]
 
 
 @dataclass(frozen=True)
@@ -93,38 +100,43 @@ class PairDifferences:
 def independent(sums: Proportion) -> Proportions:
     """Return proportions of rows that are independent of each other; sums of shape (K,).
 
-    With weights the effective number of trials follows from the linearised variance of the
-    ratio, and from Kish's formula where that variance is zero.
+    With weights the number of rows is divided by the larger of two design effects: that of the
+    linearised variance, which sees whether weight and outcome go together but rests on few rows
+    when weights vary much, and Kish's, which does not.
+
+    Source: Kish 1965; Korn and Graubard 1998 on the instability of the former alone.
     """
     value = sums.successes / sums.trials
-    simple = value * (1 - value) / sums.rows
-    linear = (
-        (1 - 2 * value) * sums.square_successes + np.square(value) * sums.square_trials
-    ) / np.square(sums.trials)
-    kish = sums.rows * sums.square_trials / np.square(sums.trials)
-    effect = np.divide(linear, simple, out=kish, where=simple > 0)
-    weighted = bool(np.any(sums.square_trials != sums.rows))
+    effect = np.ones_like(value)
+    if sums.weighted:
+        square = np.square(sums.trials)
+        kish = sums.rows * sums.square_trials / square
+        linear = (
+            (1 - 2 * value) * sums.square_successes + np.square(value) * sums.square_trials
+        ) / square
+        simple = value * (1 - value) / sums.rows
+        linear = np.divide(linear, simple, out=kish.copy(), where=simple > 0)
+        effect = np.maximum(np.maximum(linear, kish), 1.0)
     return Proportions(
         value=value,
-        n=sums.rows / np.maximum(effect, 1.0) if weighted else sums.rows,
-        df=np.inf,
+        n=sums.rows / effect,
+        df=np.full_like(value, np.inf),
         correlation=np.eye(len(value)),
-        method="Wilson, weighted" if weighted else "Wilson",
-        clustered=False,
+        method="Wilson, weighted" if sums.weighted else "Wilson",
     )
 
 
-def clustered(sums: Proportion, units: Floats) -> Proportions:
+def clustered(sums: Proportion) -> Proportions:
     """Return proportions of rows that belong together in units; sums of shape (buckets, K).
 
-    The design effect is pooled over the K groups and at least 1. Where no group varies it cannot
-    be estimated; then every unit counts as a single trial.
+    Each group has its own design effect, at least 1. A group that does not vary has none: it gets
+    the largest of the other groups', and where no group varies every bucket counts as one trial.
 
     Args:
         sums: Sums per bucket and group; each group has a trial in some bucket.
-        units: Number of units with a row in each group, shape (K,).
 
     Source: Kish 1965 (design effect); Rao and Scott 1992 (effective sample size).
+
     """
     successes, trials, rows = (
         part.sum(axis=0) for part in (sums.successes, sums.trials, sums.rows)
@@ -133,41 +145,57 @@ def clustered(sums: Proportion, units: Floats) -> Proportions:
     occupied = (sums.trials > 0).sum(axis=0)
     residual = sums.successes - value * sums.trials
     square = np.square(residual)
-    # A group in one bucket has no variance of its own: it is left out of the pooled effect.
-    seen = occupied > 1
-    between = square * np.where(seen, occupied / np.maximum(occupied - 1, 1), 0.0)
-    simple = np.where(seen, np.square(trials) * value * (1 - value) / rows, 0.0).sum()
-    effect = between.sum() / simple if simple > 0 else None
-    df = _degrees_of_freedom(between.sum(axis=1), int((sums.trials > 0).any(axis=1).sum()))
-    norm = np.sqrt(square.sum(axis=0))
-    scaled = np.divide(residual, norm, out=np.zeros_like(residual), where=norm > 0)
-    correlation = scaled.T @ scaled
-    np.fill_diagonal(correlation, 1.0)
+    between = square.sum(axis=0) * occupied / np.maximum(occupied - 1, 1)
+    simple = np.square(trials) * value * (1 - value) / rows
+    varies = (occupied > 1) & (simple > 0)
+    effect = np.divide(between, simple, out=np.ones_like(value), where=varies)
+    effect = np.maximum(effect, 1.0)
+    other = np.minimum(rows / effect[varies].max(), rows) if varies.any() else occupied
+    n = np.where(varies, rows / effect, np.minimum(other, rows))
     return Proportions(
         value=value,
-        n=np.minimum(units, rows) if effect is None else rows / max(1.0, effect),
-        df=df,
-        correlation=correlation,
-        method="Wilson with pooled design effect",
-        clustered=True,
-        informative=df > 0,
+        n=np.where(occupied > 1, n, 1.0),
+        df=_degrees_of_freedom(square, occupied),
+        correlation=_correlation(residual, sums.trials > 0),
+        method="Wilson with design effect",
     )
 
 
-def _degrees_of_freedom(parts: Floats, buckets: int) -> float:
-    """Return the degrees of freedom of a sum of squares over buckets, at most ``buckets - 1``.
+def _degrees_of_freedom(parts: Floats, occupied: np.ndarray) -> Floats:
+    """Return the degrees of freedom of sums of squares over buckets, at most ``occupied - 1``.
 
     Few buckets carry the sum when a rate is rare: then the design effect is known poorly, and by
     Satterthwaite's argument, with the variance of the parts as observed, less than their number
     says. Without this, intervals of a 2 % rate over 40 units covered .89
     (docs/design/intervals.md).
+
+    Args:
+        parts: Squares by bucket and group, shape (buckets, K).
+        occupied: Number of buckets in which each group has trials, shape (K,).
+
     """
-    most = float(buckets - 1)
-    total = parts.sum()
-    if total <= 0 or most <= 1:
-        return most
-    excess = np.square(parts).sum() / total**2 - 1 / buckets
-    return min(most, max(1.0, 2 / excess)) if excess > 0 else most
+    most = occupied - 1.0
+    total = parts.sum(axis=0)
+    share = np.divide(parts, total, out=np.zeros_like(parts), where=total > 0)
+    excess = np.square(share).sum(axis=0) - 1 / occupied
+    observed = np.divide(2.0, excess, out=np.full_like(most, np.inf), where=excess > 0)
+    df: Floats = np.where(total > 0, np.minimum(most, np.maximum(observed, 1.0)), most)
+    return df
+
+
+def _correlation(residual: Floats, occupied: np.ndarray) -> Floats:
+    """Return the correlation of the groups over the buckets, shape (K, K).
+
+    Over two shared buckets it is always 1 or -1, whatever the truth; it is shrunk towards 0 by
+    the number of buckets it rests on.
+    """
+    norm = np.sqrt(np.square(residual).sum(axis=0))
+    scaled = np.divide(residual, norm, out=np.zeros_like(residual), where=norm > 0)
+    shared = occupied.T.astype(float) @ occupied.astype(float)
+    trust = np.where(shared > 2, 1 - 1 / np.maximum(shared - 1, 1), 0.0)  # noqa: PLR2004 - see above
+    correlation: Floats = scaled.T @ scaled * trust
+    np.fill_diagonal(correlation, 1.0)
+    return correlation
 
 
 def pair_differences(
@@ -176,31 +204,42 @@ def pair_differences(
     """Return all pairwise differences with simultaneous limits at this level.
 
     Two groups with independent rows give Newcombe's interval; more groups share a max-T critical
-    value; clustered groups enter through MOVER with their correlation over the buckets.
+    value; clustered groups enter through MOVER with their correlation over the buckets, each pair
+    with Welch's degrees of freedom.
     """
     first, second = pair_indices(len(groups.value))
-    value = groups.value[first] - groups.value[second]
-    if not groups.informative:
-        ones = np.ones_like(value)
-        return PairDifferences(first, second, value, Limits(-ones, ones), "none: a single unit")
-    crit, adjustment = _shared_critical(groups, level, rng)
-    own = wilson(groups.value, groups.n, crit)
+    variance = _variance(groups, level)
+    crit, adjustment = max_t_critical(variance, groups.correlation, level, rng)
+    pair_crit = student(crit, _welch(variance, groups.df, first, second))
 
     def side(index: np.ndarray) -> tuple[Floats, Limits]:
-        return groups.value[index], Limits(own.low[index], own.high[index])
+        return groups.value[index], groups.limits_at(pair_crit, index)
 
     limits = mover_difference(side(first), side(second), groups.correlation[first, second])
     name = f"MOVER of {groups.method}" if groups.method != "Wilson" else "Newcombe"
     return PairDifferences(
-        first, second, value, limits, f"{name}, {adjustment}" if adjustment else name
+        first,
+        second,
+        groups.value[first] - groups.value[second],
+        Limits(np.maximum(limits.low, -1.0), np.minimum(limits.high, 1.0)),
+        f"{name}, {adjustment}" if adjustment else name,
     )
 
 
-def _shared_critical(
-    groups: Proportions, level: float, rng: np.random.Generator
-) -> tuple[float, str]:
+def _variance(groups: Proportions, level: float) -> Floats:
     # Agresti and Coull's centre keeps the variance of a group at 0 or 1 positive.
-    square = critical(level, groups.df) ** 2
+    square = critical(level) ** 2
     n = groups.n + square
     centre = (groups.value * groups.n + square / 2) / n
-    return max_t_critical(centre * (1 - centre) / n, groups.correlation, level, groups.df, rng)
+    return centre * (1 - centre) / n
+
+
+def _welch(variance: Floats, df: Floats, first: np.ndarray, second: np.ndarray) -> Floats:
+    """Return the degrees of freedom of each difference, at most the larger of its two groups'."""
+    safe = np.maximum(df, 1.0)
+    parts = np.square(variance) / safe
+    total = np.square(variance[first] + variance[second])
+    below = parts[first] + parts[second]
+    welch = np.divide(total, below, out=np.full_like(total, np.inf), where=below > 0)
+    df_of_pair: Floats = np.minimum(welch, np.maximum(safe[first], safe[second]))
+    return df_of_pair

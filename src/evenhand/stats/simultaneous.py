@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import special
 
 from evenhand.stats.interval import Floats, critical
 
@@ -11,8 +12,8 @@ _WORK = 100_000_000
 """Most pair-draw products that one critical value may cost (about a second)."""
 
 _MOST_DRAWS = 20_000
-_FEWEST_DRAWS = 2_000
-"""Fewer draws would move the critical value by more than about one per cent."""
+_FEWEST_BEYOND = 100
+"""Fewer draws beyond the quantile would move the critical value by more than about one per cent."""
 
 
 def pair_indices(groups: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
@@ -21,20 +22,34 @@ def pair_indices(groups: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     return first, second
 
 
+def student(crit: float | Floats, df: Floats) -> Floats:
+    """Return the t critical value with the tail that ``crit`` has under the normal.
+
+    Args:
+        crit: Two-sided normal critical value, of one interval or of several at once.
+        df: Degrees of freedom; infinite gives ``crit`` back, and below 1 counts as 1.
+
+    """
+    tail = special.ndtr(-np.abs(crit))
+    finite = np.isfinite(df)
+    value = -special.stdtrit(np.where(finite, np.maximum(df, 1.0), 1.0), tail)
+    return np.where(finite, value, crit)
+
+
 def max_t_critical(
-    variance: Floats, correlation: Floats, level: float, df: float, rng: np.random.Generator
+    variance: Floats, correlation: Floats, level: float, rng: np.random.Generator
 ) -> tuple[float, str]:
     """Return a critical value that all pairwise differences share, and what it is called.
 
     The value is the ``level`` quantile of max over pairs of ``|X_i - X_j| / sd(X_i - X_j)`` for
-    X multivariate t with the given variances and correlation. One pair needs no adjustment. With
-    so many pairs that too few draws could be afforded, Bonferroni's value is returned.
+    normal X with the given variances and correlation. One pair needs no adjustment. Where the
+    draws that can be afforded would leave fewer than 100 beyond the quantile, Bonferroni's value
+    is returned.
 
     Args:
         variance: Variance of each group's estimate, shape (K,), > 0.
         correlation: Correlation of the estimates, shape (K, K), positive semi-definite.
         level: Simultaneous coverage in (0, 1).
-        df: Degrees of freedom of the variances; infinite for the normal.
         rng: Source of the draws; the same seed gives the same value.
 
     Source: Hothorn, Bretz and Westfall 2008 (max-T of general linear contrasts).
@@ -42,10 +57,10 @@ def max_t_critical(
     groups = len(variance)
     pairs = groups * (groups - 1) // 2
     if pairs <= 1:
-        return critical(level, df), ""
+        return critical(level), ""
     draws = min(_MOST_DRAWS, _WORK // pairs)
-    if draws < _FEWEST_DRAWS:
-        return critical(1 - (1 - level) / pairs, df), f"Bonferroni over {pairs} pairs"
+    if draws * (1 - level) < _FEWEST_BEYOND:
+        return critical(1 - (1 - level) / pairs), f"Bonferroni over {pairs} pairs"
     scale = np.sqrt(variance)
     values, vectors = np.linalg.eigh(correlation)
     root = vectors * np.sqrt(np.maximum(values, 0.0)) * scale[:, None]
@@ -58,6 +73,4 @@ def max_t_critical(
     for one in range(groups - 1):
         gaps = np.abs(sample[:, one + 1 :] - sample[:, one : one + 1]) / spread[one, one + 1 :]
         np.maximum(largest, gaps.max(axis=1), out=largest)
-    if np.isfinite(df):
-        largest /= np.sqrt(rng.chisquare(df, draws) / df)
     return float(np.quantile(largest, level)), f"max-T over {pairs} pairs"
