@@ -105,6 +105,37 @@ def units(
     return clustered(Proportion(successes, trials, trials, successes, trials))
 
 
+def mixed(
+    rates: Floats, rng: np.random.Generator, *, shapes: Sequence[tuple[int, int, float]]
+) -> Proportions:
+    """Return proportions of groups whose units, rows per unit and correlations differ."""
+    sums = [np.zeros((BUCKETS, len(rates))) for _ in range(2)]
+    start = 0
+    for group, (count, repeat, rho) in enumerate(shapes):
+        bucket = integer_hash(np.arange(start, start + count)) % BUCKETS
+        start += count
+        size = 1 / rho - 1 if rho else 1e9
+        own = rng.beta(size * rates[group], size * (1 - rates[group]), count)
+        for total, part in zip(
+            sums, (rng.binomial(repeat, own), np.full(count, repeat)), strict=True
+        ):
+            total[:, group] = np.bincount(bucket, part, BUCKETS)
+    successes, trials = sums
+    return clustered(Proportion(successes, trials, trials, successes, trials))
+
+
+def weighted(
+    rates: Floats, rng: np.random.Generator, *, sizes: Sequence[int], sigma: float
+) -> Proportions:
+    """Return proportions of independent rows with lognormal weights."""
+    parts = []
+    for rate, count in zip(rates, sizes, strict=True):
+        weight, outcome = rng.lognormal(0, sigma, count), rng.random(count) < rate
+        square = weight * weight
+        parts.append([weight @ outcome, weight.sum(), count, square @ outcome, square.sum()])
+    return independent(Proportion(*np.array(parts, float).T, weighted=True))
+
+
 def _rate(draw: Callable[..., Proportions], rate: float, **how: object) -> Callable[..., bool]:
     def covers(rng: np.random.Generator) -> bool:
         truth = near([rate], rng)
@@ -146,6 +177,10 @@ def _of_rates() -> list[Cell]:
         covers = _rate(units, 0.2, sizes=[count], repeat=20, rho=0.2, uneven=True)
         situation = f"{count} units, 1 to 200 rows each, rho 0.2, rate 20%"
         found.append(Cell("Wilson with design effect", situation, covers, conservative=True))
+    for n, p, sigma in [(100, 0.1, 1.0), (100, 0.3, 1.5), (1_000, 0.1, 1.5)]:
+        covers = _rate(weighted, p, sizes=[n], sigma=sigma)
+        situation = f"{n:,} rows, lognormal weights, sigma {sigma:g}, rate {p:.0%}"
+        found.append(Cell("Wilson, weighted", situation, covers, conservative=True))
     return found
 
 
@@ -169,7 +204,17 @@ def _of_differences() -> list[Cell]:
         situation = f"{count} units x 20 rows, rho 0.2, {p:.0%} and {q:.0%}"
         method = "MOVER with design effect"
         found.append(Cell(method, situation, _pairs(units, [p, q], **how), conservative=True))
-    for count in (40, 300):
+    for shapes in [
+        ((5_000, 1, 0.0), (30, 20, 0.3)),
+        ((1_000, 2, 0.05), (30, 20, 0.3)),
+        ((300, 20, 0.05), (300, 20, 0.4)),
+        ((200, 5, 0.1), (10, 20, 0.2)),
+    ]:
+        situation = " beside ".join(f"{n:,} units x {m} rows, rho {r:g}" for n, m, r in shapes)
+        method = "MOVER with design effect"
+        covers = _pairs(mixed, [0.3, 0.3], shapes=shapes)
+        found.append(Cell(method, f"{situation}, both 30%", covers, conservative=True))
+    for count in (5, 40, 300):
         how = {"sizes": [count, count], "repeat": 10, "rho": 0.2, "shared": True}
         situation = f"{count} units in both groups x 10 rows, rho 0.2, 30% and 20%"
         method = "MOVER with design effect"

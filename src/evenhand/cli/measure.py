@@ -32,7 +32,9 @@ def measure(
         str | None, typer.Option(help="What was decided: column or expression.")
     ] = None,
     score: Annotated[str | None, typer.Option(help="The number behind the decision.")] = None,
-    weight: Annotated[str | None, typer.Option(help="How many units a row stands for.")] = None,
+    weight: Annotated[
+        str | None, typer.Option(help="Sampling weight of a row; not a count of rows.")
+    ] = None,
     group: Annotated[
         list[str] | None,
         typer.Option(help="A group with bins: 'age: [25, 45]'. Plain columns need no flag."),

@@ -193,7 +193,8 @@ def type_problems(node: ast.expr, schema: Schema, where: str) -> list[Problem]:
                 f"'{ast.unparse(left)}' is {kind(left)} and '{ast.unparse(right)}' is "
                 f"{kind(right)}: they cannot be compared."
             )
-            found.append(Problem(where, what))
+            hint = "Text stands in quotes, numbers do not; dates can only be groups so far."
+            found.append(Problem(where, what, hint))
     return found
 
 

@@ -57,7 +57,7 @@ class Role:
                 f"Say which value counts as 1, for example --{self.name} "
                 f"\"{expression.text} == 'yes'\"."
                 if self.values == "binary"
-                else "",
+                else "Name a numeric column, or an expression such as amount / 100.",
             )
         ]
 

@@ -109,7 +109,7 @@ def _table(*headings: str) -> Table:
 
 def _notes(one: Finding) -> Text:
     units = f"{'' if one.units_exact else 'about '}{one.units:,} units"
-    notes = [f"{one.rows:,} rows, {units}, weighed by {one.estimand}"]
+    notes = [f"{one.rows:,} rows in the denominators, {units}, weighed by {one.estimand}"]
     notes += [f"{part.rows:,} rows left out: {part.reason}" for part in one.excluded]
     notes += [
         f"{_name(group)}: undefined, {group.outcome.reason}"

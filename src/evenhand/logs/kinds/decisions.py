@@ -9,6 +9,6 @@ KIND = Kind(
         Role("label", "binary", "keep", "what was true, 0/1; missing where it was not observed"),
         Role("prediction", "binary", "exclude", "what was decided, 0/1"),
         Role("score", "score", "exclude", "the number behind the decision"),
-        Role("weight", "weight", "exclude", "how many units a row stands for, >= 0"),
+        Role("weight", "weight", "exclude", "sampling weight of a row, >= 0; not a count of rows"),
     ),
 )

@@ -1,0 +1,155 @@
+"""Which rows, units and groups a finding is about, and what it says of the rest."""
+
+from __future__ import annotations
+
+import json
+
+import polars as pl
+import pytest
+
+import evenhand as eh
+from evenhand.engine import Request, plan_scan, scan
+from evenhand.errors import NotationError, RoleError, StateMergeError, StateSizeError
+from evenhand.measures.registry import measure_named
+from evenhand.notation import parse
+
+
+def decisions(rows, **how):
+    return eh.log(pl.DataFrame(rows, strict=False), kind="decisions", prediction="p", **how)
+
+
+def test_rows_are_those_of_the_denominator_and_units_those_with_such_a_row():
+    rows = {"u": [1, 1, 2, 3, 3], "y": [0, 0, 1, 0, 1], "p": [1, 0, 1, 0, 0]}
+    found = eh.estimate("false_positive_rate", decisions(rows, label="y", unit="u"))
+    assert (found.rows, found.units) == (3, 2)
+
+
+def test_a_unit_whose_only_row_is_excluded_is_no_unit_of_the_figure():
+    found = eh.estimate("selection_rate", decisions({"u": [1, 2, 3], "p": [1, 0, None]}, unit="u"))
+    assert (found.rows, found.units) == (2, 2)
+
+
+@pytest.mark.parametrize("engine", ["polars", "duckdb"])
+def test_estimated_units_are_those_of_the_trials_too(monkeypatch, engine):
+    import importlib
+
+    monkeypatch.setattr(importlib.import_module("evenhand.engine.scan"), "COUNTED_EXACTLY", 10)
+    rows = {
+        "u": range(300),
+        "y": [0] * 100 + [1] * 200,
+        "p": [0, 1] * 150,
+        "z": [1, None, 1] * 100,
+    }
+    log = decisions(rows, label="y", unit="u", where="z == 1", engine=engine)
+    found = eh.estimate("false_positive_rate", log)
+    assert not found.units_exact
+    # 67 of the first 100 rows are surely in scope; few units are counted almost exactly.
+    assert found.rows == 67
+    assert found.units == pytest.approx(67, abs=8)
+
+
+def test_a_pair_is_about_its_two_groups():
+    rows = {"g": ["a"] * 4 + ["b"] * 4 + ["c"] * 4 + [None] * 3, "p": [0, 1, 1, 1, 0] * 3}
+    found = eh.estimates(["pairs(selection_rate, by=g)"], decisions(rows))
+    assert [(one.rows, one.units) for one in found] == [(8, 8)] * 3
+    assert [(part.reason, part.rows) for part in found[0].excluded] == [("g is unknown", 3)]
+
+
+def test_pairs_with_an_undefined_group_say_why():
+    rows = {
+        "g": ["a", "a", "b", "b", "c", "c"],
+        "p": [1, 0, 1, 1, 0, 1],
+        "y": [1, 1, None, 1, 1, 1],
+    }
+    found = eh.estimates(["pairs(true_positive_rate, by=g)"], decisions(rows, label="y"))
+    named = {tuple(group["g"] for group in one.pair): one.undefined for one in found}
+    assert named["a", "c"] is None
+    assert "b: label is missing for 1 of 2 rows" in named["a", "b"]
+    assert "b: label is missing" in named["b", "c"]
+
+
+def test_a_difference_leaves_unknown_groups_out_of_its_rows_and_counts_them():
+    rows = {"g": ["a", "b", None, "unknown"], "p": [1, 0, 1, 1]}
+    found = eh.estimate("difference(selection_rate, by=g)", decisions(rows))
+    assert found.rows == 2
+    assert [(part.reason, part.rows) for part in found.excluded] == [("g is unknown", 2)]
+
+
+def test_a_value_called_other_values_is_a_group_unless_the_rest_was_cut():
+    rows = {"g": ["a", "other values"], "p": [1, 0]}
+    found = eh.estimate("difference(selection_rate, by=g)", decisions(rows))
+    assert found.value == 1
+
+
+def test_groups_stand_in_the_order_of_their_size():
+    rows = {"age": [5, 10, 100, 30, 46, 20], "p": [0, 1, 0, 1, 0, 1]}
+    log = decisions(rows, groups=["age: [20, 40]"])
+    by_bin = eh.estimate("difference(selection_rate, by=age)", log)
+    assert [group.group["age"] for group in by_bin.groups] == ["<=20", "(20, 40]", ">40"]
+    by_number = eh.estimate("difference(selection_rate, by=age)", decisions(rows))
+    assert [group.group["age"] for group in by_number.groups] == [
+        "5",
+        "10",
+        "20",
+        "30",
+        "46",
+        "100",
+    ]
+
+
+def test_two_groups_of_one_name_are_a_problem():
+    with pytest.raises(RoleError, match="two groups have this name"):
+        decisions({"age": [1, 2], "p": [0, 1]}, groups=["age: [1]", "age: [2]"])
+
+
+def test_a_number_is_no_group_name():
+    with pytest.raises(NotationError, match="by name"):
+        eh.estimate("difference(selection_rate, by=[g, 3])", decisions({"g": ["a"], "p": [1]}))
+
+
+@pytest.mark.parametrize("engine", ["polars", "duckdb"])
+def test_groups_that_the_first_rows_did_not_show_are_refused_too(monkeypatch, engine):
+    import importlib
+
+    monkeypatch.setattr(importlib.import_module("evenhand.engine.scan"), "_SAMPLE", 100)
+    rows = {"g": ["a"] * 3_000 + [f"late-{i}" for i in range(2_500)], "p": [0, 1] * 2_750}
+    with pytest.raises(StateSizeError, match="2,501 groups in the log"):
+        eh.estimate("difference(selection_rate, by=g)", decisions(rows, engine=engine))
+
+
+@pytest.mark.parametrize("weight", [1e-100, 1e100])
+def test_extreme_weights_still_give_json(weight):
+    rows = {"p": [1, 0, 1], "w": [weight, weight, 0.0]}
+    document = eh.estimate("selection_rate", decisions(rows, weight="w")).to_dict()
+    assert json.loads(json.dumps(document, allow_nan=False))["value"] == 0.5
+    assert document["conventions"]["weight"] == "rows weighed by w"
+
+
+@pytest.mark.parametrize(
+    ("level", "shown"), [(0.95, "(95%"), (0.995, "(99.5%"), (0.9999, "(99.99%")]
+)
+def test_level_is_printed_as_it_is(level, shown):
+    found = eh.estimate("selection_rate", decisions({"p": [1, 0]}), level=level)
+    assert shown in str(found)
+
+
+def test_states_of_another_decision_do_not_merge():
+    def state(prediction):
+        rows = pl.DataFrame({"p": [1, 0], "q": [0, 1]})
+        log = eh.log(rows, kind="decisions", prediction=prediction)
+        return scan(plan_scan([Request(measure_named(parse("selection_rate")))], log), log)
+
+    assert state("p").merge(state("p")).rows == 4
+    with pytest.raises(StateMergeError):
+        state("p").merge(state("q"))
+
+
+def test_states_merge_whatever_the_order_of_the_questions():
+    rows = pl.DataFrame({"p": [1, 0], "g": ["a", "b"], "h": ["x", "y"]})
+    log = eh.log(rows, kind="decisions", prediction="p")
+    measure = measure_named(parse("selection_rate"))
+    forth, back = (
+        scan(plan_scan([Request(measure, by) for by in order], log), log)
+        for order in ([("g",), ("h",)], [("h",), ("g",)])
+    )
+    assert forth.merge(back).rows == 4
