@@ -17,7 +17,8 @@ class Counts:
 
     Attributes:
         rows: Number of rows (and sums of weights and squares) by bucket, groups and codes.
-        marks: Largest mark by groups, register and codes; None when the unit is the row.
+        marks: Largest mark of every kind of trial by groups and register, 0 for none; None when the
+            unit is the row.
 
     """
 

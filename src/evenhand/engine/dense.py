@@ -18,8 +18,8 @@ import polars as pl
 from numpy.typing import NDArray
 
 from evenhand.engine.counts import BadCodeError, Counts
-from evenhand.engine.lower import BAD, ROWS, SQUARES, WEIGHT, WEIGHTS, Lowered
-from evenhand.engine.state import MARK, group_column
+from evenhand.engine.lower import BAD, ROWS, SQUARES, WEIGHT, WEIGHTS, Lowered, SumColumn, evaluate
+from evenhand.engine.state import group_column
 from evenhand.logs.unit import BUCKET, BUCKETS, HASH, MARKS, REGISTER, REGISTERS
 
 MOST_CELLS = 2**23
@@ -82,9 +82,9 @@ class _Layout:
         """Return the dimensions of the arrays of rows, outermost first."""
         return {BUCKET: range(self.buckets)} | self._groups() | _codes(lowered)
 
-    def mark_shape(self, lowered: Lowered) -> dict[str, range]:
-        """Return the dimensions of the array of marks, outermost first."""
-        return self._groups() | {REGISTER: range(REGISTERS)} | _codes(lowered)
+    def mark_shape(self) -> dict[str, range]:
+        """Return the dimensions of the array of marks, outermost first, but for the codes."""
+        return self._groups() | {REGISTER: range(REGISTERS)}
 
     def _groups(self) -> dict[str, range]:
         names = map(group_column, self.by)
@@ -102,13 +102,13 @@ def cells(lowered: Lowered, by: Sequence[str], values: Values) -> int:
 
 
 def count_dense(
-    lowered: Lowered, sets: Sequence[tuple[str, ...]], values: Values
+    lowered: Lowered, trials: Mapping[tuple[str, ...], Sequence[SumColumn]], values: Values
 ) -> dict[tuple[str, ...], Counts]:
     """Return counts for each set of groups, in one pass over a Polars frame.
 
     Args:
         lowered: The log as the engine sees it, on Polars.
-        sets: Sets of groups.
+        trials: For each set of groups, the columns whose units are counted too.
         values: All values of each group.
 
     Raises:
@@ -116,7 +116,7 @@ def count_dense(
         BadCodeError: A row has a value that its role does not allow.
 
     """
-    layouts = [_layout(lowered, by, values) for by in sets]
+    layouts = [_layout(lowered, by, values) for by in trials]
     # In the batch a group is its position in `values`; one past the end says "not in the list".
     query = lowered.frame.to_native().select(
         *(_position(name, values[name]) for name in lowered.groups),
@@ -138,7 +138,7 @@ def count_dense(
         weight = batch[WEIGHT].to_numpy() if lowered.weight else None
         for layout in layouts:
             layout.count(groups, batch["codes"].to_numpy(), unit, weight)
-    return {layout.by: _counts(layout, lowered, values) for layout in layouts}
+    return {layout.by: _counts(layout, trials[layout.by], lowered, values) for layout in layouts}
 
 
 def _layout(lowered: Lowered, by: tuple[str, ...], values: Values) -> _Layout:
@@ -178,16 +178,26 @@ def _any_bad(lowered: Lowered) -> pl.Expr:
     return functools.reduce(operator.or_, fallible, pl.lit(False))  # noqa: FBT003 - a literal
 
 
-def _counts(layout: _Layout, lowered: Lowered, values: Values) -> Counts:
+def _counts(
+    layout: _Layout, trials: Sequence[SumColumn], lowered: Lowered, values: Values
+) -> Counts:
     occupied = np.flatnonzero(layout.arrays[ROWS])
     rows = _keys(occupied, layout.row_shape(lowered), values)
     sums = [pl.Series(name, array[occupied]) for name, array in layout.arrays.items()]
+    rows = rows.with_columns(sums)
     if layout.marks is None:
-        return Counts(rows.with_columns(sums), None)
-    seen = np.flatnonzero(layout.marks)
-    marks = _keys(seen, layout.mark_shape(lowered), values)
-    largest = pl.Series(MARK, layout.marks[seen], dtype=pl.Int64)
-    return Counts(rows.with_columns(sums), marks.with_columns(largest))
+        return Counts(rows, None)
+    combinations = _keys(np.arange(layout.combinations), _codes(lowered), values)
+    held = evaluate(combinations, lowered, trials)
+    marks = layout.marks.reshape(-1, layout.combinations)
+    largest = {
+        column.key: marks.max(axis=1, where=held[column.key].to_numpy() == 1, initial=0)
+        for column in trials
+    }
+    seen = np.flatnonzero(np.any([*largest.values()], axis=0))
+    keys = _keys(seen, layout.mark_shape(), values)
+    columns = [pl.Series(key, mark[seen], dtype=pl.Int64) for key, mark in largest.items()]
+    return Counts(rows, keys.with_columns(columns))
 
 
 def _codes(lowered: Lowered) -> dict[str, range]:

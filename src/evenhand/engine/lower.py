@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import narwhals as nw
 import polars as pl
 
-from evenhand.engine.state import MARK, group_column
+from evenhand.engine.state import group_column
 from evenhand.logs.backend import Frame
 from evenhand.logs.log import ROW, Log
 from evenhand.logs.role import Role
@@ -222,7 +222,8 @@ def tabulate(
 
     """
     columns = list(columns)
-    joined = _with_indicators(counts, lowered, columns)
+    combinations = counts.select(lowered.code_columns).unique(maintain_order=True)
+    joined = join_codes(counts, evaluate(combinations, lowered, columns), lowered)
     measured = {"": ROWS} | ({WEIGHT_OF: WEIGHTS, SQUARE_OF: SQUARES} if lowered.weight else {})
     sums = [
         (pl.col(column.key) * pl.col(count)).sum().alias(f"{prefix}{column.key}")
@@ -232,32 +233,17 @@ def tabulate(
     return joined.group_by(keys).agg(sums).sort(keys)
 
 
-def tabulate_marks(
-    marks: pl.DataFrame, lowered: Lowered, columns: Iterable[SumColumn], keys: list[str]
+def evaluate(
+    combinations: pl.DataFrame, lowered: Lowered, columns: Iterable[SumColumn]
 ) -> pl.DataFrame:
-    """Return, by ``keys``, the largest mark among the rows that each column counts; 0 for none.
-
-    Args:
-        marks: Columns ``keys``, codes, and the largest ``mark`` of each combination.
-        lowered: What the codes mean.
-        columns: The conditions whose units are to be counted.
-        keys: Key columns of the result: groups and register.
-
-    """
-    columns = list(columns)
-    joined = _with_indicators(marks, lowered, columns)
-    largest = [(pl.col(column.key) * pl.col(MARK)).max() for column in columns]
-    return joined.group_by(keys).agg(largest).sort(keys)
-
-
-def _with_indicators(
-    counts: pl.DataFrame, lowered: Lowered, columns: Iterable[SumColumn]
-) -> pl.DataFrame:
-    """Return the counts with each condition evaluated, once per combination of codes."""
-    codes = lowered.code_columns
-    combinations = nw.from_native(counts.select(codes).unique(maintain_order=True).lazy())
+    """Return, for each combination of codes, which conditions hold: codes, then 0 or 1 by key."""
+    frame = with_roles(nw.from_native(combinations.lazy()), lowered)
     indicators = [column.indicator() for column in columns]
-    holds: pl.DataFrame = (
-        with_roles(combinations, lowered).select(*codes, *indicators).to_native().collect()
-    )
-    return counts.join(holds, on=codes, how="left") if codes else counts.join(holds, how="cross")
+    held: pl.LazyFrame = frame.select(*lowered.code_columns, *indicators).to_native()
+    return held.collect()
+
+
+def join_codes(counts: pl.DataFrame, held: pl.DataFrame, lowered: Lowered) -> pl.DataFrame:
+    """Return rows by codes beside what `evaluate` found for their codes."""
+    codes = lowered.code_columns
+    return counts.join(held, on=codes, how="left") if codes else counts.join(held, how="cross")

@@ -20,9 +20,11 @@ from evenhand.engine.lower import (
     WEIGHTS,
     Lowered,
     SumColumn,
+    evaluate,
+    join_codes,
     with_roles,
 )
-from evenhand.engine.state import MARK, group_column
+from evenhand.engine.state import group_column
 from evenhand.logs.unit import BUCKET, BUCKETS, HASH, MARKS, REGISTER, REGISTERS, UNIT
 
 if TYPE_CHECKING:
@@ -38,8 +40,13 @@ def collect(frame: Frame) -> pl.DataFrame:
     return collected
 
 
-def count_relational(lowered: Lowered, by: tuple[str, ...]) -> Counts:
+def count_relational(lowered: Lowered, by: tuple[str, ...], trials: Sequence[SumColumn]) -> Counts:
     """Return counts of rows by bucket, groups and codes, in one group-by.
+
+    Args:
+        lowered: The log as the engine sees it.
+        by: Names of the groups.
+        trials: The columns whose units are counted too.
 
     Raises:
         BadCodeError: A row has a value that its role does not allow.
@@ -57,7 +64,7 @@ def count_relational(lowered: Lowered, by: tuple[str, ...]) -> Counts:
     for entry in lowered.coded:
         if (rows[entry.column] == BAD).any():
             raise BadCodeError
-    return Counts(rows, _marks(rows, lowered, by) if lowered.unit else None)
+    return Counts(rows, _marks(rows, lowered, by, trials) if lowered.unit else None)
 
 
 _PARTS = REGISTERS // BUCKETS
@@ -73,18 +80,32 @@ def _smallest_hash(part: int) -> nw.Expr:
     return nw.when(nw.col(REGISTER) - nw.col(BUCKET) == part * BUCKETS).then(nw.col(HASH)).min()
 
 
-def _marks(rows: pl.DataFrame, lowered: Lowered, by: tuple[str, ...]) -> pl.DataFrame:
-    """Return the largest mark by groups, register and codes."""
-    keys = [*map(group_column, by), *lowered.code_columns]
-    parts = [
-        rows.select(
+def _marks(
+    rows: pl.DataFrame, lowered: Lowered, by: tuple[str, ...], trials: Sequence[SumColumn]
+) -> pl.DataFrame:
+    """Return the largest mark of every kind of trial by groups and register; 0 for none."""
+    groups = [*map(group_column, by)]
+    combinations = rows.select(lowered.code_columns).unique()
+    joined = join_codes(rows, evaluate(combinations, lowered, trials), lowered)
+    smallest = joined.group_by(BUCKET, *groups).agg(
+        pl.col(_part(part)).filter(pl.col(trial.key) == 1).min().alias(f"{trial.key} {part}")
+        for part in range(_PARTS)
+        for trial in trials
+    )
+    marked = pl.concat(
+        smallest.select(
+            *groups,
             (pl.col(BUCKET) + part * BUCKETS).alias(REGISTER),
-            *keys,
-            (MARKS - pl.col(_part(part)).cast(pl.Int64) // REGISTERS).alias(MARK),
+            *(
+                (MARKS - pl.col(f"{trial.key} {part}").cast(pl.Int64) // REGISTERS)
+                .fill_null(0)
+                .alias(trial.key)
+                for trial in trials
+            ),
         )
         for part in range(_PARTS)
-    ]
-    return pl.concat(parts).drop_nulls(MARK)
+    )
+    return marked.filter(pl.any_horizontal(pl.col(trial.key) > 0 for trial in trials))
 
 
 def count_distinct_units(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import narwhals as nw
@@ -12,7 +12,7 @@ import polars as pl
 
 from evenhand.engine.counts import BadCodeError, Counts
 from evenhand.engine.dense import MOST_CELLS, UnseenValueError, Values, cells, count_dense
-from evenhand.engine.lower import BAD, ROWS, Lowered, lower, tabulate, tabulate_marks
+from evenhand.engine.lower import BAD, ROWS, Lowered, SumColumn, lower, tabulate
 from evenhand.engine.plan import ScanPlan
 from evenhand.engine.relational import collect, count_distinct_units, count_relational
 from evenhand.engine.state import State, Table, group_column
@@ -21,6 +21,8 @@ from evenhand.logs.group import OTHER, UNKNOWN
 from evenhand.logs.log import Log
 from evenhand.logs.source import failure
 from evenhand.logs.unit import BUCKET, BUCKETS, REGISTER
+
+Trials = Mapping[tuple[str, ...], Sequence[SumColumn]]
 
 MOST_GROUPS = 2_000
 """More groups than this are refused unless the most frequent are asked for: nobody reads them,
@@ -51,7 +53,7 @@ def scan(plan: ScanPlan, log: Log) -> State:
         sample = _sample(lowered)
         for by in plan.stages:
             _check_size(by, sample, lowered, "among the first rows")
-        counts = _count(lowered, tuple(plan.stages), sample, dense=log.source.engine == "polars")
+        counts = _count(lowered, plan.trials, sample, dense=log.source.engine == "polars")
         rows = int(next(iter(counts.values())).rows[ROWS].sum())
         distinct = None
         if lowered.unit and 0 < rows <= COUNTED_EXACTLY:
@@ -72,8 +74,7 @@ def scan(plan: ScanPlan, log: Log) -> State:
         marks = counts[by].marks
         if marks is not None:
             keys = [*map(group_column, by), REGISTER]
-            table = tabulate_marks(marks, lowered, plan.trials[by], keys)
-            units[by] = Table(tuple(keys), "max", table)
+            units[by] = Table(tuple(keys), "max", marks.sort(keys))
     return State(_digest(plan, log), log.source.engine, rows, sums, units, distinct)
 
 
@@ -128,26 +129,26 @@ def _check_size(
 
 
 def _count(
-    lowered: Lowered, sets: Sequence[tuple[str, ...]], sample: pl.DataFrame, *, dense: bool
+    lowered: Lowered, trials: Trials, sample: pl.DataFrame, *, dense: bool
 ) -> dict[tuple[str, ...], Counts]:
-    counts = _count_dense(lowered, sets, sample) if dense else None
+    counts = _count_dense(lowered, trials, sample) if dense else None
     if counts is None:
-        counts = {by: count_relational(lowered, by) for by in sets}
+        counts = {by: count_relational(lowered, by, trials[by]) for by in trials}
     for by, counted in counts.items():
         _check_size(by, counted.rows, lowered)
     return counts
 
 
 def _count_dense(
-    lowered: Lowered, sets: Sequence[tuple[str, ...]], sample: pl.DataFrame
+    lowered: Lowered, trials: Trials, sample: pl.DataFrame
 ) -> dict[tuple[str, ...], Counts] | None:
     """Return counts by the fast path, or None where its arrays would be too large."""
     values = _values(sample, lowered)
     for _ in range(2):
-        if sum(cells(lowered, by, values) for by in sets) > MOST_CELLS:
+        if sum(cells(lowered, by, values) for by in trials) > MOST_CELLS:
             return None
         try:
-            return count_dense(lowered, sets, values)
+            return count_dense(lowered, trials, values)
         except UnseenValueError:
             values = _all_values(lowered)
     return None

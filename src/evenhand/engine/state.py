@@ -19,7 +19,6 @@ from evenhand.logs.unit import BUCKET, REGISTER
 
 Reduce = Literal["sum", "max"]
 
-MARK = "mark"
 
 _FORMAT = 1
 _PART = "table"

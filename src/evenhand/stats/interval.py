@@ -79,3 +79,36 @@ def mover_difference(
 
     value = a - b
     return Limits(value - distance(a - a_low, b_high - b), value + distance(a_high - a, b - b_low))
+
+
+def mover_ratio(
+    first: tuple[Floats, Limits], second: tuple[Floats, Limits], correlation: Floats | float = 0.0
+) -> Limits:
+    """Return limits of ``first / second`` from each one's own limits (MOVER-R).
+
+    A limit is the ratio at which MOVER's limit of ``first - ratio * second`` touches 0. The upper
+    limit is infinite where the second one may be 0.
+
+    Args:
+        first: Values >= 0 and their limits.
+        second: Values >= 0 and their limits, of the same shape.
+        correlation: Correlation of the two estimates, in [-1, 1].
+
+    Source: Donner and Zou 2012, equation 9.
+    """
+    (a, (a_low, a_high)), (b, (b_low, b_high)) = first, second
+
+    def middle(one: Floats, other: Floats) -> Floats:
+        product: Floats = a * b - np.asarray(correlation) * one * other
+        return product
+
+    # Lower limit: the smaller root, in the form that survives a second value near 0.
+    m = middle(a - a_low, b_high - b)
+    c = np.square(a) - np.square(a - a_low)
+    root = np.sqrt(np.maximum(np.square(m) - (np.square(b) - np.square(b_high - b)) * c, 0.0))
+    low = np.divide(c, m + root, out=np.zeros_like(m), where=m + root > 0)
+    m = middle(a_high - a, b - b_low)
+    divisor = np.square(b) - np.square(b - b_low)
+    root = np.sqrt(np.maximum(np.square(m) - divisor * (np.square(a) - np.square(a_high - a)), 0.0))
+    high = np.divide(m + root, divisor, out=np.full_like(m, np.inf), where=divisor > 0)
+    return Limits(low, high)

@@ -208,9 +208,9 @@ def pair_differences(
     with Welch's degrees of freedom.
     """
     first, second = pair_indices(len(groups.value))
-    variance = _variance(groups, level)
+    _, variance = variances(groups, level)
     crit, adjustment = max_t_critical(variance, groups.correlation, level, rng)
-    pair_crit = student(crit, _welch(variance, groups.df, first, second))
+    pair_crit = student(crit, pair_degrees_of_freedom(variance, groups.df, first, second))
 
     def side(index: np.ndarray) -> tuple[Floats, Limits]:
         return groups.value[index], groups.limits_at(pair_crit, index)
@@ -226,16 +226,18 @@ def pair_differences(
     )
 
 
-def _variance(groups: Proportions, level: float) -> Floats:
-    # Agresti and Coull's centre keeps the variance of a group at 0 or 1 positive.
+def variances(groups: Proportions, level: float) -> tuple[Floats, Floats]:
+    """Return Agresti and Coull's centres of the proportions and their variances, all positive."""
     square = critical(level) ** 2
     n = groups.n + square
     centre = (groups.value * groups.n + square / 2) / n
-    return centre * (1 - centre) / n
+    return centre, centre * (1 - centre) / n
 
 
-def _welch(variance: Floats, df: Floats, first: np.ndarray, second: np.ndarray) -> Floats:
-    """Return the degrees of freedom of each difference, at most the larger of its two groups'."""
+def pair_degrees_of_freedom(
+    variance: Floats, df: Floats, first: np.ndarray, second: np.ndarray
+) -> Floats:
+    """Return Welch's degrees of freedom of each pair, at most the larger of its two groups'."""
     safe = np.maximum(df, 1.0)
     parts = np.square(variance) / safe
     total = np.square(variance[first] + variance[second])

@@ -1,0 +1,131 @@
+"""Contrasts: the figures of K groups as one estimate, with an interval that holds for the choice.
+
+A maximum over groups is selected by the data. Its interval therefore comes from limits of all
+groups, or of all pairs, that hold together (docs/design/contrasts.md).
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+
+from evenhand.stats.estimate import Estimate, Outcome, Undefined
+from evenhand.stats.interval import Limits, critical, mover_ratio
+from evenhand.stats.proportion import (
+    PairDifferences,
+    Proportions,
+    pair_degrees_of_freedom,
+    pair_differences,
+    variances,
+)
+from evenhand.stats.simultaneous import max_t_critical, pair_indices, student
+
+Better = Literal["higher", "lower"]
+
+
+def difference(groups: Proportions, level: float, rng: np.random.Generator) -> Estimate:
+    """Return the unsigned largest difference, max - min: the range of what the signed pairs allow.
+
+    The lower limit is 0 unless some ordered pair is surely apart, so unlike a percentile interval
+    of a maximum it contains 0 when all groups are equal.
+    """
+    return widest(pair_differences(groups, level, rng), level)
+
+
+def widest(pairs: PairDifferences, level: float) -> Estimate:
+    """Return the largest absolute difference among signed pairs."""
+    low, high = pairs.limits
+    return Estimate(
+        value=float(np.abs(pairs.value).max()),
+        low=max(0.0, float(low.max()), float((-high).max())),
+        high=float(np.maximum(np.abs(low), np.abs(high)).max()),
+        level=level,
+        method=pairs.method,
+    )
+
+
+def ratio(groups: Proportions, level: float, rng: np.random.Generator) -> Outcome:
+    """Return the smallest ratio of two groups, min / max, in [0, 1]; 1 is parity.
+
+    The upper limit is 1 unless some ordered pair is surely below. Undefined when every group is 0.
+
+    Source: Donner and Zou 2012 (MOVER-R) for each ordered pair, max-T on the log scale.
+    """
+    largest = float(groups.value.max())
+    if largest == 0:
+        return Undefined("every group is 0, and 0 / 0 is no ratio")
+    first, second = pair_indices(len(groups.value))
+    centre, variance = variances(groups, level)
+    crit, adjustment = max_t_critical(variance / np.square(centre), groups.correlation, level, rng)
+    pair_crit = student(crit, pair_degrees_of_freedom(variance, groups.df, first, second))
+    limits = [groups.limits_at(pair_crit, index) for index in (first, second)]
+    correlation = groups.correlation[first, second]
+
+    def over(top: int, bottom: int) -> Limits:
+        index = (first, second)
+        return mover_ratio(
+            (groups.value[index[top]], limits[top]),
+            (groups.value[index[bottom]], limits[bottom]),
+            correlation,
+        )
+
+    forth, back = over(0, 1), over(1, 0)
+    name = f"MOVER-R of {groups.method}"
+    return Estimate(
+        value=float(groups.value.min()) / largest,
+        low=float(min(forth.low.min(), back.low.min())),
+        high=min(1.0, float(min(forth.high.min(), back.high.min()))),
+        level=level,
+        method=f"{name}, {adjustment}" if adjustment else name,
+    )
+
+
+def worst(groups: Proportions, level: float, better: Better) -> tuple[Estimate, int]:
+    """Return the figure of the worst group, and which it is.
+
+    Every group could have been the worst, so the interval is the range of all groups' intervals
+    at Sidak's level, which hold together whatever their correlation.
+
+    Source: Sidak 1967.
+    """
+    count = len(groups.value)
+    low, high = groups.limits_at(student(critical(level ** (1 / count)), groups.df))
+    pick = np.min if better == "higher" else np.max
+    index = int(np.argmin(groups.value) if better == "higher" else np.argmax(groups.value))
+    selected = f"{groups.method}, Sidak over {count} groups" if count > 1 else groups.method
+    value = float(groups.value[index])
+    return Estimate(value, float(pick(low)), float(pick(high)), level, selected), index
+
+
+def to_overall(
+    group_and_rest: Proportions, share: float, level: float, rng: np.random.Generator
+) -> Estimate:
+    """Return how far a group is from all groups together, signed.
+
+    Args:
+        group_and_rest: The group's figure and that of the rest, in this order.
+        share: The group's share of all trials (or of their weight), in (0, 1).
+        level: Coverage of this one interval; see `bonferroni` for several.
+        rng: Unused for one pair; passed on.
+
+    """
+    pair = pair_differences(group_and_rest, level, rng)
+    value, low, high = (
+        (1 - share) * float(part[0]) for part in (pair.value, pair.limits.low, pair.limits.high)
+    )
+    return Estimate(value, low, high, level, pair.method)
+
+
+def bonferroni(level: float, count: int) -> float:
+    """Return the level at which ``count`` intervals hold together at ``level``."""
+    return 1 - (1 - level) / count
+
+
+def largest(parts: list[Estimate], level: float) -> Estimate:
+    """Return the largest of several contrasts whose intervals hold together at ``level``."""
+    methods = dict.fromkeys(part.method for part in parts)
+    value, low, high = (
+        max(getattr(part, name) for part in parts) for name in ("value", "low", "high")
+    )
+    return Estimate(value, low, high, level, f"largest of {len(parts)}: {'; '.join(methods)}")
