@@ -17,6 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evenhand.logs.unit import BUCKETS, integer_hash
+from evenhand.stats import contrast
+from evenhand.stats.estimate import Undefined
 from evenhand.stats.proportion import (
     Proportion,
     Proportions,
@@ -157,9 +159,33 @@ def _pairs(
     return covers
 
 
+def _ratio(
+    draw: Callable[..., Proportions], rates: Sequence[float], **how: object
+) -> Callable[..., bool]:
+    def covers(rng: np.random.Generator) -> bool:
+        truth = near(rates, rng)
+        found = contrast.ratio(draw(truth, rng=rng, **how), LEVEL, rng)
+        if isinstance(found, Undefined):
+            return True
+        return found.low <= truth.min() / truth.max() <= found.high
+
+    return covers
+
+
+def _worst(
+    draw: Callable[..., Proportions], rates: Sequence[float], **how: object
+) -> Callable[..., bool]:
+    def covers(rng: np.random.Generator) -> bool:
+        truth = near(rates, rng)
+        found, _ = contrast.worst(draw(truth, rng=rng, **how), LEVEL, "higher")
+        return found.low <= truth.min() <= found.high
+
+    return covers
+
+
 def cells() -> list[Cell]:
     """Return every method in every situation of its stated range."""
-    return [*_of_rates(), *_of_differences(), *_of_many_groups()]
+    return [*_of_rates(), *_of_differences(), *_of_many_groups(), *_of_other_contrasts()]
 
 
 def _of_rates() -> list[Cell]:
@@ -236,6 +262,31 @@ def _of_many_groups() -> list[Cell]:
     covers = _pairs(units, [0.3] * 4, **how)
     situation = "4 groups of 75 units x 20 rows, rho 0.2, all 30%"
     return [*found, Cell("MOVER with design effect, max-T", situation, covers, conservative=True)]
+
+
+def _of_other_contrasts() -> list[Cell]:
+    clusters = {"sizes": [150, 150], "repeat": 20, "rho": 0.2}
+    unlike = {"shapes": ((1_000, 2, 0.05), (30, 20, 0.3))}
+    found = [
+        Cell("ratio, MOVER-R", situation, _ratio(draw, rates, **how), conservative=True)
+        for situation, draw, rates, how in [
+            ("100 rows at 20%, 100 at 40%", rows, [0.2, 0.4], {"sizes": [100, 100]}),
+            ("50 rows at 10%, 1,000 at 30%", rows, [0.1, 0.3], {"sizes": [50, 1_000]}),
+            ("100 rows at 30%, 100 at 30%", rows, [0.3, 0.3], {"sizes": [100, 100]}),
+            ("4 groups of 200 rows, 10% to 40%", rows, [0.1, 0.2, 0.3, 0.4], {"sizes": [200] * 4}),
+            ("150 units x 20 rows, rho 0.2, 10% and 20%", units, [0.1, 0.2], clusters),
+            ("units unlike in number and rho, 20% and 30%", mixed, [0.2, 0.3], unlike),
+        ]
+    ]
+    found += [
+        Cell("worst, Sidak", situation, _worst(draw, rates, **how), conservative=True)
+        for situation, draw, rates, how in [
+            ("4 groups of 100 rows, all 30%", rows, [0.3] * 4, {"sizes": [100] * 4}),
+            ("4 groups of 200 rows, 10% to 40%", rows, [0.1, 0.2, 0.3, 0.4], {"sizes": [200] * 4}),
+            ("150 units x 20 rows, rho 0.2, 10% and 20%", units, [0.1, 0.2], clusters),
+        ]
+    ]
+    return found
 
 
 def table(replicates: int) -> str:

@@ -10,13 +10,14 @@ import numpy as np
 
 from evenhand.audit.finding import Finding
 from evenhand.audit.grouped import Grouped, Indices, gather
-from evenhand.audit.question import Question, ask
+from evenhand.audit.question import ContrastName, Question, ask
 from evenhand.engine import Request, State, plan_scan, scan
 from evenhand.engine.lower import WEIGHT
 from evenhand.errors import Problem, RoleError
 from evenhand.logs.log import Log
+from evenhand.stats import contrast
 from evenhand.stats.estimate import Estimate, Outcome, Undefined
-from evenhand.stats.proportion import PairDifferences, pair_differences
+from evenhand.stats.proportion import pair_differences
 
 
 def estimates(
@@ -41,7 +42,8 @@ def estimates(
     if not 0 < level < 1:
         raise RoleError(Problem("level", f"{level} is not between 0 and 1.", "Write 0.95."))
     questions = ask([notations] if isinstance(notations, str) else notations, log)
-    plan = plan_scan([Request(question.measure, question.by) for question in questions], log)
+    asked = [part for question in questions for part in question.parts or (question,)]
+    plan = plan_scan([Request(part.measure, part.by) for part in asked], log)
     state = scan(plan, log)
     return [
         finding
@@ -52,49 +54,97 @@ def estimates(
 
 def answer(question: Question, state: State, log: Log, *, level: float, seed: int) -> list[Finding]:
     """Return the findings of one question from a state of this log."""
+    rng = np.random.default_rng(seed)
+    if question.parts:
+        return [_largest(question, state, log, level=level, seed=seed)]
     grouped = gather(question.measure, question.by, state, log)
     if question.contrast is None:
         (outcome,) = grouped.outcomes(level)
         return [_finding(question, grouped, log, outcome, np.array([0]))]
-    compared = grouped.compared
-    differences = None
-    if compared.size > 1:
-        proportions = grouped.proportions(compared)
-        differences = pair_differences(proportions, level, np.random.default_rng(seed))
     if question.contrast == "pairs":
-        return _pairs(question, grouped, log, differences, level)
-    outcome = Undefined(_too_few(grouped)) if differences is None else _widest(differences, level)
-    found = _finding(question, grouped, log, outcome, compared)
+        return _pairs(question, grouped, log, level, rng)
+    if question.contrast == "to_overall":
+        return _to_overall(question, grouped, log, level, rng)
+    found = _finding(
+        question, grouped, log, _contrast(question, grouped, level, rng), grouped.compared
+    )
     return [replace(found, excluded=grouped.left_out(), groups=grouped.findings(level))]
 
 
-def _widest(differences: PairDifferences, level: float) -> Estimate:
-    """Return the unsigned largest difference: the range of what the signed pairs allow.
+def _contrast(
+    question: Question, grouped: Grouped, level: float, rng: np.random.Generator
+) -> Outcome:
+    """Return one figure for all groups that can be compared."""
+    compared = grouped.compared
+    alone = 0 if question.contrast == "worst" else 1
+    if compared.size <= alone:
+        return Undefined(_too_few(grouped))
+    groups = grouped.proportions(compared)
+    if question.contrast == "ratio":
+        return contrast.ratio(groups, level, rng)
+    if question.contrast == "worst" and question.measure.better is not None:
+        estimate, index = contrast.worst(groups, level, question.measure.better)
+        name = ", ".join(grouped.groups[compared[index]].values())
+        return replace(estimate, method=f"{estimate.method}; selected: {name}")
+    return contrast.difference(groups, level, rng)
 
-    The lower limit is 0 unless some ordered pair is surely apart, so unlike a percentile interval
-    of a maximum it contains 0 when all groups are equal (ARCHITECTURE, "Notation").
-    """
-    low, high = differences.limits
-    return Estimate(
-        value=float(np.abs(differences.value).max()),
-        low=max(0.0, float(low.max()), float((-high).max())),
-        high=float(np.maximum(np.abs(low), np.abs(high)).max()),
-        level=level,
-        method=differences.method,
+
+def _largest(question: Question, state: State, log: Log, *, level: float, seed: int) -> Finding:
+    """Return the largest of several differences, all of which hold together at the level."""
+    grouped = [gather(part.measure, part.by, state, log) for part in question.parts]
+    shared = contrast.bonferroni(level, len(grouped))
+    outcomes = [
+        _contrast(part, one, shared, np.random.default_rng(seed))
+        for part, one in zip(question.parts, grouped, strict=True)
+    ]
+    reasons = [
+        f"{part.key}: {outcome.reason}"
+        for part, outcome in zip(question.parts, outcomes, strict=True)
+        if isinstance(outcome, Undefined)
+    ]
+    estimates = [outcome for outcome in outcomes if isinstance(outcome, Estimate)]
+    outcome = Undefined("; ".join(reasons)) if reasons else contrast.largest(estimates, level)
+    # Rows and units are those of the part that is largest, or of the first where one is undefined.
+    lead = 0 if reasons else int(np.argmax([estimate.value for estimate in estimates]))
+    found = _finding(question, grouped[lead], log, outcome, grouped[lead].compared)
+    return replace(
+        found,
+        measure=str(question.parts[lead].measure),
+        excluded=grouped[lead].left_out(),
+        groups=grouped[lead].findings(level),
     )
 
 
+def _to_overall(
+    question: Question, grouped: Grouped, log: Log, level: float, rng: np.random.Generator
+) -> list[Finding]:
+    """Return a finding for every group: how far it is from all groups compared together."""
+    compared = grouped.compared
+    shared = contrast.bonferroni(level, max(1, compared.size))
+    findings = []
+    for index in np.flatnonzero(~grouped.apart).tolist():
+        outcome: Outcome = Undefined(grouped.reasons[index] or _too_few(grouped))
+        if index in compared and compared.size > 1:
+            pair, share = grouped.against_rest(index)
+            estimate = contrast.to_overall(pair, share, shared, rng)
+            adjusted = f"{estimate.method}, Bonferroni over {compared.size} groups"
+            outcome = replace(estimate, level=level, method=adjusted)
+        found = _finding(question, grouped, log, outcome, np.array([index]))
+        overall = dict.fromkeys(question.by, "overall")
+        findings.append(
+            replace(found, pair=(grouped.groups[index], overall), excluded=grouped.left_out())
+        )
+    return findings
+
+
 def _pairs(
-    question: Question,
-    grouped: Grouped,
-    log: Log,
-    differences: PairDifferences | None,
-    level: float,
+    question: Question, grouped: Grouped, log: Log, level: float, rng: np.random.Generator
 ) -> list[Finding]:
     """Return a finding for every pair of groups that are groups, undefined ones with the reason."""
     outcomes: dict[tuple[int, int], Estimate] = {}
-    if differences is not None:
-        members = grouped.compared
+    members = grouped.compared
+    if members.size > 1:
+        differences = pair_differences(grouped.proportions(members), level, rng)
         for first, second, value, low, high in zip(
             members[differences.first].tolist(),
             members[differences.second].tolist(),
@@ -130,10 +180,10 @@ def _finding(
 ) -> Finding:
     """Return a finding about the groups at these places."""
     conventions: dict[str, str] = {"better": question.measure.better or "neither direction"}
-    if question.contrast == "difference":
-        conventions["difference"] = "largest minus smallest group; 0 is parity"
-    if question.contrast == "pairs":
-        conventions["pairs"] = "first group minus second; 0 is parity; intervals hold together"
+    if question.contrast is not None:
+        conventions[question.contrast] = _CONVENTIONS[question.contrast]
+    if question.alias:
+        conventions[question.alias] = f"stands for {question.key}"
     if grouped.units.note:
         conventions["unit"] = grouped.units.note
     if WEIGHT in log.roles:
@@ -151,8 +201,18 @@ def _finding(
         rows=int(grouped.rows[index].sum()),
         excluded=grouped.excluded,
         conventions=conventions,
+        contrast=question.contrast,
         by=question.by,
     )
+
+
+_CONVENTIONS: dict[ContrastName, str] = {
+    "difference": "largest minus smallest group; 0 is parity",
+    "ratio": "smallest over largest group; 1 is parity",
+    "worst": "the group that does worst, selected by the data; its interval allows for that",
+    "pairs": "first group minus second; 0 is parity; intervals hold together",
+    "to_overall": "group minus all groups compared together; 0 is parity; intervals hold together",
+}
 
 
 def _why(grouped: Grouped, index: Iterable[int]) -> str:

@@ -63,6 +63,7 @@ class Finding:
         rows: The measure's trials in the figure: the rows in the denominators of its groups.
         excluded: Rows left out, by reason; reasons without rows are not listed.
         conventions: How the figure is defined where the field has several ways.
+        contrast: How groups are compared, such as ``difference``; None for the log as a whole.
         groups: What a contrast compares; empty for a plain measure.
         pair: The two groups of a signed difference, in order; empty otherwise.
         by: The group attributes of a contrast.
@@ -78,6 +79,7 @@ class Finding:
     rows: int
     excluded: tuple[Exclusion, ...]
     conventions: Mapping[str, str]
+    contrast: str | None = None
     groups: tuple[GroupFinding, ...] = ()
     pair: tuple[Mapping[str, str], ...] = ()
     by: tuple[str, ...] = ()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 
 import numpy as np
@@ -101,8 +101,20 @@ class Grouped:
 
     def proportions(self, index: Indices) -> Proportions:
         """Return the figures of these groups, all of which are defined."""
+        return self._figures(lambda cells: cells[:, index])
+
+    def against_rest(self, index: int) -> tuple[Proportions, float]:
+        """Return the figures of a group and of the others compared, and its share of trials."""
+        rest = self.compared[self.compared != index]
+        trials = self.share.sums.trials.sum(axis=0)
+        both = self._figures(
+            lambda cells: np.stack([cells[:, index], cells[:, rest].sum(axis=1)], axis=1)
+        )
+        return both, float(trials[index] / trials[self.compared].sum())
+
+    def _figures(self, select: Callable[[Floats], Floats]) -> Proportions:
         parts = {
-            part.name: getattr(self.share.sums, part.name)[:, index]
+            part.name: select(getattr(self.share.sums, part.name))
             for part in fields(Proportion)
             if part.name != "weighted"
         }

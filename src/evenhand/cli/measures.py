@@ -52,7 +52,9 @@ def measures(
     for entry in entries:
         needs, better = ", ".join(entry["needs"]), entry["better"] or "neither"
         table.add_row(entry["name"], needs, better, entry["summary"])
-    hint = Text("\nCompare groups with difference(MEASURE, by=GROUP) or pairs(...).", "dim")
+    hint = Text(
+        "\nCompare groups: difference(MEASURE, by=GROUP), ratio, worst, pairs, to_overall.", "dim"
+    )
     show(Group(table, hint), {"measures": entries}, as_json=as_json)
 
 

@@ -54,7 +54,7 @@ def _headline(one: Finding) -> Text:
 
 
 def _reading(one: Finding) -> str:
-    """Return a difference of rates in words, in percentage points."""
+    """Return a contrast of rates in words; empty where there is nothing to say."""
     if isinstance(one.outcome, Undefined) or not one.groups:
         return ""
     shown = [
@@ -64,12 +64,17 @@ def _reading(one: Finding) -> str:
     ]
     (lowest, low_name), (highest, high_name) = min(shown), max(shown)
     name = one.measure.replace("_", " ")
-    sure = (
-        f"the gap is {100 * one.outcome.low:.1f} to {100 * one.outcome.high:.1f} points"
-        if one.outcome.low > 0
-        else f"no gap is shown, and it is at most {100 * one.outcome.high:.1f} points"
-    )
-    return f"{name}: {high_name} {highest:.1%}, {low_name} {lowest:.1%}; {sure}."
+    rates = f"{name}: {high_name} {highest:.1%}, {low_name} {lowest:.1%}"
+    low, high = one.outcome.low, one.outcome.high
+    if one.contrast == "worst":
+        return f"{rates}; the worst group's is {low:.1%} to {high:.1%}."
+    if one.contrast == "ratio":
+        if high < 1:
+            return f"{rates}; the lower is {low:.0%} to {high:.0%} of the higher."
+        return f"{rates}; no difference is shown, and the lower is at least {low:.0%}."
+    if low > 0:
+        return f"{rates}; the gap is {100 * low:.1f} to {100 * high:.1f} points."
+    return f"{rates}; no gap is shown, and it is at most {100 * high:.1f} points."
 
 
 def _groups(one: Finding) -> Table:
@@ -95,9 +100,19 @@ def _pairs(found: Sequence[Finding]) -> RenderableType:
         names = [", ".join(group.values()) for group in one.pair]
         table.add_row(*map(Text, names), *_cells(one.outcome))
     headline = Text(found[0].key, style="bold")
-    method = found[0].estimate
-    headline.append(f"  {100 * method.level:g}% intervals, {method.method}", style="not bold")
-    return Group(headline, Padding(table, (1, 0, 1, 2)), _notes(found[0]))
+    estimates = [one.outcome for one in found if isinstance(one.outcome, Estimate)]
+    if estimates:
+        method = f"  {100 * estimates[0].level:g}% intervals, {estimates[0].method}"
+        headline.append(method, style="not bold")
+    reasons = [
+        Text(
+            f"  {' - '.join(', '.join(group.values()) for group in one.pair)}: {one.undefined}",
+            "dim",
+        )
+        for one in found
+        if one.undefined
+    ]
+    return Group(headline, Padding(table, (1, 0, 1, 2)), *reasons, _notes(found[0]))
 
 
 def _table(*headings: str) -> Table:
