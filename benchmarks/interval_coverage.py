@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from evenhand.logs.unit import BUCKETS, integer_hash
+from evenhand.measures.decisions.f1 import FROM_JACCARD as CURVE
 from evenhand.stats import contrast
 from evenhand.stats.estimate import Undefined
 from evenhand.stats.proportion import (
@@ -264,6 +265,31 @@ def _of_many_groups() -> list[Cell]:
     return [*found, Cell("MOVER with design effect, max-T", situation, covers, conservative=True)]
 
 
+def _f1(
+    rates: Floats, rng: np.random.Generator, *, sizes: Sequence[int], base: float = 0.3
+) -> Proportions:
+    """Return F1 of groups with these true positive rates, a false positive rate of 10 %."""
+    parts = []
+    for rate, count in zip(rates, sizes, strict=True):
+        cells = [base * rate, base * (1 - rate), (1 - base) * 0.1, (1 - base) * 0.9]
+        hits, misses, alarms, _ = rng.multinomial(count, cells)
+        parts.append([hits, hits + misses + alarms])
+    successes, trials = np.array(parts, float).T
+    return replace(
+        independent(Proportion(successes, trials, trials, successes, trials)), curve=CURVE
+    )
+
+
+def _f1_difference(rates: Sequence[float], sizes: Sequence[int]) -> Callable[..., bool]:
+    def covers(rng: np.random.Generator) -> bool:
+        found = pair_differences(_f1(np.array(rates), rng, sizes=sizes), LEVEL, rng)
+        share = 0.3 * np.array(rates) / (0.3 + 0.7 * 0.1)
+        gap = float(np.subtract(*CURVE.value(share)))
+        return bool(found.limits.low[0] <= gap <= found.limits.high[0])
+
+    return covers
+
+
 def _of_other_contrasts() -> list[Cell]:
     clusters = {"sizes": [150, 150], "repeat": 20, "rho": 0.2}
     unlike = {"shapes": ((1_000, 2, 0.05), (30, 20, 0.3))}
@@ -277,6 +303,11 @@ def _of_other_contrasts() -> list[Cell]:
             ("150 units x 20 rows, rho 0.2, 10% and 20%", units, [0.1, 0.2], clusters),
             ("units unlike in number and rho, 20% and 30%", mixed, [0.2, 0.3], unlike),
         ]
+    ]
+    found += [
+        Cell("F1, MOVER", f"{n} and {m} rows, true positive rates 60% and 80%", covers)
+        for n, m in [(100, 100), (50, 1_000)]
+        for covers in [_f1_difference([0.6, 0.8], [n, m])]
     ]
     found += [
         Cell("worst, Sidak", situation, _worst(draw, rates, **how), conservative=True)

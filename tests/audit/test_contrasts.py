@@ -81,6 +81,11 @@ def test_to_overall_has_a_finding_for_every_group_and_is_exact():
     assert "Bonferroni over 3 groups" in found[0].estimate.method
 
 
+def test_to_overall_is_refused_where_overall_is_no_mean():
+    found = eh.estimates(["to_overall(f1, by=g)"], decisions(ODDS))
+    assert all("no mean over groups" in one.undefined for one in found)
+
+
 def test_to_overall_says_why_a_group_has_none():
     rows = {"g": list("aabbc"), "y": [1, 1, 1, 1, 0], "p": [1, 0, 1, 1, 1]}
     found = eh.estimates(["to_overall(true_positive_rate, by=g)"], decisions(rows))

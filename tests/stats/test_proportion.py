@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from evenhand.stats.interval import critical, wilson
-from evenhand.stats.proportion import Proportion, clustered, independent, pair_differences
+from evenhand.stats.proportion import Curve, Proportion, clustered, independent, pair_differences
 
 
 def plain(successes, trials):
@@ -146,6 +146,17 @@ def test_groups_in_different_buckets_are_uncorrelated():
     trials = np.array([[10.0, 0], [10, 0], [0, 10], [0, 10]])
     found = clustered(plain(successes, trials))
     assert found.correlation[0, 1] == 0
+
+
+def test_a_curve_maps_value_and_limits_of_the_proportion():
+    curve = Curve(value=lambda p: 2 * p / (1 + p), slope=lambda p: 2 / (1 + p) ** 2)
+    share = independent(plain([3, 6], [10, 10]))
+    figure = replace(share, curve=curve)
+    assert figure.value == pytest.approx(2 * share.value / (1 + share.value))
+    low, high = share.limits(0.95)
+    mapped = figure.limits(0.95)
+    assert mapped.low == pytest.approx(2 * low / (1 + low))
+    assert mapped.high == pytest.approx(2 * high / (1 + high))
 
 
 def test_pairs_are_signed_first_minus_second():

@@ -124,7 +124,9 @@ def _to_overall(
     findings = []
     for index in np.flatnonzero(~grouped.apart).tolist():
         outcome: Outcome = Undefined(grouped.reasons[index] or _too_few(grouped))
-        if index in compared and compared.size > 1:
+        if grouped.share.curve is not None:
+            outcome = Undefined(f"{question.measure.name} of all groups is no mean over groups")
+        elif index in compared and compared.size > 1:
             pair, share = grouped.against_rest(index)
             estimate = contrast.to_overall(pair, share, shared, rng)
             adjusted = f"{estimate.method}, Bonferroni over {compared.size} groups"

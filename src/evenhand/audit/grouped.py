@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 import polars as pl
@@ -120,9 +120,11 @@ class Grouped:
         }
         weighted = self.share.sums.weighted
         if self.units.dependent:
-            return clustered(Proportion(**parts, weighted=weighted))
-        summed = {name: part.sum(axis=0) for name, part in parts.items()}
-        return independent(Proportion(**summed, weighted=weighted))
+            found = clustered(Proportion(**parts, weighted=weighted))
+        else:
+            summed = {name: part.sum(axis=0) for name, part in parts.items()}
+            found = independent(Proportion(**summed, weighted=weighted))
+        return replace(found, curve=self.share.curve)
 
     def outcomes(self, level: float) -> list[Outcome]:
         """Return each group's figure with its own interval."""

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evenhand.notation import Term
-from evenhand.stats.proportion import Proportion
+from evenhand.stats.proportion import Curve, Proportion
 
 Better = Literal["higher", "lower"] | None
 Tag = Literal["fairness", "explainability", "robustness", "privacy"]
@@ -47,12 +47,14 @@ class Share:
         among: The term of the denominator, whose rows are the trials.
         empty: Why the figure is undefined where there is no trial.
         sums: The sums by group (and bucket).
+        curve: The increasing function of the share that is the figure; None for the share itself.
 
     """
 
     among: str
     empty: str
     sums: Proportion
+    curve: Curve | None = None
 
 
 @dataclass(frozen=True)
@@ -78,13 +80,14 @@ class TermSums:
         nothing = dict.fromkeys(terms, np.zeros(1))
         return cls(nothing, nothing, nothing)
 
-    def share(self, of: str, *, among: str, empty: str) -> Share:
+    def share(self, of: str, *, among: str, empty: str, curve: Curve | None = None) -> Share:
         """Return the share of the term ``of`` among the term ``among``, which contains it.
 
         Args:
             of: Name of the term in the numerator.
             among: Name of the term in the denominator.
             empty: Why the figure is undefined where there is no trial.
+            curve: The increasing function of the share that is the figure, if it is not the share.
 
         """
         sums = Proportion(
@@ -95,7 +98,7 @@ class TermSums:
             square_trials=self.square_weights[among],
             weighted=self.weighted,
         )
-        return Share(among, empty, sums)
+        return Share(among, empty, sums, curve)
 
 
 class Sums(ABC):

@@ -7,6 +7,7 @@ over the buckets enters their difference (docs/design/intervals.md).
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -42,24 +43,45 @@ class Proportion:
 
 
 @dataclass(frozen=True)
+class Curve:
+    """An increasing function of a proportion; its limits are those of the proportion, mapped.
+
+    Attributes:
+        value: The function, from [0, 1] to [0, 1], on arrays.
+        slope: Its derivative, > 0.
+
+    """
+
+    value: Callable[[Floats], Floats]
+    slope: Callable[[Floats], Floats]
+
+
+@dataclass(frozen=True)
 class Proportions:
     """K proportions with what their intervals need; arrays have shape (K,).
 
     Attributes:
-        value: The proportions, in [0, 1].
+        proportion: The proportions, in [0, 1].
         n: Effective numbers of independent trials, > 0.
         df: Degrees of freedom of the design effects; infinite for independent rows, 0 for a group
             of a single unit.
         correlation: Correlation of the estimates, shape (K, K).
         method: Name of the interval of one proportion.
+        curve: The function of the proportion that is the figure; None for the proportion itself.
 
     """
 
-    value: Floats
+    proportion: Floats
     n: Floats
     df: Floats
     correlation: Floats
     method: str
+    curve: Curve | None = None
+
+    @property
+    def value(self) -> Floats:
+        """The figures, in [0, 1]."""
+        return self.proportion if self.curve is None else self.curve.value(self.proportion)
 
     def limits(self, level: float) -> Limits:
         """Return each proportion's own interval at this level."""
@@ -68,9 +90,10 @@ class Proportions:
     def limits_at(self, crit: Floats, index: np.ndarray | None = None) -> Limits:
         """Return the intervals at critical values, one for each group or index."""
         chosen = np.arange(len(self.value)) if index is None else index
-        low, high = wilson(self.value[chosen], self.n[chosen], crit)
+        low, high = wilson(self.proportion[chosen], self.n[chosen], crit)
         single = self.df[chosen] < 1
-        return Limits(np.where(single, 0.0, low), np.where(single, 1.0, high))
+        limits = Limits(np.where(single, 0.0, low), np.where(single, 1.0, high))
+        return limits if self.curve is None else Limits(*map(self.curve.value, limits))
 
     def methods(self) -> list[str]:
         """Return the name of each group's own interval."""
@@ -118,7 +141,7 @@ def independent(sums: Proportion) -> Proportions:
         linear = np.divide(linear, simple, out=kish.copy(), where=simple > 0)
         effect = np.maximum(np.maximum(linear, kish), 1.0)
     return Proportions(
-        value=value,
+        proportion=value,
         n=sums.rows / effect,
         df=np.full_like(value, np.inf),
         correlation=np.eye(len(value)),
@@ -153,7 +176,7 @@ def clustered(sums: Proportion) -> Proportions:
     other = np.minimum(rows / effect[varies].max(), rows) if varies.any() else occupied
     n = np.where(varies, rows / effect, np.minimum(other, rows))
     return Proportions(
-        value=value,
+        proportion=value,
         n=np.where(occupied > 1, n, 1.0),
         df=_degrees_of_freedom(square, occupied),
         correlation=_correlation(residual, sums.trials > 0),
@@ -227,11 +250,14 @@ def pair_differences(
 
 
 def variances(groups: Proportions, level: float) -> tuple[Floats, Floats]:
-    """Return Agresti and Coull's centres of the proportions and their variances, all positive."""
+    """Return the figures at Agresti and Coull's centres and their variances, all positive."""
     square = critical(level) ** 2
     n = groups.n + square
-    centre = (groups.value * groups.n + square / 2) / n
-    return centre, centre * (1 - centre) / n
+    centre = (groups.proportion * groups.n + square / 2) / n
+    variance = centre * (1 - centre) / n
+    if groups.curve is None:
+        return centre, variance
+    return groups.curve.value(centre), variance * np.square(groups.curve.slope(centre))
 
 
 def pair_degrees_of_freedom(
