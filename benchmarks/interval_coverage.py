@@ -139,6 +139,22 @@ def weighted(
     return independent(Proportion(*np.array(parts, float).T, weighted=True))
 
 
+def weighted_units(
+    rates: Floats, rng: np.random.Generator, *, sizes: Sequence[int], repeat: int, sigma: float
+) -> Proportions:
+    """Return proportions of units with several rows and lognormal weights, correlation .1."""
+    sums = np.zeros((5, BUCKETS, len(rates)))
+    for group, (rate, count) in enumerate(zip(rates, sizes, strict=True)):
+        unit = np.repeat(np.arange(count), repeat)
+        bucket = integer_hash(unit) % BUCKETS
+        outcome = rng.random(len(unit)) < rng.beta(9 * rate, 9 * (1 - rate), count)[unit]
+        weight = rng.lognormal(0, sigma, len(unit))
+        parts = (weight * outcome, weight, np.ones(len(unit)), weight**2 * outcome, weight**2)
+        for total, part in zip(sums, parts, strict=True):
+            total[:, group] = np.bincount(bucket, part, BUCKETS)
+    return clustered(Proportion(*sums, weighted=True))
+
+
 def _rate(draw: Callable[..., Proportions], rate: float, **how: object) -> Callable[..., bool]:
     def covers(rng: np.random.Generator) -> bool:
         truth = near([rate], rng)
@@ -204,6 +220,12 @@ def _of_rates() -> list[Cell]:
         covers = _rate(units, 0.2, sizes=[count], repeat=20, rho=0.2, uneven=True)
         situation = f"{count} units, 1 to 200 rows each, rho 0.2, rate 20%"
         found.append(Cell("Wilson with design effect", situation, covers, conservative=True))
+    for count, repeat, p, sigma in [(50, 2, 0.1, 1.5), (100, 2, 0.1, 1.5), (30, 5, 0.1, 1.2)]:
+        covers = _rate(weighted_units, p, sizes=[count], repeat=repeat, sigma=sigma)
+        situation = (
+            f"{count} units x {repeat} rows, rho 0.1, weights of sigma {sigma:g}, rate {p:.0%}"
+        )
+        found.append(Cell("Wilson with design effect", situation, covers, conservative=True))
     for n, p, sigma in [(100, 0.1, 1.0), (100, 0.3, 1.5), (1_000, 0.1, 1.5)]:
         covers = _rate(weighted, p, sizes=[n], sigma=sigma)
         situation = f"{n:,} rows, lognormal weights, sigma {sigma:g}, rate {p:.0%}"
@@ -241,6 +263,14 @@ def _of_differences() -> list[Cell]:
         method = "MOVER with design effect"
         covers = _pairs(mixed, [0.3, 0.3], shapes=shapes)
         found.append(Cell(method, f"{situation}, both 30%", covers, conservative=True))
+    for shapes, p in [
+        (((500, 1, 0.0), (60, 20, 0.2)), 0.05),
+        (((500, 1, 0.0), (60, 20, 0.4)), 0.10),
+    ]:
+        situation = " beside ".join(f"{n:,} units x {m} rows, rho {r:g}" for n, m, r in shapes)
+        covers = _pairs(mixed, [p, p], shapes=shapes)
+        name = "MOVER with design effect"
+        found.append(Cell(name, f"{situation}, both {p:.0%}", covers, conservative=True))
     for count in (5, 40, 300):
         how = {"sizes": [count, count], "repeat": 10, "rho": 0.2, "shared": True}
         situation = f"{count} units in both groups x 10 rows, rho 0.2, 30% and 20%"
@@ -290,6 +320,18 @@ def _f1_difference(rates: Sequence[float], sizes: Sequence[int]) -> Callable[...
     return covers
 
 
+def _to_overall(size: int, share: float, first: float, rest: float) -> Callable[..., bool]:
+    def covers(rng: np.random.Generator) -> bool:
+        count = int(rng.binomial(size, share))
+        pair = rows(np.array([first, rest]), [count, size - count], rng)
+        own = count / size
+        variance = own * (1 - own) / size
+        found = contrast.to_overall(pair, own, variance, LEVEL, rng)
+        return found.low <= (1 - share) * (first - rest) <= found.high
+
+    return covers
+
+
 def _of_other_contrasts() -> list[Cell]:
     clusters = {"sizes": [150, 150], "repeat": 20, "rho": 0.2}
     unlike = {"shapes": ((1_000, 2, 0.05), (30, 20, 0.3))}
@@ -308,6 +350,11 @@ def _of_other_contrasts() -> list[Cell]:
         Cell("F1, MOVER", f"{n} and {m} rows, true positive rates 60% and 80%", covers)
         for n, m in [(100, 100), (50, 1_000)]
         for covers in [_f1_difference([0.6, 0.8], [n, m])]
+    ]
+    found += [
+        Cell("to_overall", f"{n} rows in random groups, share {w:.0%}, {p:.0%} and {q:.0%}", covers)
+        for n, w, p, q in [(100, 0.5, 0.9, 0.1), (1_000, 0.5, 0.8, 0.2), (200, 0.3, 0.7, 0.2)]
+        for covers in [_to_overall(n, w, p, q)]
     ]
     found += [
         Cell("worst, Sidak", situation, _worst(draw, rates, **how), conservative=True)

@@ -27,7 +27,7 @@ def log(
     *,
     kind: str,
     groups: Iterable[str | Mapping[str, Any] | Group] | Mapping[str, Any] = (),
-    unit: str = "row",
+    unit: str | None = "row",
     where: str | None = None,
     engine: str | None = None,
     top: int | None = None,
@@ -93,7 +93,7 @@ def estimates(
     return answer(notations, log, level=level, seed=seed)
 
 
-def estimate(notation: str, log: Log, *, level: float = 0.95, seed: int = 1) -> Finding:
+def estimate(notation: object, log: Log, *, level: float = 0.95, seed: int = 1) -> Finding:
     """Return one finding; see `estimates`.
 
     Raises:
@@ -102,8 +102,11 @@ def estimate(notation: str, log: Log, *, level: float = 0.95, seed: int = 1) -> 
     """
     from evenhand.errors import NotationError, Problem
 
+    if not isinstance(notation, str):
+        hint = "For several, use evenhand.estimates([...], log)."
+        raise NotationError(Problem("estimate", f"{notation!r} is not a notation.", hint))
     found = estimates([notation], log, level=level, seed=seed)
     if len(found) > 1:
-        what = f"this gives {len(found)} findings, one for every pair of groups."
+        what = f"this gives {len(found)} findings."
         raise NotationError(Problem(f"'{notation}'", what, "Use evenhand.estimates([...], log)."))
     return found[0]

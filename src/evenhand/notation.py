@@ -70,7 +70,8 @@ def parse(text: str) -> Term:
             Problem(
                 where=f"'{text}'",
                 what=f"this does not parse: {reason}.",
-                hint="Write a measure as selection_rate or difference(selection_rate, by=group).",
+                hint="Write difference(selection_rate, by=group); quote names with spaces: "
+                "by='Age group'.",
             )
         ) from error
     return term

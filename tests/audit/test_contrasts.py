@@ -30,6 +30,14 @@ def test_equalized_odds_takes_the_larger_and_does_not_let_errors_cancel():
     assert found.conventions["equalized_odds_difference"].startswith("stands for largest(")
 
 
+def test_the_largest_contrast_says_which_it_is_and_in_its_own_direction():
+    rows = {"g": list("aaabbb"), "y": [1, 0, 0] * 2, "p": [1, 1, 1, 1, 0, 0]}
+    found = eh.estimate("equalized_odds_difference(by=g)", decisions(rows))
+    assert found.measure == "false_positive_rate"
+    assert found.conventions["better"] == "lower"
+    assert found.conventions["largest"] == "shown is difference(false_positive_rate, by=g)"
+
+
 @pytest.mark.parametrize("alias", ALIASES)
 def test_every_alias_is_what_it_stands_for(alias):
     rows = {"g": list("aaaabbbb"), "y": [1, 0, 1, 0, 1, 1, 0, 0], "p": [1, 1, 0, 0, 1, 0, 0, 1]}

@@ -153,3 +153,52 @@ def test_states_merge_whatever_the_order_of_the_questions():
         for order in ([("g",), ("h",)], [("h",), ("g",)])
     )
     assert forth.merge(back).rows == 4
+
+
+def test_states_of_other_kinds_of_trial_do_not_merge():
+    rows = pl.DataFrame({"u": [1, 1, 2], "p": [1, 0, 1], "y": [1, 1, 0], "g": ["a", "b", "b"]})
+    log = eh.log(rows, kind="decisions", prediction="p", label="y", unit="u")
+
+    def state(*names):
+        requests = [Request(measure_named(parse(name)), ("g",)) for name in names]
+        return scan(plan_scan(requests, log), log)
+
+    with pytest.raises(StateMergeError):
+        state("true_positive_rate", "positive_predictive_value").merge(
+            state("true_positive_rate", "selection_rate")
+        )
+
+
+def test_text_that_looks_like_a_number_but_is_none_can_name_a_group():
+    found = eh.estimate(
+        "difference(selection_rate, by=g)", decisions({"g": ["--5", "a"], "p": [1, 0]})
+    )
+    assert [group.group["g"] for group in found.groups] == ["--5", "a"]
+
+
+def test_estimated_units_are_never_called_exact(monkeypatch):
+    import importlib
+
+    monkeypatch.setattr(importlib.import_module("evenhand.engine.scan"), "COUNTED_EXACTLY", 0)
+    log = decisions({"u": range(40), "g": ["a", "b"] * 20, "p": [1, 0, 0, 1] * 10}, unit="u")
+    found = eh.estimates(["to_overall(selection_rate, by=g)", "selection_rate"], log)
+    assert not any(one.units_exact for one in found)
+
+
+def test_a_group_whose_weights_are_all_zero_says_so():
+    rows = {"g": ["a", "b", "c"], "p": [1, 1, 0], "w": [1.0, 0.0, 1.0]}
+    found = eh.estimate("difference(selection_rate, by=g)", decisions(rows, weight="w"))
+    assert found.groups[1].outcome.reason == "all weights are 0"
+
+
+def test_no_unit_is_the_row():
+    assert decisions({"p": [1]}, unit=None).unit == "row"
+
+
+def test_nothing_asked_is_nothing_found():
+    assert eh.estimates([], decisions({"p": [1]})) == []
+
+
+def test_a_list_is_not_a_notation():
+    with pytest.raises(NotationError, match="is not a notation"):
+        eh.estimate(["selection_rate"], decisions({"p": [1]}))

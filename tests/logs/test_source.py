@@ -210,13 +210,32 @@ def test_a_csv_row_with_a_field_too_few_is_a_source_error(tmp_path, engine, at):
 def test_a_csv_row_with_a_field_too_few_is_named_by_its_line_on_polars(tmp_path):
     path = _csv(tmp_path / "rows.csv", "a", 2, rows=100)
     problem = _problem(SourceError, lambda: _selected(path, "polars"))
-    assert problem.what == "line 4 has 1 fields where the header has 2."
+    assert problem.what == "line 4 has 1 field where the header has 2."
 
 
 def test_commas_in_quotes_are_no_fields(tmp_path, engine):
     path = tmp_path / "rows.csv"
     path.write_text('g,p\n"a, b",1\nc,0\n')
     assert _selected(path, engine).rows == 2
+
+
+def test_a_short_row_is_seen_beside_quoted_ones_and_through_any_glob(tmp_path):
+    (tmp_path / "rows.csv").write_text('g,p\n"a",1\nb\nc,0\n')
+    for source in (tmp_path / "rows.csv", tmp_path / "*"):
+        problem = _problem(SourceError, lambda source=source: _selected(source, "polars"))
+        assert "line 3" in problem.what
+
+
+def test_blank_lines_are_no_rows(tmp_path, engine):
+    (tmp_path / "rows.csv").write_text("g,p\na,1\n\nb,0\n\n")
+    found = _selected(tmp_path / "rows.csv", engine)
+    assert found.rows == 2
+    assert not found.excluded
+
+
+def test_a_quoted_line_break_is_one_row(tmp_path, engine):
+    (tmp_path / "rows.csv").write_text('g,p\n"a\nb",1\nc,0\n')
+    assert _selected(tmp_path / "rows.csv", engine).rows == 2
 
 
 def test_csv_files_with_columns_in_another_order_are_refused(tmp_path, engine):

@@ -101,9 +101,17 @@ def test_worst_of_one_group_is_that_group():
 def test_group_minus_overall_is_the_exact_difference():
     successes, trials = np.array([30.0, 20, 10]), np.array([60.0, 80, 100])
     group_and_rest = groups([30, 30], [60, 180])
-    found = contrast.to_overall(group_and_rest, 60 / 240, 0.95, rng())
+    found = contrast.to_overall(group_and_rest, 60 / 240, 0.001, 0.95, rng())
     assert found.value == pytest.approx(30 / 60 - successes.sum() / trials.sum())
     assert found.low < found.value < found.high
+
+
+def test_a_share_that_is_uncertain_widens_the_distance_to_overall():
+    known, sampled = (
+        contrast.to_overall(groups([50, 10], [60, 180]), 0.25, variance, 0.95, rng())
+        for variance in (0.0, 0.01)
+    )
+    assert sampled.low < known.low < known.high < sampled.high
 
 
 def test_largest_takes_the_largest_of_every_part():

@@ -84,10 +84,24 @@ def test_without_variation_every_bucket_is_a_single_trial():
     )
 
 
-def test_a_group_without_variation_borrows_the_design_effect_of_the_others():
-    varying = np.array([10.0, 0, 10, 0, 10, 0])
-    found = clustered(plain(np.stack([varying, np.zeros(6)], 1), np.full((6, 2), 10.0)))
-    assert found.n[1] == pytest.approx(found.n[0])
+def test_a_group_without_variation_counts_each_bucket_once_at_most():
+    even = np.full(50, 5.0)
+    found = clustered(plain(np.stack([even, np.zeros(50)], 1), np.full((50, 2), 10.0)))
+    assert found.n[0] == 500
+    assert found.n[1] == 50
+    lumpy = np.array([100.0, 0, 100, 0, 100, 0])
+    borrowed = clustered(plain(np.stack([lumpy, np.zeros(6)], 1), np.full((6, 2), 100.0)))
+    assert borrowed.n[1] == pytest.approx(borrowed.n[0])
+    assert borrowed.n[1] < 6
+
+
+def test_weights_of_clustered_rows_cost_at_least_what_kish_says():
+    rng = np.random.default_rng(1)
+    weight = rng.lognormal(0, 1.5, (60, 1))
+    hit = rng.random((60, 1)) < 0.3
+    one = np.ones((60, 1))
+    sums = Proportion(weight * hit, weight, one, weight**2 * hit, weight**2, weighted=True)
+    assert clustered(sums).n[0] <= weight.sum() ** 2 / np.square(weight).sum() + 1e-9
 
 
 def test_a_strongly_clustered_group_keeps_its_own_design_effect_beside_a_weak_one():

@@ -10,7 +10,7 @@ import numpy as np
 
 from evenhand.audit.finding import Finding
 from evenhand.audit.grouped import Grouped, Indices, gather
-from evenhand.audit.question import ContrastName, Question, ask
+from evenhand.audit.question import LARGEST, ContrastName, Question, ask
 from evenhand.engine import Request, State, plan_scan, scan
 from evenhand.engine.lower import WEIGHT
 from evenhand.errors import Problem, RoleError
@@ -42,6 +42,8 @@ def estimates(
     if not 0 < level < 1:
         raise RoleError(Problem("level", f"{level} is not between 0 and 1.", "Write 0.95."))
     questions = ask([notations] if isinstance(notations, str) else notations, log)
+    if not questions:
+        return []
     asked = [part for question in questions for part in question.parts or (question,)]
     plan = plan_scan([Request(part.measure, part.by) for part in asked], log)
     state = scan(plan, log)
@@ -106,10 +108,11 @@ def _largest(question: Question, state: State, log: Log, *, level: float, seed: 
     outcome = Undefined("; ".join(reasons)) if reasons else contrast.largest(estimates, level)
     # Rows and units are those of the part that is largest, or of the first where one is undefined.
     lead = 0 if reasons else int(np.argmax([estimate.value for estimate in estimates]))
-    found = _finding(question, grouped[lead], log, outcome, grouped[lead].compared)
+    asked = replace(question.parts[lead], key=question.key, alias=question.alias)
+    found = _finding(asked, grouped[lead], log, outcome, grouped[lead].compared)
     return replace(
         found,
-        measure=str(question.parts[lead].measure),
+        conventions={**found.conventions, LARGEST: f"shown is {question.parts[lead].key}"},
         excluded=grouped[lead].left_out(),
         groups=grouped[lead].findings(level),
     )
@@ -127,11 +130,11 @@ def _to_overall(
         if grouped.share.curve is not None:
             outcome = Undefined(f"{question.measure.name} of all groups is no mean over groups")
         elif index in compared and compared.size > 1:
-            pair, share = grouped.against_rest(index)
-            estimate = contrast.to_overall(pair, share, shared, rng)
+            estimate = contrast.to_overall(*grouped.against_rest(index), shared, rng)
             adjusted = f"{estimate.method}, Bonferroni over {compared.size} groups"
             outcome = replace(estimate, level=level, method=adjusted)
-        found = _finding(question, grouped, log, outcome, np.array([index]))
+        # The overall is part of the figure: its rows are those of all groups compared.
+        found = _finding(question, grouped, log, outcome, compared)
         overall = dict.fromkeys(question.by, "overall")
         findings.append(
             replace(found, pair=(grouped.groups[index], overall), excluded=grouped.left_out())

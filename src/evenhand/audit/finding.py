@@ -19,6 +19,7 @@ class GroupFinding:
         outcome: The measure in this group, or why there is none.
         rows: The measure's trials in the group: the rows in its denominator.
         units: Independent units among them.
+        units_exact: False when the number of units is an estimate.
         compared: False for missing and left-over values, which are shown apart.
 
     """
@@ -27,6 +28,7 @@ class GroupFinding:
     outcome: Outcome
     rows: int
     units: int
+    units_exact: bool = True
     compared: bool = True
 
     def to_dict(self) -> dict[str, Any]:

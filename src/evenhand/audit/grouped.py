@@ -49,8 +49,8 @@ class Units:
         if len(index) == len(self.by_group):
             return round(self.total), self.exact
         # Where units are in one group each, the groups' numbers add up to the total.
-        apart = self.exact and float(self.by_group.sum()) == self.total
-        return round(min(together, self.total)), apart or len(index) == 1
+        adds_up = len(index) == 1 or float(self.by_group.sum()) == self.total
+        return round(min(together, self.total)), self.exact and adds_up
 
 
 @dataclass(frozen=True)
@@ -103,14 +103,23 @@ class Grouped:
         """Return the figures of these groups, all of which are defined."""
         return self._figures(lambda cells: cells[:, index])
 
-    def against_rest(self, index: int) -> tuple[Proportions, float]:
-        """Return the figures of a group and of the others compared, and its share of trials."""
+    def against_rest(self, index: int) -> tuple[Proportions, float, float]:
+        """Return the figures of a group and of the others compared, its share, and its variance."""
         rest = self.compared[self.compared != index]
-        trials = self.share.sums.trials.sum(axis=0)
         both = self._figures(
             lambda cells: np.stack([cells[:, index], cells[:, rest].sum(axis=1)], axis=1)
         )
-        return both, float(trials[index] / trials[self.compared].sum())
+        sums = self.share.sums
+        trials = sums.trials[:, self.compared].sum(axis=1)
+        total = trials.sum()
+        share = float(sums.trials[:, index].sum() / total)
+        if self.units.dependent:
+            occupied = np.count_nonzero(trials)
+            residual = sums.trials[:, index] - share * trials
+            square = np.square(residual).sum() * occupied / max(occupied - 1, 1)
+        else:
+            square = share * (1 - share) * sums.square_trials[:, self.compared].sum()
+        return both, share, float(square / total**2)
 
     def _figures(self, select: Callable[[Floats], Floats]) -> Proportions:
         parts = {
@@ -142,7 +151,14 @@ class Grouped:
     def findings(self, level: float) -> tuple[GroupFinding, ...]:
         """Return each group as it is shown beside a contrast."""
         return tuple(
-            GroupFinding(group, outcome, int(rows), round(float(units)), compared=not apart)
+            GroupFinding(
+                group,
+                outcome,
+                int(rows),
+                round(float(units)),
+                units_exact=self.units.exact,
+                compared=not apart,
+            )
             for group, outcome, rows, units, apart in zip(
                 self.groups,
                 self.outcomes(level),
@@ -177,6 +193,7 @@ def gather(measure: Sums, by: Sequence[str], state: State, log: Log) -> Grouped:
         reasons=tuple(
             _reason(
                 share.sums.trials[:, index].sum(),
+                int(share.sums.rows[:, index].sum()),
                 share.empty,
                 int(rows[index]),
                 {role: int(missing[index]) for role, missing in unobserved.items()},
@@ -229,7 +246,9 @@ class _Cells:
         return np.array([self._index[row] for row in rows], dtype=np.intp)
 
 
-def _reason(trials: float, empty: str, rows: int, missing: Mapping[str, int]) -> str | None:
+def _reason(
+    trials: float, counted: int, empty: str, rows: int, missing: Mapping[str, int]
+) -> str | None:
     """Return why a group has no figure, or None when it has one."""
     unseen = [
         f"{role} is missing for {count:,} of {rows:,} rows; what was not observed is not guessed"
@@ -238,7 +257,9 @@ def _reason(trials: float, empty: str, rows: int, missing: Mapping[str, int]) ->
     ]
     if unseen:
         return "; ".join(unseen)
-    return None if trials > 0 else empty
+    if trials > 0:
+        return None
+    return "all weights are 0" if counted else empty
 
 
 def _units(cells: _Cells, column: str, trials: Floats, state: State, log: Log) -> Units:

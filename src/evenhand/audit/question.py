@@ -93,7 +93,8 @@ def _question(term: Term) -> Question:
     measure = measure_named(term.args[0])
     if contrast == "worst" and measure.better is None:
         what = f"{measure.name} has no direction: neither high nor low is worse in itself."
-        hint = f"Write difference({measure.name}, by={term.params[0][1]})."
+        instead = Term("difference", term.args, term.params)
+        hint = f"Write {instead}."
         raise NotationError(Problem(f"'{term}'", what, hint))
     key = Term(contrast, (measure.term(),), (("by", by[0] if len(by) == 1 else by),))
     return Question(str(key), measure, contrast, by)

@@ -16,6 +16,7 @@ import polars as pl
 
 from evenhand.engine.state import group_column
 from evenhand.logs.backend import Frame
+from evenhand.logs.grammar import written
 from evenhand.logs.log import ROW, Log
 from evenhand.logs.role import Role
 from evenhand.logs.unit import BUCKET, UNIT, with_unit_columns
@@ -158,7 +159,7 @@ def _coded_role(role: Role, log: Log) -> Coded:
     code = _when(raw == 1, 1, _when(raw == 0, 0, _when(raw.is_null(), MISSING, BAD)))
     advice = (
         f"A {role.name} is 0 or 1. Say which values count as 1, for example "
-        f'--{role.name} "{expression.text} >= 0.5".'
+        f'--{role.name} "{written(expression.text, log.schema)} >= 0.5".'
     )
     return Coded(role.name, column, range(BAD), raw, code, advice, is_role=True)
 

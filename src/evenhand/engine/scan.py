@@ -98,6 +98,7 @@ def _digest(plan: ScanPlan, log: Log) -> str:
         "where": None if log.where is None else log.where.text,
         "top": log.top,
         "sums": {", ".join(by): sorted(c.key for c in cols) for by, cols in plan.stages.items()},
+        "units": {", ".join(by): sorted(c.key for c in cols) for by, cols in plan.trials.items()},
     }
     return hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 import ast
 import functools
 import operator
+import re
 from dataclasses import dataclass
 
 import narwhals as nw
@@ -49,6 +50,8 @@ class Expression:
             reason = error.msg if isinstance(error, SyntaxError) else "it is malformed or too deep"
             near = did_you_mean(self.text, list(schema))
             hint = near if near.startswith("Did") else grammar.ALLOWED
+            if re.search(r"[^=<>!]=[^=]", self.text):
+                hint = "Compare with ==, such as region == 'EU'."
             return [Problem(where, f"'{self.text}' does not parse: {reason}.", hint)]
         named = self.columns(schema)
         if not found and not named:

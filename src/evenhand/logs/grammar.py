@@ -52,6 +52,11 @@ def column_name(node: ast.expr) -> str | None:
     return None
 
 
+def written(text: str, schema: Schema) -> str:
+    """Return how a formula names a column or contains an expression: ``col('odd name')``."""
+    return f"col({text!r})" if text in schema and not text.isidentifier() else text
+
+
 def names(node: ast.expr) -> Iterator[str]:
     """Yield every column that an expression names."""
     name = column_name(node)

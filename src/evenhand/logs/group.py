@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -65,7 +66,7 @@ class Group:
             return 2, 0.0, name
         if self.bins:
             return 0, float(self.labels().index(name)), name
-        whole = name.lstrip("-").isdecimal()
+        whole = re.fullmatch(r"-?[0-9]{1,18}", name)
         return (0, float(name), name) if whole else (1, 0.0, name)
 
     def problems(self, schema: Schema) -> list[Problem]:

@@ -76,7 +76,7 @@ def open_log(
     kind: str,
     roles: Mapping[str, object],
     groups: Iterable[str | Mapping[str, Any] | Group] | Mapping[str, Any] = (),
-    unit: str = ROW,
+    unit: str | None = ROW,
     where: str | None = None,
     engine: str | None = None,
     top: int | None = None,
@@ -128,6 +128,7 @@ def open_log(
         except EvenhandError as error:
             problems += error.problems
 
+    unit = ROW if unit is None else unit
     problems += _unit_problems(unit, schema)
     condition = None if where is None else Expression(where)
     if condition is not None:

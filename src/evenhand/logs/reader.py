@@ -40,7 +40,7 @@ _DUCKDB_CSV: dict[str, Any] = {
 def check_field_counts(paths: list[str]) -> None:
     """Raise SourceError for a row with fewer fields than the header, which Polars would pad.
 
-    Lines with quotes are left to the parser: a quoted field may hold commas and line breaks.
+    Files with a quoted line break are left to the parser.
     """
     for path in paths:
         lines = pl.scan_csv(
@@ -52,15 +52,20 @@ def check_field_counts(paths: list[str]) -> None:
             glob=False,
             truncate_ragged_lines=True,
         ).with_row_index("number", offset=1)
-        if len(lines.filter(pl.col("line").str.contains('"', literal=True)).head(1).collect()):
+        line = pl.col("line").fill_null("")
+        if len(lines.filter(line.str.count_matches('"', literal=True) % 2 == 1).head(1).collect()):
             continue
-        fields = pl.col("line").str.count_matches(",", literal=True).fill_null(0) + 1
-        counted = lines.with_columns(fields.alias("fields"))
+        unquoted = line.str.replace_all('"[^"]*"', "")
+        counted = lines.with_columns(
+            (unquoted.str.count_matches(",", literal=True) + 1).alias("fields")
+        )
         header = counted.head(1).collect()["fields"].item()
-        wrong = counted.filter(pl.col("fields") != header).head(1).collect()
+        blank = line.str.strip_chars() == ""
+        wrong = counted.filter((pl.col("fields") != header) & ~blank).head(1).collect()
         if len(wrong):
             number, found = wrong["number"].item(), wrong["fields"].item()
-            what = f"line {number} has {found} fields where the header has {header}."
+            fields = "field" if found == 1 else "fields"
+            what = f"line {number} has {found} {fields} where the header has {header}."
             raise SourceError(Problem(path, what, "Complete or remove the row."))
 
 
@@ -80,7 +85,9 @@ _GUESS = 10_000
 def _polars_csv(paths: list[str]) -> pl.LazyFrame:
     # Polars counts the fields of a row only when all are read: nothing may be left out before.
     scanned = pl.scan_csv(paths, infer_schema_length=_GUESS, glob=False)
-    return scanned.map_batches(lambda rows: rows, projection_pushdown=False, streamable=True)
+    whole = scanned.map_batches(lambda rows: rows, projection_pushdown=False, streamable=True)
+    # Polars reads a blank line as a row without values; the other engines skip it.
+    return whole.filter(pl.any_horizontal(pl.all().is_not_null()))
 
 
 def _duckdb_csv(paths: list[str]) -> object:

@@ -12,7 +12,7 @@ import narwhals as nw
 
 from evenhand.errors import Problem
 from evenhand.logs.expression import Expression
-from evenhand.logs.grammar import Schema
+from evenhand.logs.grammar import Schema, written
 
 RoleValues = Literal["binary", "weight", "score"]
 WhenNull = Literal["keep", "exclude"]
@@ -55,7 +55,7 @@ class Role:
                 where,
                 f"'{expression.text}' is {dtype}, but a {self.values} role needs {needed}.",
                 f"Say which value counts as 1, for example --{self.name} "
-                f"\"{expression.text} == 'yes'\"."
+                f"\"{written(expression.text, schema)} == 'yes'\"."
                 if self.values == "binary"
                 else "Name a numeric column, or an expression such as amount / 100.",
             )

@@ -161,7 +161,8 @@ def _open_path(path: str, engine: Engine) -> Source:
             )
         )
     _check_not_empty(paths)
-    reader = READERS[engine, str(formats.pop())]
+    form = str(formats.pop())
+    reader = READERS[engine, form]
     try:
         frame: Frame = nw.from_native(reader(paths))
         frame.collect_schema()
@@ -169,7 +170,7 @@ def _open_path(path: str, engine: Engine) -> Source:
         raise
     except Exception as error:
         raise unreadable(path, error) from error
-    if format_of(path) == "csv" and engine == "polars":
+    if form == "csv" and engine == "polars":
         return Source(path, engine, frame, lambda: check_field_counts(paths))
     return Source(path, engine, frame)
 

@@ -86,19 +86,19 @@ def _groups(one: Finding) -> Table:
         apart = "" if group.compared else " (shown apart)"
         names = [*group.group.values()]
         names[-1] += apart
-        cells = [f"{group.rows:,}", f"{'' if one.units_exact else '~'}{group.units:,}"]
+        cells = [f"{group.rows:,}", f"{'' if group.units_exact else '~'}{group.units:,}"]
         # As Text, because a value such as [b] is a name here, not markup.
         table.add_row(*map(Text, names), *_cells(group.outcome), *cells, style=style)
     return table
 
 
 def _pairs(found: Sequence[Finding]) -> RenderableType:
-    table = _table("first", "second")
-    for heading in ("first - second", "interval"):
+    table = _table("group", "against")
+    for heading in ("difference", "interval", "rows", "units"):
         table.add_column(heading, justify="right", no_wrap=True)
     for one in found:
         names = [", ".join(group.values()) for group in one.pair]
-        table.add_row(*map(Text, names), *_cells(one.outcome))
+        table.add_row(*map(Text, names), *_cells(one.outcome), f"{one.rows:,}", _units(one))
     headline = Text(found[0].key, style="bold")
     estimates = [one.outcome for one in found if isinstance(one.outcome, Estimate)]
     if estimates:
@@ -122,9 +122,14 @@ def _table(*headings: str) -> Table:
     return table
 
 
+def _units(one: Finding) -> str:
+    return f"{'' if one.units_exact else '~'}{one.units:,}"
+
+
 def _notes(one: Finding) -> Text:
-    units = f"{'' if one.units_exact else 'about '}{one.units:,} units"
-    notes = [f"{one.rows:,} rows in the denominators, {units}, weighed by {one.estimand}"]
+    counts = f"{one.rows:,} rows in the denominators, {_units(one)} units, "
+    # The members of a family have rows of their own, which their table shows.
+    notes = [f"{'' if one.pair else counts}weighed by {one.estimand}"]
     notes += [f"{part.rows:,} rows left out: {part.reason}" for part in one.excluded]
     notes += [
         f"{_name(group)}: undefined, {group.outcome.reason}"

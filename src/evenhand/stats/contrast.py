@@ -99,22 +99,30 @@ def worst(groups: Proportions, level: float, better: Better) -> tuple[Estimate, 
 
 
 def to_overall(
-    group_and_rest: Proportions, share: float, level: float, rng: np.random.Generator
+    group_and_rest: Proportions,
+    share: float,
+    share_variance: float,
+    level: float,
+    rng: np.random.Generator,
 ) -> Estimate:
     """Return how far a group is from all groups together, signed.
 
     Args:
         group_and_rest: The group's figure and that of the rest, in this order.
         share: The group's share of all trials (or of their weight), in (0, 1).
+        share_variance: The variance of that share, which a log samples too.
         level: Coverage of this one interval; see `bonferroni` for several.
         rng: Unused for one pair; passed on.
 
     """
     pair = pair_differences(group_and_rest, level, rng)
-    value, low, high = (
-        (1 - share) * float(part[0]) for part in (pair.value, pair.limits.low, pair.limits.high)
+    gap = float(pair.value[0])
+    of_share = critical(level) * gap * share_variance**0.5
+    below, above = (
+        float(np.hypot((1 - share) * (limit[0] - gap), of_share)) for limit in pair.limits
     )
-    return Estimate(value, low, high, level, pair.method)
+    value = (1 - share) * gap
+    return Estimate(value, value - below, value + above, level, pair.method)
 
 
 def bonferroni(level: float, count: int) -> float:

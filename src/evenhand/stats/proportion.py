@@ -152,8 +152,9 @@ def independent(sums: Proportion) -> Proportions:
 def clustered(sums: Proportion) -> Proportions:
     """Return proportions of rows that belong together in units; sums of shape (buckets, K).
 
-    Each group has its own design effect, at least 1. A group that does not vary has none: it gets
-    the largest of the other groups', and where no group varies every bucket counts as one trial.
+    Each group has its own design effect, at least 1 and with weights at least Kish's. A group that
+    does not vary has none of its own: every bucket counts as one trial at most, fewer where the
+    largest effect of the other groups says so.
 
     Args:
         sums: Sums per bucket and group; each group has a trial in some bucket.
@@ -171,10 +172,14 @@ def clustered(sums: Proportion) -> Proportions:
     between = square.sum(axis=0) * occupied / np.maximum(occupied - 1, 1)
     simple = np.square(trials) * value * (1 - value) / rows
     varies = (occupied > 1) & (simple > 0)
+    floor = np.ones_like(value)
+    if sums.weighted:
+        floor = np.maximum(rows * sums.square_trials.sum(axis=0) / np.square(trials), 1.0)
     effect = np.divide(between, simple, out=np.ones_like(value), where=varies)
-    effect = np.maximum(effect, 1.0)
-    other = np.minimum(rows / effect[varies].max(), rows) if varies.any() else occupied
-    n = np.where(varies, rows / effect, np.minimum(other, rows))
+    effect = np.maximum(effect, floor)
+    other = rows / effect[varies].max() if varies.any() else rows
+    # A group without variation may be without it by chance: each bucket is one trial at most.
+    n = np.where(varies, rows / effect, np.minimum.reduce([other, rows / floor, occupied]))
     return Proportions(
         proportion=value,
         n=np.where(occupied > 1, n, 1.0),
