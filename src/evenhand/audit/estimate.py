@@ -186,7 +186,7 @@ def _finding(
     """Return a finding about the groups at these places."""
     conventions: dict[str, str] = {"better": question.measure.better or "neither direction"}
     if question.contrast is not None:
-        conventions[question.contrast] = _CONVENTIONS[question.contrast]
+        conventions[question.contrast] = CONVENTIONS[question.contrast]
     if question.alias:
         conventions[question.alias] = f"stands for {question.key}"
     if grouped.units.note:
@@ -211,13 +211,14 @@ def _finding(
     )
 
 
-_CONVENTIONS: dict[ContrastName, str] = {
+CONVENTIONS: dict[ContrastName, str] = {
     "difference": "largest minus smallest group; 0 is parity",
     "ratio": "smallest over largest group; 1 is parity",
     "worst": "the group that does worst, selected by the data; its interval allows for that",
     "pairs": "first group minus second; 0 is parity; intervals hold together",
     "to_overall": "group minus all groups compared together; 0 is parity; intervals hold together",
 }
+"""What each contrast is, for readers of a finding."""
 
 
 def _why(grouped: Grouped, index: Iterable[int]) -> str:

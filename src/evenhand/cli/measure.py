@@ -31,7 +31,9 @@ def measure(
     prediction: Annotated[
         str | None, typer.Option(help="What was decided: column or expression.")
     ] = None,
-    score: Annotated[str | None, typer.Option(help="The number behind the decision.")] = None,
+    score: Annotated[
+        str | None, typer.Option(help="The number behind the decision (no measure reads it yet).")
+    ] = None,
     weight: Annotated[
         str | None, typer.Option(help="Sampling weight of a row; not a count of rows.")
     ] = None,

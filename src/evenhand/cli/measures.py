@@ -27,6 +27,8 @@ def measures(
     from rich.table import Table
     from rich.text import Text
 
+    from evenhand.audit.estimate import CONVENTIONS
+    from evenhand.audit.question import ALIASES
     from evenhand.measures import registry
     from evenhand.notation import parse
 
@@ -52,10 +54,15 @@ def measures(
     for entry in entries:
         needs, better = ", ".join(entry["needs"]), entry["better"] or "neither"
         table.add_row(entry["name"], needs, better, entry["summary"])
-    hint = Text(
-        "\nCompare groups: difference(MEASURE, by=GROUP), ratio, worst, pairs, to_overall.", "dim"
-    )
-    show(Group(table, hint), {"measures": entries}, as_json=as_json)
+    contrasts = Table(box=None, pad_edge=False, header_style="dim")
+    for heading in ("contrast", "what it is"):
+        contrasts.add_column(heading)
+    for contrast, convention in CONVENTIONS.items():
+        contrasts.add_row(f"{contrast}(MEASURE, by=GROUP)", convention)
+    for alias, expansion in ALIASES.items():
+        contrasts.add_row(f"{alias}(by=GROUP)", f"stands for {expansion.format(by='GROUP')}")
+    document = {"measures": entries, "contrasts": CONVENTIONS, "aliases": ALIASES}
+    show(Group(table, Text(), contrasts), document, as_json=as_json)
 
 
 def _entry(cls: Any) -> dict[str, Any]:  # noqa: ANN401 - a measure class

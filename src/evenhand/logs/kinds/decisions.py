@@ -8,7 +8,9 @@ KIND = Kind(
     roles=(
         Role("label", "binary", "keep", "what was true, 0/1; missing where it was not observed"),
         Role("prediction", "binary", "exclude", "what was decided, 0/1"),
-        Role("score", "score", "exclude", "the number behind the decision"),
+        Role(
+            "score", "score", "exclude", "the number behind the decision; no measure reads it yet"
+        ),
         Role("weight", "weight", "exclude", "sampling weight of a row, >= 0; not a count of rows"),
     ),
 )
