@@ -29,3 +29,11 @@ def spark():
         session = spark_session()
     yield session
     session.stop()
+
+
+@pytest.fixture(params=["polars", "duckdb", pytest.param("spark", marks=pytest.mark.slow)])
+def engine(request) -> str:
+    """Every engine in turn; Spark only among the slow tests."""
+    if request.param == "spark":
+        request.getfixturevalue("spark")
+    return request.param

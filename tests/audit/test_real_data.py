@@ -7,15 +7,6 @@ import pytest
 
 import evenhand as eh
 
-ENGINES = ["polars", "duckdb", pytest.param("spark", marks=pytest.mark.slow)]
-
-
-@pytest.fixture(params=ENGINES)
-def engine(request):
-    if request.param == "spark":
-        request.getfixturevalue("spark")
-    return request.param
-
 
 @pytest.fixture
 def compas(data, engine):

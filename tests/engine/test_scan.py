@@ -11,15 +11,6 @@ from evenhand.errors import EvenhandError, SourceError, StateSizeError, ValueInL
 from evenhand.measures.registry import measure_named
 from evenhand.notation import parse
 
-ENGINES = ["polars", "duckdb", pytest.param("spark", marks=pytest.mark.slow)]
-
-
-@pytest.fixture(params=ENGINES)
-def engine(request):
-    if request.param == "spark":
-        request.getfixturevalue("spark")
-    return request.param
-
 
 def decisions(rows, engine=None, **how):
     return eh.log(rows, kind="decisions", engine=engine, **how)
