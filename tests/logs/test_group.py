@@ -220,7 +220,7 @@ def _log(values, engine="polars", **more):
 def test_a_number_that_is_not_whole_needs_bins(engine, odd):
     pytest.importorskip("duckdb")
     log = _log([1.0, 2.0, odd, None], engine)
-    with pytest.raises(ValueInLogError, match="group 'x': 1 rows hold") as caught:
+    with pytest.raises(ValueInLogError, match="group 'x': 1 row holds") as caught:
         eh.estimate("difference(selection_rate, by=x)", log)
     assert 'needs bins: --group "x: [25, 45]"' in str(caught.value)
 

@@ -31,6 +31,9 @@ and comparing each with each would cost millions of pairs."""
 COUNTED_EXACTLY = 1_000_000
 """Logs of up to this many rows have their units counted exactly."""
 
+_SHOWN = 5
+"""Bad values that an error names."""
+
 _SAMPLE = 100_000
 """Rows looked at before the scan, to refuse what is too large and to learn the groups' values."""
 
@@ -206,8 +209,10 @@ def _bad_values(lowered: Lowered) -> ValueInLogError:
         rows = int(collect(bad.select(nw.len().cast(nw.Int64))).item())
         if not rows:
             continue
-        values = collect(bad.select(entry.raw.alias("value")).unique("value").head(5))
-        shown = ", ".join(repr(value) for value in sorted(values["value"], key=str))
+        values = collect(bad.select(entry.raw.alias("value")).unique("value").head(_SHOWN + 1))
+        named = [repr(value) for value in sorted(values["value"], key=str)]
+        shown = ", ".join(named[:_SHOWN]) + (", and others" if len(named) > _SHOWN else "")
         where = entry.name if "'" in entry.name or entry.name == "unit" else f"role '{entry.name}'"
-        problems.append(Problem(where, f"{rows:,} rows hold {shown}.", entry.advice))
+        holds = "1 row holds" if rows == 1 else f"{rows:,} rows hold"
+        problems.append(Problem(where, f"{holds} {shown}.", entry.advice))
     return ValueInLogError(problems)
