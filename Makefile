@@ -25,7 +25,7 @@ demo: $(VENV)/core  ## Print one real audit: a planted gap found again, and real
 	$(BIN)/evenhand demo
 
 test: $(VENV)/full  ## Run all tests, the slow ones too.
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal
 
 test-fast: $(VENV)/full  ## Run the tests that take seconds.
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m 'not slow'
