@@ -35,7 +35,7 @@ class Coded:
     """A property of a row with few values.
 
     Attributes:
-        name: The role, ``where``, ``unit``, or a group whose values may not fit.
+        name: The role that measures read; else the place that error messages name.
         column: The column of codes.
         codes: The codes that may occur in rows that are not bad.
         raw: The value behind the code, to show what was bad.
@@ -52,6 +52,11 @@ class Coded:
     code: nw.Expr
     advice: str = ""
     is_role: bool = False
+
+    @property
+    def place(self) -> str:
+        """The place that error messages name."""
+        return f"role '{self.name}'" if self.is_role else self.name
 
 
 @dataclass(frozen=True)
@@ -152,7 +157,7 @@ def _coded_role(role: Role, log: Log) -> Coded:
         fine = (raw == 0) | ((raw >= low) & (raw <= high))
         code = _when(raw.is_null(), MISSING, _when(fine, 1, BAD))
         advice = f"A weight is 0 or a number from {low:g} to {high:g}."
-        return Coded(role.name, column, range(1, BAD), raw, code, advice)
+        return Coded(f"role '{role.name}'", column, range(1, BAD), raw, code, advice)
     if expression.dtype(log.schema) == nw.Boolean:
         code = _when(raw, 1, _when(~raw, 0, MISSING))
         return Coded(role.name, column, range(BAD), raw, code, is_role=True)

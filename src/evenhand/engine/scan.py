@@ -1,4 +1,4 @@
-"""One pass over the rows of a log: check what was asked, count, and return the state."""
+"""The scan of a log: check what was asked, count rows by what they are, return the state."""
 
 from __future__ import annotations
 
@@ -42,7 +42,8 @@ def scan(plan: ScanPlan, log: Log) -> State:
     """Return the state of a log: sums by bucket and groups for every stage of the plan.
 
     Raises:
-        StateSizeError: A set of groups has too many values; nothing was read but a sample.
+        StateSizeError: A set of groups has too many values; refused after a look at the first
+            rows, or where only later rows show them, after the count.
         ValueInLogError: A role has a value that it does not allow.
         SourceError: The rows cannot be read, or there are none.
 
@@ -212,7 +213,6 @@ def _bad_values(lowered: Lowered) -> ValueInLogError:
         values = collect(bad.select(entry.raw.alias("value")).unique("value").head(_SHOWN + 1))
         named = [repr(value) for value in sorted(values["value"], key=str)]
         shown = ", ".join(named[:_SHOWN]) + (", and others" if len(named) > _SHOWN else "")
-        where = entry.name if "'" in entry.name or entry.name == "unit" else f"role '{entry.name}'"
         holds = "1 row holds" if rows == 1 else f"{rows:,} rows hold"
-        problems.append(Problem(where, f"{holds} {shown}.", entry.advice))
+        problems.append(Problem(entry.place, f"{holds} {shown}.", entry.advice))
     return ValueInLogError(problems)
