@@ -19,13 +19,13 @@ from numpy.typing import NDArray
 from evenhand.logs.unit import BUCKETS, integer_hash
 from evenhand.measures.decisions.f1 import FROM_JACCARD as CURVE
 from evenhand.stats import contrast
+from evenhand.stats.contrast import pair_differences
 from evenhand.stats.estimate import Undefined
 from evenhand.stats.proportion import (
     Proportion,
     Proportions,
     clustered,
     independent,
-    pair_differences,
 )
 
 LEVEL = 0.95

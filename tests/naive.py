@@ -2,51 +2,216 @@
 
 from __future__ import annotations
 
+import itertools
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+
+import numpy as np
+import statsmodels.api as sm
 
 
 @dataclass(frozen=True)
 class Row:
-    """One decision; weight counts it as so many."""
+    """One row; weight counts it as so many."""
 
     label: int
     prediction: int
     weight: float
+    score: float = 0.5
+    target: float = 0.0
+    guess: float = 0.0
 
 
+Rows = Sequence[Row]
 Condition = Callable[[Row], bool]
+Answer = tuple[float | None, int]
+"""The figure, None where it is undefined, and the number of rows in its denominator."""
 
 
 def _share(of: Condition, among: Condition):
-    def value(rows: Sequence[Row]) -> tuple[float | None, int]:
+    return _mean(lambda row: float(of(row)), among)
+
+
+def _mean(number: Callable[[Row], float], among: Condition = lambda _: True):
+    def value(rows: Rows, _outside: Rows) -> Answer:
         trials = [row for row in rows if among(row)]
         total = sum(row.weight for row in trials)
-        share = sum(row.weight for row in trials if of(row)) / total if total else None
-        return share, len(trials)
+        mean = sum(row.weight * number(row) for row in trials) / total if total else None
+        return mean, len(trials)
 
     return value
 
 
-def _f1(rows: Sequence[Row]) -> tuple[float | None, int]:
+def _of_counts(function: Callable[[Rows], float | None]):
+    def value(rows: Rows, _outside: Rows) -> Answer:
+        return function([row for row in rows if row.weight]), len(rows)
+
+    return value
+
+
+def _recall(rows: Rows, label: int) -> float | None:
+    members = [row for row in rows if row.label == label]
+    total = sum(row.weight for row in members)
+    return sum(row.weight for row in members if row.prediction == label) / total if total else None
+
+
+def _balanced_accuracy(rows: Rows) -> float | None:
+    recalls = [_recall(rows, label) for label in (0, 1)]
+    return None if None in recalls else sum(recalls) / 2
+
+
+def _matthews(rows: Rows) -> float | None:
+    weights = [row.weight for row in rows]
+    if len(rows) < 2:
+        return None
+    covariance = np.cov(
+        [r.label for r in rows], [r.prediction for r in rows], aweights=weights, ddof=0
+    )
+    scale = math.sqrt(covariance[0, 0] * covariance[1, 1])
+    return float(covariance[0, 1] / scale) if scale > 1e-12 else None
+
+
+def _f1(rows: Rows, _outside: Rows) -> Answer:
     hits = sum(r.weight for r in rows if r.label == 1 and r.prediction == 1)
     misses = sum(r.weight for r in rows if r.label != r.prediction)
     relevant = sum(r.label == 1 or r.prediction == 1 for r in rows)
     return (2 * hits / (2 * hits + misses) if hits + misses else None), relevant
 
 
-# Each gives the figure and the number of rows in its denominator.
+def _benefits(rows: Rows) -> tuple[np.ndarray, np.ndarray]:
+    benefits = np.array([row.prediction - row.label + 1.0 for row in rows])
+    return benefits, np.array([row.weight for row in rows])
+
+
+def _entropy(rows: Rows) -> float | None:
+    if not rows:
+        return None
+    benefits, weights = _benefits(rows)
+    mean = np.average(benefits, weights=weights)
+    return float(np.average((benefits / mean) ** 2 - 1, weights=weights) / 2) if mean else None
+
+
+def _theil(rows: Rows) -> float | None:
+    if not rows:
+        return None
+    benefits, weights = _benefits(rows)
+    relative = benefits / np.average(benefits, weights=weights)
+    parts = [x * math.log(x) if x else 0.0 for x in relative]
+    return float(np.average(parts, weights=weights))
+
+
+def _atkinson(rows: Rows) -> float | None:
+    if not rows:
+        return None
+    benefits, weights = _benefits(rows)
+    mean = np.average(benefits, weights=weights)
+    return float(1 - np.average(np.sqrt(benefits), weights=weights) ** 2 / mean)
+
+
+def _gini(rows: Rows) -> float | None:
+    if not rows:
+        return None
+    benefits, weights = _benefits(rows)
+    gaps = np.abs(benefits[:, None] - benefits) * np.outer(weights, weights)
+    mean = np.average(benefits, weights=weights)
+    return float(gaps.sum() / weights.sum() ** 2 / 2 / mean)
+
+
+def _area(*, positives_outside: bool = False, negatives_outside: bool = False):
+    def value(rows: Rows, outside: Rows) -> Answer:
+        positives = [r for r in (outside if positives_outside else rows) if r.label == 1]
+        negatives = [r for r in (outside if negatives_outside else rows) if r.label == 0]
+        pairs = [*itertools.product(positives, negatives)]
+        total = sum(p.weight * n.weight for p, n in pairs)
+        beaten = sum(
+            p.weight * n.weight * ((p.score > n.score) + (p.score == n.score) / 2) for p, n in pairs
+        )
+        return (beaten / total if total else None), len(rows)
+
+    return value
+
+
+def _ecce(rows: Rows) -> float | None:
+    if not rows:
+        return None
+    total = sum(row.weight for row in rows)
+    path = [0.0]
+    for score in sorted({row.score for row in rows}):
+        step = sum(r.weight * (r.label - r.score) for r in rows if r.score == score)
+        path.append(path[-1] + step / total)
+    return max(path) - min(path)
+
+
+def _slope(rows: Rows) -> float | None:
+    logits = [math.log(row.score / (1 - row.score)) for row in rows]
+    design = sm.add_constant(np.array(logits), has_constant="add")
+    weights = [row.weight for row in rows]
+    family = sm.families.Binomial()
+    fit = sm.GLM([r.label for r in rows], design, family=family, freq_weights=weights).fit(
+        tol=1e-14
+    )
+    return float(fit.params[1])
+
+
+def _squared_calibration_error(rows: Rows) -> float | None:
+    total, value = sum(row.weight for row in rows), 0.0
+    for score in {row.score for row in rows}:
+        members = [row for row in rows if row.score == score]
+        n = sum(row.weight for row in members)
+        rate = sum(row.weight * row.label for row in members) / n
+        value += n / total * ((rate - score) ** 2 - rate * (1 - rate) / (n - 1))
+    return value
+
+
+def _r2(rows: Rows) -> float | None:
+    weights = [row.weight for row in rows]
+    if not rows:
+        return None
+    mean = np.average([row.target for row in rows], weights=weights)
+    left = sum(r.weight * (r.guess - r.target) ** 2 for r in rows)
+    return 1 - left / sum(r.weight * (r.target - mean) ** 2 for r in rows)
+
+
+def _root_mean_square(rows: Rows) -> float | None:
+    squares = [(row.guess - row.target) ** 2 for row in rows]
+    return math.sqrt(np.average(squares, weights=[row.weight for row in rows])) if rows else None
+
+
 REFERENCE = {
     "accuracy": _share(lambda r: r.label == r.prediction, lambda _: True),
+    "atkinson_index": _of_counts(_atkinson),
+    "auc": _area(),
+    "balanced_accuracy": _of_counts(_balanced_accuracy),
     "base_rate": _share(lambda r: r.label == 1, lambda _: True),
+    "bnsp_auc": _area(negatives_outside=True),
+    "bpsn_auc": _area(positives_outside=True),
+    "brier_score": _mean(lambda r: (r.score - r.label) ** 2),
+    "calibration_in_the_large": _mean(lambda r: r.label - r.score),
+    "calibration_slope": _of_counts(_slope),
+    "ecce": _of_counts(_ecce),
     "f1": _f1,
     "false_discovery_rate": _share(lambda r: r.label == 0, lambda r: r.prediction == 1),
     "false_negative_rate": _share(lambda r: r.prediction == 0, lambda r: r.label == 1),
     "false_omission_rate": _share(lambda r: r.label == 1, lambda r: r.prediction == 0),
     "false_positive_rate": _share(lambda r: r.prediction == 1, lambda r: r.label == 0),
+    "generalized_entropy": _of_counts(_entropy),
+    "generalized_false_negative_rate": _mean(lambda r: 1 - r.score, lambda r: r.label == 1),
+    "generalized_false_positive_rate": _mean(lambda r: r.score, lambda r: r.label == 0),
+    "gini_index": _of_counts(_gini),
+    "log_loss": _mean(lambda r: -math.log(r.score if r.label else 1 - r.score)),
+    "mae": _mean(lambda r: abs(r.guess - r.target)),
+    "matthews_correlation": _of_counts(_matthews),
+    "mean_error": _mean(lambda r: r.guess - r.target),
+    "mean_score": _mean(lambda r: r.score),
+    "mse": _mean(lambda r: (r.guess - r.target) ** 2),
     "negative_predictive_value": _share(lambda r: r.label == 0, lambda r: r.prediction == 0),
     "positive_predictive_value": _share(lambda r: r.label == 1, lambda r: r.prediction == 1),
+    "r2": _of_counts(_r2),
+    "rmse": _of_counts(_root_mean_square),
     "selection_rate": _share(lambda r: r.prediction == 1, lambda _: True),
+    "squared_calibration_error": _of_counts(_squared_calibration_error),
+    "theil_index": _of_counts(_theil),
     "true_negative_rate": _share(lambda r: r.prediction == 0, lambda r: r.label == 0),
     "true_positive_rate": _share(lambda r: r.prediction == 1, lambda r: r.label == 1),
 }

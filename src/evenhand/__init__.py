@@ -31,6 +31,7 @@ def log(
     where: str | None = None,
     engine: str | None = None,
     top: int | None = None,
+    classes: Iterable[int | float | str] = (),
     **roles: str,
 ) -> Log:
     """Return a log: rows and the roles that their columns play.
@@ -38,13 +39,15 @@ def log(
     Args:
         source: A path or glob (Parquet, CSV, Arrow IPC), a pandas, Polars or PyArrow table, a
             DuckDB relation or a Spark DataFrame.
-        kind: The product kind: ``decisions``.
+        kind: The product kind: ``decisions`` or ``regression``.
         groups: Who is compared: columns (``"race"``), bins (``"age: [25, 45]"``) or a mapping as
             in a plan.
         unit: What is independent: ``row``, or the column whose equal values belong together.
         where: Rows in scope, such as ``"year >= 2025 and region in ['EU', 'UK']"``.
         engine: ``polars``, ``duckdb`` or ``spark``; by default the source's own, else Polars.
         top: Keep only this many of the most frequent values of each group.
+        classes: The classes of label and prediction, where they are not yes or no:
+            ``["low", "mid", "high"]``.
         **roles: The column or expression of each role, such as ``prediction="score >= 0.5"``.
 
     Raises:
@@ -64,6 +67,7 @@ def log(
         where=where,
         engine=engine,
         top=top,
+        classes=classes,
     )
 
 

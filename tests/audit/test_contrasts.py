@@ -89,9 +89,14 @@ def test_to_overall_has_a_finding_for_every_group_and_is_exact():
     assert "Bonferroni over 3 groups" in found[0].estimate.method
 
 
-def test_to_overall_is_refused_where_overall_is_no_mean():
-    found = eh.estimates(["to_overall(f1, by=g)"], decisions(ODDS))
-    assert all("no mean over groups" in one.undefined for one in found)
+def test_to_overall_of_what_is_no_mean_over_groups_is_against_the_figure_of_all():
+    log = decisions(ODDS)
+    found = eh.estimates(["to_overall(f1, by=g)"], log)
+    overall = eh.estimate("f1", log).value
+    groups = eh.estimate("difference(f1, by=g)", log).groups
+    for one, group in zip(found, groups, strict=True):
+        assert one.value == pytest.approx(group.outcome.value - overall)
+        assert one.low < one.value < one.high
 
 
 def test_to_overall_says_why_a_group_has_none():

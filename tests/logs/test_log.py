@@ -79,7 +79,7 @@ def test_a_text_label_shows_how_to_say_which_value_counts_as_one():
 
 def test_a_text_score_must_be_a_number():
     (problem,) = _problems(score="race").values()
-    assert problem.what == "'race' is String, but a score role needs a number."
+    assert problem.what == "'race' is String, but a number role needs a number."
 
 
 def test_a_float_unit_is_refused_because_ids_are_not_measured():

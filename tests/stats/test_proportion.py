@@ -7,8 +7,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from evenhand.stats.contrast import pair_differences
 from evenhand.stats.interval import critical, wilson
-from evenhand.stats.proportion import Curve, Proportion, clustered, independent, pair_differences
+from evenhand.stats.proportion import Curve, Proportion, clustered, independent
 
 
 def plain(successes, trials):

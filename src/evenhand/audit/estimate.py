@@ -15,9 +15,10 @@ from evenhand.engine import Request, State, plan_scan, scan
 from evenhand.engine.lower import WEIGHT
 from evenhand.errors import Problem, RoleError
 from evenhand.logs.log import Log
+from evenhand.measures.figure import Share
 from evenhand.stats import contrast
+from evenhand.stats.contrast import pair_differences
 from evenhand.stats.estimate import Estimate, Outcome, Undefined
-from evenhand.stats.proportion import pair_differences
 
 
 def estimates(
@@ -81,7 +82,7 @@ def _contrast(
     alone = 0 if question.contrast == "worst" else 1
     if compared.size <= alone:
         return Undefined(_too_few(grouped))
-    groups = grouped.proportions(compared)
+    groups = grouped.compare(compared)
     if question.contrast == "ratio":
         return contrast.ratio(groups, level, rng)
     if question.contrast == "worst" and question.measure.better is not None:
@@ -127,10 +128,8 @@ def _to_overall(
     findings = []
     for index in np.flatnonzero(~grouped.apart).tolist():
         outcome: Outcome = Undefined(grouped.reasons[index] or _too_few(grouped))
-        if grouped.share.curve is not None:
-            outcome = Undefined(f"{question.measure.name} of all groups is no mean over groups")
-        elif index in compared and compared.size > 1:
-            estimate = contrast.to_overall(*grouped.against_rest(index), shared, rng)
+        if index in compared and compared.size > 1:
+            estimate = _against_overall(grouped, index, shared, rng)
             adjusted = f"{estimate.method}, Bonferroni over {compared.size} groups"
             outcome = replace(estimate, level=level, method=adjusted)
         # The overall is part of the figure: its rows are those of all groups compared.
@@ -142,6 +141,24 @@ def _to_overall(
     return findings
 
 
+def _against_overall(
+    grouped: Grouped, index: int, level: float, rng: np.random.Generator
+) -> Estimate:
+    """Return how far a group is from all groups compared together."""
+    compared = grouped.compared
+    if isinstance(grouped.figure, Share) and grouped.figure.curve is None:
+        rest = grouped.figures(np.array([index]), compared[compared != index])
+        return contrast.to_overall(rest, *grouped.share_of(index), level, rng)
+    both = pair_differences(grouped.figures(np.array([index]), compared), level, rng)
+    return Estimate(
+        float(both.value[0]),
+        float(both.limits.low[0]),
+        float(both.limits.high[0]),
+        level,
+        both.method,
+    )
+
+
 def _pairs(
     question: Question, grouped: Grouped, log: Log, level: float, rng: np.random.Generator
 ) -> list[Finding]:
@@ -149,7 +166,7 @@ def _pairs(
     outcomes: dict[tuple[int, int], Estimate] = {}
     members = grouped.compared
     if members.size > 1:
-        differences = pair_differences(grouped.proportions(members), level, rng)
+        differences = pair_differences(grouped.compare(members), level, rng)
         for first, second, value, low, high in zip(
             members[differences.first].tolist(),
             members[differences.second].tolist(),
@@ -195,6 +212,7 @@ def _finding(
         conventions["weight"] = f"rows weighed by {log.roles[WEIGHT].text}"
     if log.where is not None:
         conventions["where"] = log.where.text
+    conventions |= grouped.notes
     units, exact = grouped.units.among(index)
     return Finding(
         key=question.key,

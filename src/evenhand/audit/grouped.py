@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
 from evenhand.audit.finding import Exclusion, GroupFinding
-from evenhand.engine import State, columns_of, count_units
-from evenhand.engine.lower import SQUARE_OF, WEIGHT, WEIGHT_OF
-from evenhand.engine.state import group_column
+from evenhand.engine import MeasureColumns, State, columns_of, count_units
+from evenhand.engine.lower import ROWS, SQUARE_OF, WEIGHT, WEIGHT_OF
+from evenhand.engine.score import SCORE, SCORE_BUCKETS, SCORE_SUM, ScoreTable, binned
+from evenhand.engine.table import group_column
 from evenhand.logs.group import OTHER, UNKNOWN
 from evenhand.logs.log import ROW, Log
 from evenhand.logs.unit import BUCKET, BUCKETS
-from evenhand.measures.measure import Share, Sums, TermSums
+from evenhand.measures.figure import Figure, Share
+from evenhand.measures.histogram import Histogram
+from evenhand.measures.measure import Keyed, Measure, Sums, TermSums
 from evenhand.stats.estimate import Estimate, Outcome, Undefined
-from evenhand.stats.proportion import Proportion, Proportions, clustered, independent
+from evenhand.stats.figure import Figures
 
 Floats = NDArray[np.float64]
 Indices = NDArray[np.intp]
@@ -59,25 +62,27 @@ class Grouped:
 
     Attributes:
         groups: Value of each attribute in each group.
-        share: The measure's sums, arrays of shape (buckets, groups).
+        figure: The measure's sums by bucket and group.
         units: The units among the trials.
         reasons: Why a group's figure is undefined, None where it is defined.
         excluded: Rows left out, by reason.
         apart: Groups that stand for missing or left-over values, which are shown, not compared.
+        notes: What qualifies the figures, by topic.
 
     """
 
     groups: tuple[Mapping[str, str], ...]
-    share: Share
+    figure: Figure
     units: Units
     reasons: tuple[str | None, ...]
     excluded: tuple[Exclusion, ...]
     apart: NDArray[np.bool_]
+    notes: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def rows(self) -> NDArray[np.int64]:
         """The measure's trials in each group, shape (groups,)."""
-        trials: NDArray[np.int64] = self.share.sums.rows.sum(axis=0).astype(np.int64)
+        trials: NDArray[np.int64] = self.figure.rows.sum(axis=0).astype(np.int64)
         return trials
 
     @property
@@ -99,17 +104,22 @@ class Grouped:
         ]
         return (*self.excluded, *(part for part in shown if part.rows))
 
-    def proportions(self, index: Indices) -> Proportions:
-        """Return the figures of these groups, all of which are defined."""
-        return self._figures(lambda cells: cells[:, index])
+    def figures(self, *sets: Indices) -> Figures:
+        """Return the figures of sets of groups, each of which adds up the rows of its members."""
+        members = np.zeros((len(self.groups), len(sets)))
+        for place, index in enumerate(sets):
+            members[index, place] = 1
+        return self.figure.figures(members, dependent=self.units.dependent)
 
-    def against_rest(self, index: int) -> tuple[Proportions, float, float]:
-        """Return the figures of a group and of the others compared, its share, and its variance."""
-        rest = self.compared[self.compared != index]
-        both = self._figures(
-            lambda cells: np.stack([cells[:, index], cells[:, rest].sum(axis=1)], axis=1)
-        )
-        sums = self.share.sums
+    def compare(self, index: Indices) -> Figures:
+        """Return the figures of these groups, all of which are defined."""
+        return self.figures(*index[:, None])
+
+    def share_of(self, index: int) -> tuple[float, float]:
+        """Return the share of a group among the trials of all groups compared, and its variance."""
+        if not isinstance(self.figure, Share):
+            raise TypeError("only the trials of a share weigh its groups")
+        sums = self.figure.sums
         trials = sums.trials[:, self.compared].sum(axis=1)
         total = trials.sum()
         share = float(sums.trials[:, index].sum() / total)
@@ -119,28 +129,14 @@ class Grouped:
             square = np.square(residual).sum() * occupied / max(occupied - 1, 1)
         else:
             square = share * (1 - share) * sums.square_trials[:, self.compared].sum()
-        return both, share, float(square / total**2)
-
-    def _figures(self, select: Callable[[Floats], Floats]) -> Proportions:
-        parts = {
-            part.name: select(getattr(self.share.sums, part.name))
-            for part in fields(Proportion)
-            if part.name != "weighted"
-        }
-        weighted = self.share.sums.weighted
-        if self.units.dependent:
-            found = clustered(Proportion(**parts, weighted=weighted))
-        else:
-            summed = {name: part.sum(axis=0) for name, part in parts.items()}
-            found = independent(Proportion(**summed, weighted=weighted))
-        return replace(found, curve=self.share.curve)
+        return share, float(square / total**2)
 
     def outcomes(self, level: float) -> list[Outcome]:
         """Return each group's figure with its own interval."""
         outcomes: list[Outcome] = [Undefined(reason or "") for reason in self.reasons]
         defined = np.flatnonzero(self._defined)
         if defined.size:
-            found = self.proportions(defined)
+            found = self.compare(defined)
             limits, methods = found.limits(level), found.methods()
             for i, value, low, high, method in zip(
                 defined, found.value, *limits, methods, strict=True
@@ -170,38 +166,98 @@ class Grouped:
         )
 
 
-def gather(measure: Sums, by: Sequence[str], state: State, log: Log) -> Grouped:
+def gather(measure: Measure, by: Sequence[str], state: State, log: Log) -> Grouped:
     """Return the sums of a measure by these groups from a state of this log."""
-    table = state.sums_by(by).frame
-    cells = _Cells(table, by, log)
+    cells = _Cells(state.sums_by(by).frame, by, log)
     columns = columns_of(measure, log)
-    weighted = WEIGHT in log.roles
-    prefixes = (WEIGHT_OF, SQUARE_OF) if weighted else ("", "")
-    counted, weighed, squared = (
-        {term: cells.of(f"{prefix}{key}") for term, key in columns.terms.items()}
-        for prefix in ("", *prefixes)
-    )
-    share = measure.finalise(TermSums(counted, weighed, squared, weighted=weighted))
+    figure = _figure(measure, columns, cells, state, log)
     rows = cells.of(columns.rows).sum(axis=0)
     unobserved = {role: cells.of(key).sum(axis=0) for role, key in columns.unobserved.items()}
     left_out = [Exclusion(why, int(cells.of(key).sum())) for why, key in columns.excluded.items()]
     apart = {UNKNOWN, OTHER} if log.top is not None else {UNKNOWN}
     return Grouped(
         groups=cells.groups,
-        share=share,
-        units=_units(cells, columns.trials, share.sums.rows.sum(axis=0), state, log),
+        figure=figure,
+        units=_units(cells, columns.trials, figure.rows.sum(axis=0), state, log),
         reasons=tuple(
-            _reason(
-                share.sums.trials[:, index].sum(),
-                int(share.sums.rows[:, index].sum()),
-                share.empty,
+            _unseen(
                 int(rows[index]),
                 {role: int(missing[index]) for role, missing in unobserved.items()},
             )
-            for index in range(len(cells.groups))
+            or reason
+            for index, reason in enumerate(figure.undefined())
         ),
         excluded=tuple(part for part in left_out if part.rows),
         apart=np.array([not apart.isdisjoint(group.values()) for group in cells.groups]),
+        notes=figure.notes(),
+    )
+
+
+def _figure(
+    measure: Measure, columns: MeasureColumns, cells: _Cells, state: State, log: Log
+) -> Figure:
+    """Return the figure that a measure defines from the sums of a state."""
+    weighted = WEIGHT in log.roles
+    prefixes = ("", WEIGHT_OF, SQUARE_OF) if weighted else ("", "", "")
+    if isinstance(measure, Keyed):
+        scores = state.scores_by(cells.by, measure.key)
+        return measure.finalise(_histogram(scores, columns, cells, prefixes))
+    if not isinstance(measure, Sums):
+        raise TypeError(f"{measure.name} is neither Sums nor Keyed")
+    counted, weighed, squared = (
+        {term: cells.of(f"{prefix}{key}") for term, key in columns.terms.items()}
+        for prefix in prefixes
+    )
+    amounts = {name: cells.of(key) for name, key in columns.amounts.items()}
+    products = {
+        pair: cells.of(key if pair[1] in amounts else f"{prefixes[2]}{key}")
+        for pair, key in columns.products.items()
+    }
+    sums = TermSums(counted, weighed, squared, weighted, amounts, products)
+    return measure.finalise(sums)
+
+
+def _histogram(
+    scores: ScoreTable, columns: MeasureColumns, cells: _Cells, prefixes: Sequence[str]
+) -> Histogram:
+    """Return the counts of a measure's terms by group and score."""
+    frame = scores.fine.frame
+    means = frame.group_by(SCORE).agg(pl.col(SCORE_SUM).sum() / pl.col(ROWS).sum()).sort(SCORE)
+    edges = means[SCORE].to_numpy()
+    place = (cells.places(frame), np.searchsorted(edges, frame[SCORE].to_numpy()))
+
+    def counts(column: str) -> Floats:
+        found = np.zeros((len(cells.groups), len(edges)))
+        found[place] = frame[column].to_numpy()
+        return found
+
+    plain, weighed, squared = (
+        {term: counts(f"{prefix}{key}") for term, key in columns.terms.items()}
+        for prefix in prefixes
+    )
+    bins = means.select(binned(pl.col(SCORE), scores.coarse_width))[SCORE].to_numpy()
+    kept, bin_of = np.unique(bins, return_inverse=True)
+    buckets = None
+    if scores.coarse is not None:
+        wide = scores.coarse.frame
+        where = (
+            wide[BUCKET].to_numpy(),
+            cells.places(wide),
+            np.searchsorted(kept, wide[SCORE].to_numpy()),
+        )
+        buckets = {}
+        for term, key in columns.terms.items():
+            buckets[term] = np.zeros((SCORE_BUCKETS, len(cells.groups), len(kept)))
+            buckets[term][where] = wide[f"{prefixes[1]}{key}"].to_numpy()
+    return Histogram(
+        scores=means[SCORE_SUM].to_numpy() if scores.width else edges,
+        width=scores.width,
+        rows=plain,
+        weights=weighed,
+        square_weights=squared,
+        bin_of=bin_of,
+        buckets=buckets,
+        weighted=bool(prefixes[1]),
     )
 
 
@@ -227,7 +283,7 @@ class _Cells:
         self.groups = tuple(dict(zip(by, row, strict=True)) for row in names)
         self._table = table
         self._bucket = table[BUCKET].to_numpy()
-        self._group = self._places(table)
+        self._group = self.places(table)
 
     def of(self, column: str) -> Floats:
         """Return a column of the table."""
@@ -238,28 +294,23 @@ class _Cells:
     def by_group(self, counted: pl.DataFrame, column: str) -> Floats:
         """Return a column of another table with one row for some of the groups; 0 elsewhere."""
         values = np.zeros(len(self.groups))
-        values[self._places(counted)] = counted[column].to_numpy()
+        values[self.places(counted)] = counted[column].to_numpy()
         return values
 
-    def _places(self, table: pl.DataFrame) -> Indices:
+    def places(self, table: pl.DataFrame) -> Indices:
+        """Return the place of each row's group among the groups."""
         rows = table.select(self.keys).iter_rows() if self.keys else [()] * len(table)
         return np.array([self._index[row] for row in rows], dtype=np.intp)
 
 
-def _reason(
-    trials: float, counted: int, empty: str, rows: int, missing: Mapping[str, int]
-) -> str | None:
-    """Return why a group has no figure, or None when it has one."""
+def _unseen(rows: int, missing: Mapping[str, int]) -> str | None:
+    """Return why a group has no figure for want of observations, or None when it has them."""
     unseen = [
         f"{role} is missing for {count:,} of {rows:,} rows; what was not observed is not guessed"
         for role, count in missing.items()
         if count
     ]
-    if unseen:
-        return "; ".join(unseen)
-    if trials > 0:
-        return None
-    return "all weights are 0" if counted else empty
+    return "; ".join(unseen) or None
 
 
 def _units(cells: _Cells, column: str, trials: Floats, state: State, log: Log) -> Units:

@@ -6,9 +6,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
+from evenhand.engine import role_columns
 from evenhand.errors import EvenhandError, NotationError, Problem, RoleError, did_you_mean, listed
+from evenhand.logs.kinds import kinds
 from evenhand.logs.log import Log
-from evenhand.measures.measure import Sums
+from evenhand.logs.role import Kind
+from evenhand.measures.measure import CLASSIFIED, Measure
 from evenhand.measures.registry import measure_named
 from evenhand.notation import Term, Value, parse
 
@@ -45,7 +48,7 @@ class Question:
     """
 
     key: str
-    measure: Sums
+    measure: Measure
     contrast: ContrastName | None = None
     by: tuple[str, ...] = ()
     parts: tuple[Question, ...] = ()
@@ -150,6 +153,36 @@ def _names(value: Value) -> tuple[str, ...]:
     return ()
 
 
+def _misread(question: Question, log: Log) -> list[Problem]:
+    """Return why roles that the log has are not what the measure reads, or which class it means."""
+    measure = question.measure
+    problems = []
+    wanted = {"classes": "binary", "numbers": "number"}[measure.reads]
+    for role in log.kind.roles:
+        if role.name not in measure.needs or role.name not in CLASSIFIED or role.values == wanted:
+            continue
+        what = f"{measure.name} reads {measure.reads}, but a {role.name} of kind "
+        what += f"'{log.kind.name}' is {'a class' if role.values == 'binary' else 'a number'}."
+        fits = [kind.name for kind in kinds().values() if _fits(kind, measure)]
+        hint = f"Kinds with such a {role.name}: {listed(fits)}."
+        problems.append(Problem(f"'{question.key}'", what, hint))
+    if not problems and {*measure.needs} <= {*log.roles}:
+        try:
+            role_columns(measure, log)
+        except NotationError as error:
+            problems += error.problems
+    return problems
+
+
+def _fits(kind: Kind, measure: Measure) -> bool:
+    wanted = {"classes": "binary", "numbers": "number"}[measure.reads]
+    return all(
+        role.values == wanted
+        for role in kind.roles
+        if role.name in measure.needs and role.name in CLASSIFIED
+    )
+
+
 def _unmet(question: Question, log: Log) -> list[Problem]:
     """Return what the log lacks for this question: roles and groups."""
     problems = []
@@ -163,6 +196,7 @@ def _unmet(question: Question, log: Log) -> list[Problem]:
                     f"Columns: {columns}. Say which one: --{role} COLUMN, or {role}='COLUMN'.",
                 )
             )
+    problems += _misread(question, log)
     for name in question.by:
         try:
             log.group(name)

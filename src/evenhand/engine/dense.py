@@ -18,8 +18,18 @@ import polars as pl
 from numpy.typing import NDArray
 
 from evenhand.engine.counts import BadCodeError, Counts
-from evenhand.engine.lower import BAD, ROWS, SQUARES, WEIGHT, WEIGHTS, Lowered, SumColumn, evaluate
-from evenhand.engine.state import group_column
+from evenhand.engine.lower import (
+    BAD,
+    ROWS,
+    SQUARES,
+    WEIGHT,
+    WEIGHTS,
+    Amount,
+    Lowered,
+    SumColumn,
+    evaluate,
+)
+from evenhand.engine.table import group_column
 from evenhand.logs.unit import BUCKET, BUCKETS, HASH, MARKS, REGISTER, REGISTERS
 
 MOST_CELLS = 2**23
@@ -61,6 +71,7 @@ class _Layout:
         codes: NDArray[np.int32],
         unit: NDArray[np.int32] | None,
         weight: NDArray[np.float64] | None,
+        amounts: Mapping[str, NDArray[np.float64]],
     ) -> None:
         cell: NDArray[np.int32] | int = 0
         for name, size in zip(self.by, self.shape, strict=True):
@@ -77,6 +88,8 @@ class _Layout:
         if weight is not None:
             self._add(WEIGHTS, index, weight)
             self._add(SQUARES, index, np.square(weight))
+        for name, values in amounts.items():
+            self._add(name, index, values)
 
     def row_shape(self, lowered: Lowered) -> dict[str, range]:
         """Return the dimensions of the arrays of rows, outermost first."""
@@ -96,9 +109,9 @@ class _Layout:
 
 
 def cells(lowered: Lowered, by: Sequence[str], values: Values) -> int:
-    """Return the size of the dense array of one set of groups."""
+    """Return the size of the dense arrays of one set of groups."""
     groups = prod(len(values[name]) for name in by)
-    return _buckets(lowered) * groups * _combinations(lowered)
+    return _buckets(lowered) * groups * _combinations(lowered) * (1 + len(lowered.amounts))
 
 
 def count_dense(
@@ -124,10 +137,11 @@ def count_dense(
         _any_bad(lowered).alias("bad"),
         *([pl.col(HASH).cast(pl.Int32)] if lowered.unit else []),
         *([pl.col(WEIGHT)] if lowered.weight else []),
+        *(_weighed(amount, lowered) for amount in lowered.amounts),
     )
-    batches = query.collect_batches(
-        chunk_size=_BATCH, maintain_order=lowered.weight, engine="streaming"
-    )
+    # Sums of numbers depend on the order of the rows in their last digits.
+    in_order = lowered.weight or bool(lowered.amounts)
+    batches = query.collect_batches(chunk_size=_BATCH, maintain_order=in_order, engine="streaming")
     for batch in batches:
         if batch["bad"].any():
             raise BadCodeError
@@ -136,20 +150,31 @@ def count_dense(
             raise UnseenValueError
         unit = batch[HASH].to_numpy() if lowered.unit else None
         weight = batch[WEIGHT].to_numpy() if lowered.weight else None
+        amounts = {name: batch[name].to_numpy() for name in _amounts(lowered)}
         for layout in layouts:
-            layout.count(groups, batch["codes"].to_numpy(), unit, weight)
+            layout.count(groups, batch["codes"].to_numpy(), unit, weight, amounts)
     return {layout.by: _counts(layout, trials[layout.by], lowered, values) for layout in layouts}
 
 
 def _layout(lowered: Lowered, by: tuple[str, ...], values: Values) -> _Layout:
     shape = tuple(len(values[name]) for name in by)
-    size = cells(lowered, by, values)
+    size = cells(lowered, by, values) // (1 + len(lowered.amounts))
     arrays: dict[str, NDArray[np.float64] | NDArray[np.int64]] = {ROWS: np.zeros(size, np.int64)}
     if lowered.weight:
         arrays |= {WEIGHTS: np.zeros(size), SQUARES: np.zeros(size)}
+    arrays |= {name: np.zeros(size) for name in _amounts(lowered)}
     registers = prod(shape) * REGISTERS * _combinations(lowered)
     marks = np.zeros(registers, np.int32) if lowered.unit else None
     return _Layout(by, shape, _combinations(lowered), _buckets(lowered), arrays, marks)
+
+
+def _amounts(lowered: Lowered) -> list[str]:
+    return [amount.column for amount in lowered.amounts]
+
+
+def _weighed(amount: Amount, lowered: Lowered) -> pl.Expr:
+    column = pl.col(amount.column)
+    return column * pl.col(WEIGHT).pow(amount.power) if lowered.weight else column
 
 
 def _buckets(lowered: Lowered) -> int:

@@ -24,7 +24,7 @@ from evenhand.engine.lower import (
     join_codes,
     with_roles,
 )
-from evenhand.engine.state import group_column
+from evenhand.engine.table import group_column
 from evenhand.logs.unit import BUCKET, BUCKETS, HASH, MARKS, REGISTER, REGISTERS, UNIT
 
 if TYPE_CHECKING:
@@ -57,6 +57,14 @@ def count_relational(lowered: Lowered, by: tuple[str, ...], trials: Sequence[Sum
     if lowered.weight:
         weight = nw.col(WEIGHT)
         sums += [weight.sum().alias(WEIGHTS), (weight * weight).sum().alias(SQUARES)]
+        sums += [
+            (nw.col(amount.column) * (weight if amount.power == 1 else weight * weight))
+            .sum()
+            .alias(amount.column)
+            for amount in lowered.amounts
+        ]
+    else:
+        sums += [nw.col(amount.column).sum() for amount in lowered.amounts]
     if lowered.unit:
         sums += [_smallest_hash(part).alias(_part(part)) for part in range(_PARTS)]
     rows = collect(lowered.frame.group_by(*keys, *lowered.code_columns).agg(*sums))

@@ -10,12 +10,14 @@ from dataclasses import replace
 import narwhals as nw
 import polars as pl
 
+from evenhand.engine.by_score import count_by_score
 from evenhand.engine.counts import BadCodeError, Counts
 from evenhand.engine.dense import MOST_CELLS, UnseenValueError, Values, cells, count_dense
 from evenhand.engine.lower import BAD, ROWS, Lowered, SumColumn, lower, tabulate
 from evenhand.engine.plan import ScanPlan
 from evenhand.engine.relational import collect, count_distinct_units, count_relational
-from evenhand.engine.state import State, Table, group_column
+from evenhand.engine.state import State
+from evenhand.engine.table import Table, group_column
 from evenhand.errors import EvenhandError, Problem, SourceError, StateSizeError, ValueInLogError
 from evenhand.logs.group import OTHER, UNKNOWN
 from evenhand.logs.log import Log
@@ -49,7 +51,8 @@ def scan(plan: ScanPlan, log: Log) -> State:
 
     """
     names = dict.fromkeys(name for by in plan.stages for name in by)
-    lowered = lower(log, plan.roles, names)
+    lowered = lower(log, plan.roles, names, plan.amounts, plan.limits)
+    trials = {by: stage.trial_columns for by, stage in plan.stages.items()}
     try:
         log.source.verify()
         if log.top is not None:
@@ -57,11 +60,19 @@ def scan(plan: ScanPlan, log: Log) -> State:
         sample = _sample(lowered)
         for by in plan.stages:
             _check_size(by, sample, lowered, "among the first rows")
-        counts = _count(lowered, plan.trials, sample, dense=log.source.engine == "polars")
+        counts = _count(lowered, trials, sample, dense=log.source.engine == "polars")
         rows = int(next(iter(counts.values())).rows[ROWS].sum())
         distinct = None
         if lowered.unit and 0 < rows <= COUNTED_EXACTLY:
             distinct = _distinct(lowered, plan)
+        scores = {
+            by: {
+                role: count_by_score(lowered, role, by, [stage.sums[key] for key in keys])
+                for role, keys in stage.by_score.items()
+            }
+            for by, stage in plan.stages.items()
+            if stage.by_score
+        }
     except EvenhandError:
         raise
     except BadCodeError:
@@ -71,20 +82,21 @@ def scan(plan: ScanPlan, log: Log) -> State:
     if rows == 0:
         raise _no_rows(log)
     sums, units = {}, {}
-    for by, columns in plan.stages.items():
+    for by, stage in plan.stages.items():
         keys = [BUCKET, *map(group_column, by)]
-        table = tabulate(counts[by].rows, lowered, columns, keys)
+        columns, amounts = stage.sums.values(), stage.amounts.values()
+        table = tabulate(counts[by].rows, lowered, columns, keys, amounts)
         sums[by] = Table(tuple(keys), "sum", table)
         marks = counts[by].marks
         if marks is not None:
             keys = [*map(group_column, by), REGISTER]
             units[by] = Table(tuple(keys), "max", marks.sort(keys))
-    return State(_digest(plan, log), log.source.engine, rows, sums, units, distinct)
+    return State(_digest(plan, log), log.source.engine, rows, sums, units, distinct, scores)
 
 
 def _distinct(lowered: Lowered, plan: ScanPlan) -> dict[tuple[str, ...], pl.DataFrame]:
     """Return exact numbers of units for every set of groups that was asked for, and for none."""
-    trials = {column.key: column for columns in plan.trials.values() for column in columns}
+    trials = {c.key: c for stage in plan.stages.values() for c in stage.trial_columns}
     sets = dict.fromkeys([(), *plan.sets])
     return {by: count_distinct_units(lowered, by, [*trials.values()]) for by in sets}
 
@@ -101,8 +113,16 @@ def _digest(plan: ScanPlan, log: Log) -> str:
         "unit": log.unit,
         "where": None if log.where is None else log.where.text,
         "top": log.top,
-        "sums": {", ".join(by): sorted(c.key for c in cols) for by, cols in plan.stages.items()},
-        "units": {", ".join(by): sorted(c.key for c in cols) for by, cols in plan.trials.items()},
+        "classes": log.classes,
+        "sums": {
+            ", ".join(by): sorted([*stage.sums, *stage.amounts])
+            for by, stage in plan.stages.items()
+        },
+        "units": {", ".join(by): sorted(stage.trials) for by, stage in plan.stages.items()},
+        "scores": {
+            ", ".join(by): {role: sorted(keys) for role, keys in sorted(stage.by_score.items())}
+            for by, stage in plan.stages.items()
+        },
     }
     return hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()
 

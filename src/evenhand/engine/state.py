@@ -8,17 +8,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any
 
 import polars as pl
 
+from evenhand.engine.score import ScoreTable
+from evenhand.engine.table import Table, group_column
 from evenhand.errors import Problem, StateMergeError
 from evenhand.logs.unit import BUCKET, REGISTER
-
-Reduce = Literal["sum", "max"]
-
 
 _FORMAT = 1
 _PART = "table"
@@ -26,43 +25,6 @@ _NOTE = (
     "Sums by unit bucket and group: no row and no unit id, but where few people share a bucket and "
     "a group they are nearly personal data. Keep them as you keep the log."
 )
-
-
-def group_column(name: str) -> str:
-    """Return the column that holds the group of this name, which cannot clash with a sum."""
-    return f"group:{name}"
-
-
-@dataclass(frozen=True)
-class Table:
-    """Rows with a key and mergeable values.
-
-    Attributes:
-        keys: Key columns, such as ``bucket`` and ``group:race``.
-        reduce: How values of equal keys become one: added, or the larger kept.
-        frame: One row per key; sums are Int64 or Float64.
-
-    """
-
-    keys: tuple[str, ...]
-    reduce: Reduce
-    frame: pl.DataFrame
-
-    def merge(self, other: Table) -> Table:
-        """Return the table of both; keys that only one has are kept as they are."""
-        both = pl.concat([self.frame, other.frame.select(self.frame.columns)])
-        return self._reduced(both, self.keys)
-
-    def marginal(self, keys: Sequence[str]) -> Table:
-        """Return the table with the keys that are left out summed over (or their maximum)."""
-        return self._reduced(self.frame, tuple(keys))
-
-    def _reduced(self, frame: pl.DataFrame, keys: tuple[str, ...]) -> Table:
-        values = pl.exclude(self.keys)
-        reduced = values.sum() if self.reduce == "sum" else values.max()
-        if not keys:
-            return Table(keys, self.reduce, frame.select(reduced))
-        return Table(keys, self.reduce, frame.group_by(keys).agg(reduced).sort(keys))
 
 
 @dataclass(frozen=True)
@@ -79,6 +41,8 @@ class State:
             trial, for logs whose unit is a column; empty where the unit is the row.
         distinct: Exact numbers of units by groups for every kind of trial, for logs small enough
             to count them. They do not merge, so a merged state has none.
+        scores: Counts by score value, for each set of groups and each role whose values are the
+            scores.
 
     """
 
@@ -88,6 +52,7 @@ class State:
     sums: Mapping[tuple[str, ...], Table]
     units: Mapping[tuple[str, ...], Table]
     distinct: Mapping[tuple[str, ...], pl.DataFrame] | None = None
+    scores: Mapping[tuple[str, ...], Mapping[str, ScoreTable]] = field(default_factory=dict)
 
     def merge(self, other: State) -> State:
         """Return the state of both sets of rows.
@@ -105,11 +70,22 @@ class State:
             self.rows + other.rows,
             {by: table.merge(other.sums[by]) for by, table in self.sums.items()},
             {by: table.merge(other.units[by]) for by, table in self.units.items()},
+            scores={
+                by: {role: table.merge(other.scores[by][role]) for role, table in tables.items()}
+                for by, tables in self.scores.items()
+            },
         )
 
     def sums_by(self, by: Sequence[str]) -> Table:
         """Return the sums by bucket and these groups, from the smallest table that has them."""
         return _covering(self.sums, by).marginal([BUCKET, *map(group_column, by)])
+
+    def scores_by(self, by: Sequence[str], role: str) -> ScoreTable:
+        """Return the counts by these groups and the values of a role."""
+        have = [stage for stage, tables in self.scores.items() if role in tables]
+        fine = {stage: self.scores[stage][role].fine for stage in have if set(by) <= set(stage)}
+        smallest = min(fine, key=lambda stage: len(fine[stage].frame))
+        return self.scores[smallest][role].marginal(by)
 
     def units_by(self, by: Sequence[str]) -> Table:
         """Return the largest marks by these groups and register."""
@@ -117,21 +93,23 @@ class State:
 
     def write(self, path: Path) -> None:
         """Write the state, without its exact unit counts, as one Parquet file."""
-        parts = [("sums", by, table) for by, table in self.sums.items()]
-        parts += [("units", by, table) for by, table in self.units.items()]
+        parts: list[tuple[dict[str, Any], Table]] = []
+        parts += [({"part": "sums", "by": by}, table) for by, table in self.sums.items()]
+        parts += [({"part": "units", "by": by}, table) for by, table in self.units.items()]
+        for by, tables in self.scores.items():
+            for role, scores in tables.items():
+                about = {"by": by, "role": role}
+                parts.append(({"part": "fine", **about, "width": scores.width}, scores.fine))
+                if scores.coarse is not None:
+                    width = scores.coarse_width
+                    parts.append(({"part": "coarse", **about, "width": width}, scores.coarse))
         frames = [
             table.frame.with_columns(pl.lit(index, dtype=pl.Int64).alias(_PART))
-            for index, (_, _, table) in enumerate(parts)
+            for index, (_, table) in enumerate(parts)
         ]
         layout = [
-            {
-                "part": part,
-                "by": by,
-                "keys": table.keys,
-                "reduce": table.reduce,
-                "columns": table.frame.columns,
-            }
-            for part, by, table in parts
+            about | {"keys": table.keys, "reduce": table.reduce, "columns": table.frame.columns}
+            for about, table in parts
         ]
         document = {
             "format": _FORMAT,
@@ -158,13 +136,26 @@ class State:
             found = layout.get("format", "no state")
             raise StateMergeError(Problem(str(path), f"this is {found}, not format {_FORMAT}."))
         rows = pl.read_parquet(path)
-        tables: dict[str, dict[tuple[str, ...], Table]] = {"sums": {}, "units": {}}
+        sums: dict[tuple[str, ...], Table] = {}
+        units: dict[tuple[str, ...], Table] = {}
+        scores: dict[tuple[str, ...], dict[str, ScoreTable]] = {}
         for index, entry in enumerate(layout["tables"]):
             frame = rows.filter(pl.col(_PART) == index).select(entry["columns"])
             table = Table(tuple(entry["keys"]), entry["reduce"], frame)
-            tables[entry["part"]][tuple(entry["by"])] = table
+            by = tuple(entry["by"])
+            match entry["part"]:
+                case "sums":
+                    sums[by] = table
+                case "units":
+                    units[by] = table
+                case "fine":
+                    scores.setdefault(by, {})[entry["role"]] = ScoreTable(table, entry["width"])
+                case "coarse":
+                    fine = scores[by][entry["role"]]
+                    both = replace(fine, coarse=table, coarse_width=entry["width"])
+                    scores[by][entry["role"]] = both
         about = (layout["plan"], layout["engine"], layout["rows"])
-        return cls(*about, tables["sums"], tables["units"])
+        return cls(*about, sums, units, scores=scores)
 
 
 def _covering(tables: Mapping[tuple[str, ...], Table], by: Sequence[str]) -> Table:

@@ -13,7 +13,7 @@ from evenhand.logs.expression import Expression
 from evenhand.logs.grammar import Schema, is_text
 from evenhand.logs.group import Group, group_from
 from evenhand.logs.kinds import kind_named
-from evenhand.logs.role import Kind
+from evenhand.logs.role import Class, Kind
 from evenhand.logs.source import Source, open_source
 
 ROW = "row"
@@ -33,6 +33,7 @@ class Log:
         unit: ``row``, or the column that says which rows belong together.
         where: The filter of rows in scope, or None.
         top: How many of the most frequent values of each group to keep, or None for all.
+        classes: The classes of label and prediction, where they are not yes or no.
 
     """
 
@@ -44,6 +45,7 @@ class Log:
     unit: str = ROW
     where: Expression | None = None
     top: int | None = None
+    classes: tuple[Class, ...] = ()
 
     def group(self, name: str) -> Group:
         """Return the group of this name, or the column of this name as a group.
@@ -80,6 +82,7 @@ def open_log(
     where: str | None = None,
     engine: str | None = None,
     top: int | None = None,
+    classes: Iterable[Class] = (),
 ) -> Log:
     """Return the log, with roles, groups, unit and filter checked against the schema.
 
@@ -92,6 +95,7 @@ def open_log(
         where: Filter in the expression language.
         engine: ``polars``, ``duckdb`` or ``spark``.
         top: Keep only this many of the most frequent values of each group.
+        classes: The classes of label and prediction, where they are not yes or no.
 
     Raises:
         RoleError: With every problem found, not the first.
@@ -103,6 +107,8 @@ def open_log(
     schema: Schema = dict(opened.frame.collect_schema())
     problems: list[Problem] = []
     expressions: dict[str, Expression] = {}
+    declared = (classes,) if isinstance(classes, str) else tuple(classes)
+    problems += _class_problems(declared, product)
     names = [role.name for role in product.roles]
     for name, text in roles.items():
         if name not in names:
@@ -114,7 +120,7 @@ def open_log(
             problems.append(Problem(f"role '{name}'", what, "Write the column's name as text."))
             continue
         expressions[name] = Expression(text)
-        problems += product.role(name).problems(expressions[name], schema)
+        problems += product.role(name).problems(expressions[name], schema, declared)
 
     specs = [groups] if isinstance(groups, Mapping | str) else groups
     named: dict[str, Group] = {}
@@ -137,7 +143,20 @@ def open_log(
         problems.append(Problem("top", f"{top} is not a number of values; it must be at least 1."))
     if problems:
         raise RoleError(problems)
-    return Log(opened, schema, product, expressions, named, unit, condition, top)
+    return Log(opened, schema, product, expressions, named, unit, condition, top, declared)
+
+
+def _class_problems(classes: tuple[Class, ...], kind: Kind) -> list[Problem]:
+    if not classes:
+        return []
+    where, hint = "classes", "Write classes: [low, mid, high]."
+    if not any(role.values == "binary" for role in kind.roles):
+        return [Problem(where, f"kind '{kind.name}' has no classes.", "Leave classes out.")]
+    if len(classes) == 1 or len({str(value) for value in classes}) < len(classes):
+        return [Problem(where, "there must be two or more different classes.", hint)]
+    if len({isinstance(value, str) for value in classes}) > 1:
+        return [Problem(where, "classes are all text or all numbers.", hint)]
+    return []
 
 
 def _unit_problems(unit: str, schema: Schema) -> list[Problem]:

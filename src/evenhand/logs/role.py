@@ -10,12 +10,16 @@ from typing import Literal
 
 import narwhals as nw
 
-from evenhand.errors import Problem
+from evenhand.errors import Problem, listed
 from evenhand.logs.expression import Expression
-from evenhand.logs.grammar import Schema, written
+from evenhand.logs.grammar import DType, Schema, is_text, written
 
-RoleValues = Literal["binary", "weight", "score"]
+RoleValues = Literal["binary", "weight", "number"]
+NUMBERS = ("weight", "number")
+"""What roles hold that are not classes."""
+
 WhenNull = Literal["keep", "exclude"]
+Class = int | float | str
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +28,8 @@ class Role:
 
     Attributes:
         name: The keyword in plans and flags, such as ``label``.
-        values: ``binary`` (0/1 or true/false), ``score`` (number) or ``weight`` (number >= 0).
+        values: ``binary`` (0/1 or true/false, or one of the declared classes), ``number`` or
+            ``weight`` (number >= 0).
         when_null: ``keep`` for what may be unobserved without being lost (a rejected applicant
             has no repayment), ``exclude`` for rows that say nothing without it; both are counted.
         about: One line for help texts.
@@ -36,7 +41,9 @@ class Role:
     when_null: WhenNull
     about: str
 
-    def problems(self, expression: Expression, schema: Schema) -> list[Problem]:
+    def problems(
+        self, expression: Expression, schema: Schema, classes: tuple[Class, ...] = ()
+    ) -> list[Problem]:
         """Return everything that stops this expression from playing the role."""
         where = f"role '{self.name}'"
         found = expression.problems(schema, where)
@@ -46,6 +53,8 @@ class Role:
         if dtype == nw.Unknown:
             what = f"'{expression.text}' has no type, as when every value is missing."
             return [Problem(where, what, "Check how the file was written, or name another column.")]
+        if classes and self.values == "binary":
+            return self._class_problems(expression, dtype, classes)
         fits = dtype.is_numeric() or (self.values == "binary" and dtype == nw.Boolean)
         if fits:
             return []
@@ -60,6 +69,17 @@ class Role:
                 else "Name a numeric column, or an expression such as amount / 100.",
             )
         ]
+
+    def _class_problems(
+        self, expression: Expression, dtype: DType, classes: tuple[Class, ...]
+    ) -> list[Problem]:
+        """Return why values of this type cannot be among the declared classes."""
+        text = all(isinstance(value, str) for value in classes)
+        if (text and is_text(dtype)) or (not text and dtype.is_numeric()):
+            return []
+        what = f"'{expression.text}' is {dtype}, but the classes are {listed(map(str, classes))}."
+        hint = "Declare classes as the column writes them: text for text, numbers for numbers."
+        return [Problem(f"role '{self.name}'", what, hint)]
 
 
 @dataclass(frozen=True, slots=True)

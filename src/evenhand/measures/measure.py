@@ -10,62 +10,72 @@ import dataclasses
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar, Literal, TypeVar, dataclass_transform
 
 import narwhals as nw
 import numpy as np
 from numpy.typing import NDArray
 
-from evenhand.notation import Term
+from evenhand.measures.figure import REAL, Average, Figure, Share, SmoothFunction
+from evenhand.measures.histogram import Histogram
+from evenhand.notation import Term, Value
+from evenhand.stats.delta import Function
 from evenhand.stats.proportion import Curve, Proportion
 
 Better = Literal["higher", "lower"] | None
 Tag = Literal["fairness", "explainability", "robustness", "privacy"]
+Reads = Literal["classes", "numbers"]
+Class = int | float | str
 
 
 class RoleColumns:
     """The normalised roles of a log as Narwhals columns: ``log.prediction == 1``.
 
-    Binary roles are 0, 1 or null. Only the roles that the measure declares can be used.
+    Yes/no roles are 0, 1 or null, numbers are Float64 or null. Only the roles that the measure
+    declares can be used. Where a log declares classes, a yes/no role is 1 for the class that
+    counts as positive, and its class's number where the measure asks for none.
+
+    Attributes:
+        classes: The numbers of the declared classes; 0 and 1 where none are declared.
+
     """
 
-    def __init__(self, needs: tuple[str, ...]) -> None:
+    def __init__(
+        self, needs: tuple[str, ...], classes: int = 2, *, positive: int | None = None
+    ) -> None:
         self._needs = needs
+        self._positive = positive
+        self.classes = range(classes)
 
     def __getattr__(self, role: str) -> nw.Expr:
         if role.startswith("_") or role not in self._needs:
             raise AttributeError(f"role '{role}' is not among needs={self._needs}")
-        return nw.col(role)
+        column = nw.col(role)
+        if self._positive is None or role not in CLASSIFIED:
+            return column
+        return nw.when(~column.is_null()).then((column == self._positive).cast(nw.Int64))
+
+    def of_class(self, positive: int) -> RoleColumns:
+        """Return the same columns with this class counted as positive."""
+        return RoleColumns(self._needs, len(self.classes), positive=positive)
 
 
-@dataclass(frozen=True)
-class Share:
-    """A figure that is the share of one term among another.
-
-    Attributes:
-        among: The term of the denominator, whose rows are the trials.
-        empty: Why the figure is undefined where there is no trial.
-        sums: The sums by group (and bucket).
-        curve: The increasing function of the share that is the figure; None for the share itself.
-
-    """
-
-    among: str
-    empty: str
-    sums: Proportion
-    curve: Curve | None = None
+CLASSIFIED = ("label", "prediction")
+"""Roles that hold classes where a measure reads classes, and numbers where it reads numbers."""
 
 
 @dataclass(frozen=True)
 class TermSums:
-    """The sums of a measure's terms; arrays of one shape, one entry per group (and bucket).
+    """The sums of a measure's terms; arrays of one shape, (buckets, groups).
 
     Attributes:
         rows: For each term, the number of rows for which it holds.
         weights: For each term, the sum of the rows' weights; equals ``rows`` without weights.
         square_weights: For each term, the sum of the squared weights.
         weighted: Whether rows have weights.
+        amounts: For each amount, the weighted sum of its numbers.
+        products: For each pair of terms and amounts, the sum of squared weights times both.
 
     """
 
@@ -73,12 +83,18 @@ class TermSums:
     weights: Mapping[str, NDArray[np.float64]]
     square_weights: Mapping[str, NDArray[np.float64]]
     weighted: bool = False
+    amounts: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
+    products: Mapping[tuple[str, str], NDArray[np.float64]] = field(default_factory=dict)
 
     @classmethod
-    def of_nothing(cls, terms: Iterable[str]) -> TermSums:
+    def of_nothing(cls, terms: Iterable[str], amounts: Iterable[str]) -> TermSums:
         """Return the sums of no rows, from which a measure's form can be read."""
-        nothing = dict.fromkeys(terms, np.zeros(1))
-        return cls(nothing, nothing, nothing)
+        zero = np.zeros((1, 1))
+        names = [*terms]
+        counts, sums = dict.fromkeys(names, zero), dict.fromkeys(amounts, zero)
+        every = [*counts, *sums]
+        products = {(one, other): zero for one in every for other in every}
+        return cls(counts, counts, counts, amounts=sums, products=products)
 
     def share(self, of: str, *, among: str, empty: str, curve: Curve | None = None) -> Share:
         """Return the share of the term ``of`` among the term ``among``, which contains it.
@@ -100,9 +116,67 @@ class TermSums:
         )
         return Share(among, empty, sums, curve)
 
+    def average(self, parts: tuple[Share, ...], *, among: str, empty: str) -> Average:
+        """Return the plain mean of several shares, whose trials are rows of ``among``."""
+        weights = (1 / len(parts),) * len(parts)
+        return Average(among, empty, parts, weights, self.rows[among])
 
-class Sums(ABC):
-    """A measure that is a function of sums over rows.
+    def mean(
+        self,
+        of: str,
+        *,
+        among: str,
+        empty: str,
+        within: tuple[float, float] = REAL,
+        otherwise: str = "",
+    ) -> SmoothFunction:
+        """Return the mean of the amount ``of`` over the rows of the term ``among``."""
+        return self.function(
+            lambda s: s[of] / s[among], among=among, empty=empty, within=within, otherwise=otherwise
+        )
+
+    def function(
+        self,
+        function: Function,
+        *,
+        among: str,
+        empty: str,
+        within: tuple[float, float] = REAL,
+        otherwise: str = "",
+    ) -> SmoothFunction:
+        """Return a smooth function of the weighted sums of all terms and amounts.
+
+        Args:
+            function: From sums by name to the figure; made of arithmetic, powers, roots,
+                logarithms and exponentials, and unchanged when all sums double.
+            among: The term whose rows are the trials.
+            empty: Why the figure is undefined where there is no trial.
+            within: The smallest and the largest value that the figure can have.
+            otherwise: Why the figure is undefined where the function gives no finite number.
+
+        """
+        sums = {**self.weights, **self.amounts}
+        names = tuple(sums)
+        products = [[self._product(one, other) for other in names] for one in names]
+        return SmoothFunction(
+            among,
+            empty,
+            function,
+            names,
+            np.array([*sums.values()]),
+            np.array(products).sum(axis=2),
+            self.rows[among],
+            within,
+            otherwise or "it divides 0 by 0 here",
+        )
+
+    def _product(self, one: str, other: str) -> NDArray[np.float64]:
+        pair = (one, other) if (one, other) in self.products else (other, one)
+        return self.products[pair]
+
+
+class Measure(ABC):
+    """A figure with a name, which applies to every log that has the roles it needs.
 
     Attributes:
         name: The field's name, in notation and tables.
@@ -110,6 +184,9 @@ class Sums(ABC):
         better: The direction that is good for the people concerned, None when neither is.
         tags: The pillars it serves.
         cites: Where the definition comes from.
+        limits: The smallest and the largest value that a role may have, where the measure
+            restricts it.
+        reads: Whether label and prediction must be classes or numbers.
 
     """
 
@@ -118,30 +195,87 @@ class Sums(ABC):
     better: ClassVar[Better]
     tags: ClassVar[tuple[Tag, ...]]
     cites: ClassVar[str]
+    limits: ClassVar[Mapping[str, tuple[float, float]]] = {}
+    reads: ClassVar[Reads] = "classes"
 
     @abstractmethod
     def terms(self, log: RoleColumns) -> dict[str, nw.Expr | int]:
-        """Return the terms to sum by name: true/false expressions, or 1 for every row."""
+        """Return the conditions to count by name: true/false expressions, or 1 for every row.
 
-    @abstractmethod
-    def finalise(self, s: TermSums) -> Share:
-        """Return the figure that the sums define."""
+        They may read yes/no roles only.
+        """
 
     def term(self) -> Term:
-        """Return the measure in notation."""
-        return Term(self.name, params=tuple(dataclasses.asdict(self).items()))  # type: ignore[call-overload]
+        """Return the measure in notation: its name, and the parameters that are not default."""
+        params: list[tuple[str, Value]] = []
+        for parameter in dataclasses.fields(self):  # type: ignore[arg-type]
+            value = getattr(self, parameter.name)
+            if parameter.default is dataclasses.MISSING or value != parameter.default:
+                params.append((parameter.name, value))
+        return Term(self.name, params=tuple(params))
+
+    def problem(self) -> str:
+        """Return what is wrong with the parameters; empty when nothing is."""
+        return ""
 
     def __str__(self) -> str:
         return str(self.term())
 
 
-Class = TypeVar("Class", bound=type[Sums])
+@dataclass(frozen=True)
+class OneClass:
+    """What a measure of one class against the others adds.
+
+    Attributes:
+        positive: The class that counts as positive; by default 1, and needed where the log
+            declares more than two classes.
+
+    """
+
+    positive: Class | None = None
+
+
+class Sums(Measure):
+    """A measure that is a function of sums over rows."""
+
+    def amounts(self, log: RoleColumns) -> dict[str, nw.Expr]:  # noqa: ARG002 - for measures of numbers
+        """Return the numbers to sum by name, Float64 expressions over roles; null counts as 0."""
+        return {}
+
+    @abstractmethod
+    def finalise(self, s: TermSums) -> Figure:
+        """Return the figure that the sums define."""
+
+
+class Keyed(Measure):
+    """A measure that is a function of counts by score value.
+
+    Attributes:
+        key: The role whose values the counts are by.
+
+    """
+
+    key: ClassVar[str] = "score"
+
+    @abstractmethod
+    def finalise(self, h: Histogram) -> Figure:
+        """Return the figure that the counts by score define."""
+
+
+Decorated = TypeVar("Decorated", bound=type[Measure])
 
 
 @dataclass_transform(frozen_default=True)
 def measure(
-    *, needs: tuple[str, ...], better: Better, tags: tuple[Tag, ...], cites: str, name: str = ""
-) -> Callable[[Class], Class]:
+    *,
+    needs: tuple[str, ...],
+    better: Better,
+    tags: tuple[Tag, ...],
+    cites: str,
+    name: str = "",
+    limits: Mapping[str, tuple[float, float]] | None = None,
+    reads: Reads = "classes",
+) -> Callable[[Decorated], Decorated]:
     """Declare a class as a measure: a frozen dataclass with what the registry must know.
 
     Args:
@@ -150,12 +284,16 @@ def measure(
         tags: The pillars it serves.
         cites: Author and year of the definition.
         name: The field's name; by default the class name in snake_case.
+        limits: The smallest and the largest value that a role may have, such as
+            ``{"score": (0, 1)}``.
+        reads: Whether label and prediction must be ``classes`` or ``numbers``.
 
     """
 
-    def declare(cls: Class) -> Class:
+    def declare(cls: Decorated) -> Decorated:
         cls.name = name or re.sub(r"(?<!^)(?=[A-Z])", "_", cls.__name__).lower()
         cls.needs, cls.better, cls.tags, cls.cites = needs, better, tags, cites
+        cls.limits, cls.reads = limits or {}, reads
         return dataclass(frozen=True, repr=False)(cls)  # type: ignore[return-value]
 
     return declare

@@ -11,7 +11,7 @@ from importlib.metadata import entry_points
 
 import evenhand.measures
 from evenhand.errors import NotationError, Problem, did_you_mean, listed
-from evenhand.measures.measure import Sums
+from evenhand.measures.measure import Measure
 from evenhand.notation import Term
 
 ENTRY_POINTS = "evenhand.measures"
@@ -19,23 +19,23 @@ ENTRY_POINTS = "evenhand.measures"
 
 
 @functools.cache
-def measures() -> dict[str, type[Sums]]:
+def measures() -> dict[str, type[Measure]]:
     """Return every known measure by name, sorted."""
     walk = pkgutil.walk_packages(evenhand.measures.__path__, "evenhand.measures.")
     found: list[object] = [importlib.import_module(module.name) for module in walk]
     found += [point.load() for point in entry_points(group=ENTRY_POINTS)]
-    classes: dict[str, type[Sums]] = {}
+    classes: dict[str, type[Measure]] = {}
     for thing in found:
         members = [thing] if inspect.isclass(thing) else vars(thing).values()
         for member in members:
-            if inspect.isclass(member) and issubclass(member, Sums) and "name" in vars(member):
+            if inspect.isclass(member) and issubclass(member, Measure) and "name" in vars(member):
                 other = classes.setdefault(member.name, member)
                 if other is not member:
                     raise TypeError(f"two measures are called '{member.name}': {other}, {member}")
     return dict(sorted(classes.items()))
 
 
-def measure_named(term: Term) -> Sums:
+def measure_named(term: Term) -> Measure:
     """Return the measure that a term writes.
 
     Raises:
@@ -65,4 +65,8 @@ def measure_named(term: Term) -> Sums:
         problems.append(Problem(where, f"{term.name} has no cutoff '@{term.cutoff}'."))
     if problems:
         raise NotationError(problems)
-    return cls(**dict(term.params))
+    chosen = cls(**dict(term.params))
+    wrong = chosen.problem()
+    if wrong:
+        raise NotationError(Problem(where, wrong, f"See evenhand measures {term.name}."))
+    return chosen

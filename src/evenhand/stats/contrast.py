@@ -6,25 +6,68 @@ groups, or of all pairs, that hold together (docs/design/contrasts.md).
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 
 from evenhand.stats.estimate import Estimate, Outcome, Undefined
-from evenhand.stats.interval import Limits, critical, mover_ratio
-from evenhand.stats.proportion import (
-    PairDifferences,
-    Proportions,
-    pair_degrees_of_freedom,
-    pair_differences,
-    variances,
-)
+from evenhand.stats.figure import Figures, welch
+from evenhand.stats.interval import Floats, Limits, critical, mover_difference, mover_ratio
 from evenhand.stats.simultaneous import max_t_critical, pair_indices, student
 
 Better = Literal["higher", "lower"]
 
 
-def difference(groups: Proportions, level: float, rng: np.random.Generator) -> Estimate:
+@dataclass(frozen=True)
+class PairDifferences:
+    """Signed differences of all pairs i < j, with limits that hold together.
+
+    Attributes:
+        first: Index i of each pair, shape (pairs,).
+        second: Index j of each pair.
+        value: ``value[i] - value[j]``.
+        limits: Simultaneous limits of the differences.
+        method: Name of the interval.
+
+    """
+
+    first: np.ndarray
+    second: np.ndarray
+    value: Floats
+    limits: Limits
+    method: str
+
+
+def pair_differences(groups: Figures, level: float, rng: np.random.Generator) -> PairDifferences:
+    """Return all pairwise differences with simultaneous limits at this level.
+
+    Two groups with independent rows give Newcombe's interval; more groups share a max-T critical
+    value; clustered groups enter through MOVER with their correlation over the buckets, each pair
+    with Welch's degrees of freedom.
+    """
+    value = groups.value
+    first, second = pair_indices(len(value))
+    _, variance = groups.variances(level)
+    crit, adjustment = max_t_critical(variance, groups.correlation, level, rng)
+    pair_crit = student(crit, welch(variance, groups.df, first, second))
+
+    def side(index: np.ndarray) -> tuple[Floats, Limits]:
+        return value[index], groups.limits_at(pair_crit, index)
+
+    limits = mover_difference(side(first), side(second), groups.correlation[first, second])
+    least, most = groups.within
+    name = f"MOVER of {groups.method}" if groups.method != "Wilson" else "Newcombe"
+    return PairDifferences(
+        first,
+        second,
+        value[first] - value[second],
+        Limits(np.maximum(limits.low, least - most), np.minimum(limits.high, most - least)),
+        f"{name}, {adjustment}" if adjustment else name,
+    )
+
+
+def difference(groups: Figures, level: float, rng: np.random.Generator) -> Estimate:
     """Return the unsigned largest difference, max - min: the range of what the signed pairs allow.
 
     The lower limit is 0 unless some ordered pair is surely apart, so unlike a percentile interval
@@ -45,7 +88,7 @@ def widest(pairs: PairDifferences, level: float) -> Estimate:
     )
 
 
-def ratio(groups: Proportions, level: float, rng: np.random.Generator) -> Outcome:
+def ratio(groups: Figures, level: float, rng: np.random.Generator) -> Outcome:
     """Return the smallest ratio of two groups, min / max, in [0, 1]; 1 is parity.
 
     The upper limit is 1 unless some ordered pair is surely below. Undefined when every group is 0.
@@ -56,9 +99,9 @@ def ratio(groups: Proportions, level: float, rng: np.random.Generator) -> Outcom
     if largest == 0:
         return Undefined("every group is 0, and 0 / 0 is no ratio")
     first, second = pair_indices(len(groups.value))
-    centre, variance = variances(groups, level)
+    centre, variance = groups.variances(level)
     crit, adjustment = max_t_critical(variance / np.square(centre), groups.correlation, level, rng)
-    pair_crit = student(crit, pair_degrees_of_freedom(variance, groups.df, first, second))
+    pair_crit = student(crit, welch(variance, groups.df, first, second))
     limits = [groups.limits_at(pair_crit, index) for index in (first, second)]
     correlation = groups.correlation[first, second]
 
@@ -81,7 +124,7 @@ def ratio(groups: Proportions, level: float, rng: np.random.Generator) -> Outcom
     )
 
 
-def worst(groups: Proportions, level: float, better: Better) -> tuple[Estimate, int]:
+def worst(groups: Figures, level: float, better: Better) -> tuple[Estimate, int]:
     """Return the figure of the worst group, and which it is.
 
     Every group could have been the worst, so the interval is the range of all groups' intervals
@@ -99,7 +142,7 @@ def worst(groups: Proportions, level: float, better: Better) -> tuple[Estimate, 
 
 
 def to_overall(
-    group_and_rest: Proportions,
+    group_and_rest: Figures,
     share: float,
     share_variance: float,
     level: float,

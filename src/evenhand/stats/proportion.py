@@ -12,10 +12,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from evenhand.stats.interval import Floats, Limits, critical, mover_difference, wilson
-from evenhand.stats.simultaneous import max_t_critical, pair_indices, student
-
-SINGLE_UNIT = "none: a single unit tells nothing about the next"
+from evenhand.stats.bucket import correlation_over, degrees_of_freedom
+from evenhand.stats.figure import Figures
+from evenhand.stats.interval import Floats, Limits, critical, wilson
 
 
 @dataclass(frozen=True)
@@ -57,7 +56,7 @@ class Curve:
 
 
 @dataclass(frozen=True)
-class Proportions:
+class Proportions(Figures):
     """K proportions with what their intervals need; arrays have shape (K,).
 
     Attributes:
@@ -80,44 +79,31 @@ class Proportions:
 
     @property
     def value(self) -> Floats:
-        """The figures, in [0, 1]."""
         return self.proportion if self.curve is None else self.curve.value(self.proportion)
 
-    def limits(self, level: float) -> Limits:
-        """Return each proportion's own interval at this level."""
-        return self.limits_at(student(critical(level), self.df))
+    @property
+    def within(self) -> tuple[float, float]:
+        if self.curve is None:
+            return 0.0, 1.0
+        least, most = self.curve.value(np.array([0.0, 1.0])).tolist()
+        return least, most
 
     def limits_at(self, crit: Floats, index: np.ndarray | None = None) -> Limits:
-        """Return the intervals at critical values, one for each group or index."""
-        chosen = np.arange(len(self.value)) if index is None else index
+        chosen = np.arange(len(self.proportion)) if index is None else index
         low, high = wilson(self.proportion[chosen], self.n[chosen], crit)
         single = self.df[chosen] < 1
         limits = Limits(np.where(single, 0.0, low), np.where(single, 1.0, high))
         return limits if self.curve is None else Limits(*map(self.curve.value, limits))
 
-    def methods(self) -> list[str]:
-        """Return the name of each group's own interval."""
-        return [SINGLE_UNIT if df < 1 else self.method for df in self.df]
-
-
-@dataclass(frozen=True)
-class PairDifferences:
-    """Signed differences of all pairs i < j, with limits that hold together.
-
-    Attributes:
-        first: Index i of each pair, shape (pairs,).
-        second: Index j of each pair.
-        value: ``value[i] - value[j]``.
-        limits: Simultaneous limits of the differences.
-        method: Name of the interval.
-
-    """
-
-    first: np.ndarray
-    second: np.ndarray
-    value: Floats
-    limits: Limits
-    method: str
+    def variances(self, level: float) -> tuple[Floats, Floats]:
+        """Return the figures at Agresti and Coull's centres and their variances, all positive."""
+        square = critical(level) ** 2
+        n = self.n + square
+        centre = (self.proportion * self.n + square / 2) / n
+        variance = centre * (1 - centre) / n
+        if self.curve is None:
+            return centre, variance
+        return self.curve.value(centre), variance * np.square(self.curve.slope(centre))
 
 
 def independent(sums: Proportion) -> Proportions:
@@ -183,96 +169,7 @@ def clustered(sums: Proportion) -> Proportions:
     return Proportions(
         proportion=value,
         n=np.where(occupied > 1, n, 1.0),
-        df=_degrees_of_freedom(square, occupied),
-        correlation=_correlation(residual, sums.trials > 0),
+        df=degrees_of_freedom(square, occupied),
+        correlation=correlation_over(residual, sums.trials > 0),
         method="Wilson with design effect",
     )
-
-
-def _degrees_of_freedom(parts: Floats, occupied: np.ndarray) -> Floats:
-    """Return the degrees of freedom of sums of squares over buckets, at most ``occupied - 1``.
-
-    Few buckets carry the sum when a rate is rare: then the design effect is known poorly, and by
-    Satterthwaite's argument, with the variance of the parts as observed, less than their number
-    says. Without this, intervals of a 2 % rate over 40 units covered .89
-    (docs/design/intervals.md).
-
-    Args:
-        parts: Squares by bucket and group, shape (buckets, K).
-        occupied: Number of buckets in which each group has trials, shape (K,).
-
-    """
-    most = occupied - 1.0
-    total = parts.sum(axis=0)
-    share = np.divide(parts, total, out=np.zeros_like(parts), where=total > 0)
-    excess = np.square(share).sum(axis=0) - 1 / occupied
-    observed = np.divide(2.0, excess, out=np.full_like(most, np.inf), where=excess > 0)
-    df: Floats = np.where(total > 0, np.minimum(most, np.maximum(observed, 1.0)), most)
-    return df
-
-
-def _correlation(residual: Floats, occupied: np.ndarray) -> Floats:
-    """Return the correlation of the groups over the buckets, shape (K, K).
-
-    Over two shared buckets it is always 1 or -1, whatever the truth; it is shrunk towards 0 by
-    the number of buckets it rests on.
-    """
-    norm = np.sqrt(np.square(residual).sum(axis=0))
-    scaled = np.divide(residual, norm, out=np.zeros_like(residual), where=norm > 0)
-    shared = occupied.T.astype(float) @ occupied.astype(float)
-    trust = np.where(shared > 2, 1 - 1 / np.maximum(shared - 1, 1), 0.0)  # noqa: PLR2004 - see above
-    correlation: Floats = scaled.T @ scaled * trust
-    np.fill_diagonal(correlation, 1.0)
-    return correlation
-
-
-def pair_differences(
-    groups: Proportions, level: float, rng: np.random.Generator
-) -> PairDifferences:
-    """Return all pairwise differences with simultaneous limits at this level.
-
-    Two groups with independent rows give Newcombe's interval; more groups share a max-T critical
-    value; clustered groups enter through MOVER with their correlation over the buckets, each pair
-    with Welch's degrees of freedom.
-    """
-    first, second = pair_indices(len(groups.value))
-    _, variance = variances(groups, level)
-    crit, adjustment = max_t_critical(variance, groups.correlation, level, rng)
-    pair_crit = student(crit, pair_degrees_of_freedom(variance, groups.df, first, second))
-
-    def side(index: np.ndarray) -> tuple[Floats, Limits]:
-        return groups.value[index], groups.limits_at(pair_crit, index)
-
-    limits = mover_difference(side(first), side(second), groups.correlation[first, second])
-    name = f"MOVER of {groups.method}" if groups.method != "Wilson" else "Newcombe"
-    return PairDifferences(
-        first,
-        second,
-        groups.value[first] - groups.value[second],
-        Limits(np.maximum(limits.low, -1.0), np.minimum(limits.high, 1.0)),
-        f"{name}, {adjustment}" if adjustment else name,
-    )
-
-
-def variances(groups: Proportions, level: float) -> tuple[Floats, Floats]:
-    """Return the figures at Agresti and Coull's centres and their variances, all positive."""
-    square = critical(level) ** 2
-    n = groups.n + square
-    centre = (groups.proportion * groups.n + square / 2) / n
-    variance = centre * (1 - centre) / n
-    if groups.curve is None:
-        return centre, variance
-    return groups.curve.value(centre), variance * np.square(groups.curve.slope(centre))
-
-
-def pair_degrees_of_freedom(
-    variance: Floats, df: Floats, first: np.ndarray, second: np.ndarray
-) -> Floats:
-    """Return Welch's degrees of freedom of each pair, at most the larger of its two groups'."""
-    safe = np.maximum(df, 1.0)
-    parts = np.square(variance) / safe
-    total = np.square(variance[first] + variance[second])
-    below = parts[first] + parts[second]
-    welch = np.divide(total, below, out=np.full_like(total, np.inf), where=below > 0)
-    df_of_pair: Floats = np.minimum(welch, np.maximum(safe[first], safe[second]))
-    return df_of_pair

@@ -6,11 +6,14 @@ KIND = Kind(
     name="decisions",
     about="one row per yes/no decision, with the outcome where it was observed",
     roles=(
-        Role("label", "binary", "keep", "what was true, 0/1; missing where it was not observed"),
-        Role("prediction", "binary", "exclude", "what was decided, 0/1"),
         Role(
-            "score", "score", "exclude", "the number behind the decision; no measure reads it yet"
+            "label",
+            "binary",
+            "keep",
+            "what was true, 0/1 or a class; missing where it was not observed",
         ),
+        Role("prediction", "binary", "exclude", "what was decided, 0/1 or a class"),
+        Role("score", "number", "exclude", "the number behind the decision, such as a probability"),
         Role("weight", "weight", "exclude", "sampling weight of a row, >= 0; not a count of rows"),
     ),
 )

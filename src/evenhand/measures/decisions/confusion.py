@@ -6,12 +6,15 @@ of them is counted once. TP, FP, TN and FN are the four cells; positive means la
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import ClassVar
+import itertools
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import ClassVar, Literal
 
 import narwhals as nw
 
-from evenhand.measures.measure import RoleColumns, Share, Sums, TermSums, measure
+from evenhand.measures.figure import Figure
+from evenhand.measures.measure import OneClass, RoleColumns, Sums, TermSums, measure
 
 TERMS: dict[str, Callable[[RoleColumns], nw.Expr | int]] = {
     "rows": lambda _: 1,
@@ -29,25 +32,67 @@ TERMS: dict[str, Callable[[RoleColumns], nw.Expr | int]] = {
 _BOTH = ("label", "prediction")
 
 
-class Rate(Sums):
+@dataclass(frozen=True)
+class Rate(OneClass, Sums):
     """A share of two terms of the table.
 
     Attributes:
         of: The term in the numerator.
         among: The term in the denominator; the numerator's rows are among its rows.
         empty: Why the rate is undefined where the denominator is zero.
+        average: ``macro`` for the plain mean over all classes, each counted as positive in turn.
 
     """
 
     of: ClassVar[str]
     among: ClassVar[str]
     empty: ClassVar[str]
+    average: Literal["macro"] | None = None
+
+    def problem(self) -> str:
+        return problem_of_average(self.average, self.positive)
 
     def terms(self, log: RoleColumns) -> dict[str, nw.Expr | int]:
-        return {name: TERMS[name](log) for name in (self.of, self.among)}
+        if self.average is None:
+            return {name: TERMS[name](log) for name in (self.of, self.among)}
+        each = {
+            of_class(name, number): TERMS[name](log.of_class(number))
+            for number in log.classes
+            for name in (self.of, self.among)
+        }
+        return {"rows": 1, **each}
 
-    def finalise(self, s: TermSums) -> Share:
-        return s.share(self.of, among=self.among, empty=self.empty)
+    def finalise(self, s: TermSums) -> Figure:
+        if self.average is None:
+            return s.share(self.of, among=self.among, empty=self.empty)
+        parts = tuple(
+            s.share(
+                of_class(self.of, number),
+                among=of_class(self.among, number),
+                empty=f"{self.empty} of class {number + 1}",
+            )
+            for number in classes_among(s, self.among)
+        )
+        return s.average(parts, among="rows", empty="no rows")
+
+
+def of_class(term: str, number: int) -> str:
+    """Return the name of a term for one of the declared classes."""
+    return f"{term} of class {number}"
+
+
+def classes_among(s: TermSums, term: str) -> Iterator[int]:
+    """Return the numbers of the classes that a term was summed for."""
+    return itertools.takewhile(lambda n: of_class(term, n) in s.rows, itertools.count())
+
+
+def problem_of_average(average: str | None, positive: object) -> str:
+    """Return what is wrong with these parameters; empty when nothing is."""
+    if average not in {None, "macro"}:
+        return f"average is macro or left out, not '{average}'."
+    if average is not None and positive is not None:
+        return "an average over all classes has no positive one."
+    return ""
 
 
 @measure(needs=("prediction",), better=None, tags=("fairness",), cites="Dwork et al. 2012")
@@ -87,7 +132,7 @@ class BaseRate(Rate):
 @measure(
     needs=_BOTH, better="higher", tags=("fairness", "robustness"), cites="Buolamwini and Gebru 2018"
 )
-class Accuracy(Rate):
+class Accuracy(Sums):
     """Share of rows whose prediction equals the label, P(Yhat = Y); in [0, 1].
 
     Its difference over groups is 0 when the model errs as often for all; it says nothing about
@@ -100,7 +145,11 @@ class Accuracy(Rate):
     0.75
     """
 
-    of, among, empty = "correct", "rows", "no rows with a prediction"
+    def terms(self, log: RoleColumns) -> dict[str, nw.Expr | int]:
+        return {name: TERMS[name](log) for name in ("correct", "rows")}
+
+    def finalise(self, s: TermSums) -> Figure:
+        return s.share("correct", among="rows", empty="no rows with a prediction")
 
 
 @measure(needs=_BOTH, better="higher", tags=("fairness",), cites="Hardt et al. 2016")

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import narwhals as nw
 
-from evenhand.measures.measure import RoleColumns, Share, Sums, TermSums, measure
+from evenhand.measures.decisions.confusion import classes_among, of_class, problem_of_average
+from evenhand.measures.figure import Figure
+from evenhand.measures.measure import OneClass, RoleColumns, Sums, TermSums, measure
 from evenhand.stats.proportion import Curve
 
 FROM_JACCARD = Curve(value=lambda share: 2 * share / (1 + share), slope=lambda s: 2 / (1 + s) ** 2)
@@ -17,7 +21,7 @@ FROM_JACCARD = Curve(value=lambda share: 2 * share / (1 + share), slope=lambda s
     tags=("fairness", "robustness"),
     cites="van Rijsbergen 1979",
 )
-class F1(Sums):
+class F1(OneClass, Sums):
     """Harmonic mean of precision and recall, 2 TP / (2 TP + FP + FN); in [0, 1].
 
     It is 2 J / (1 + J) with J = TP / (TP + FP + FN), the share of hits among all rows that are
@@ -31,10 +35,37 @@ class F1(Sums):
     0.5
     """
 
-    def terms(self, log: RoleColumns) -> dict[str, nw.Expr | int]:
-        positive, selected = log.label == 1, log.prediction == 1
-        return {"true_positives": positive & selected, "relevant": positive | selected}
+    average: Literal["macro"] | None = None
 
-    def finalise(self, s: TermSums) -> Share:
+    def problem(self) -> str:
+        return problem_of_average(self.average, self.positive)
+
+    def terms(self, log: RoleColumns) -> dict[str, nw.Expr | int]:
+        if self.average is None:
+            return _terms(log)
+        each = {
+            of_class(name, number): term
+            for number in log.classes
+            for name, term in _terms(log.of_class(number)).items()
+        }
+        return {"rows": 1, **each}
+
+    def finalise(self, s: TermSums) -> Figure:
         empty = "no positive labels and no positive predictions"
-        return s.share("true_positives", among="relevant", empty=empty, curve=FROM_JACCARD)
+        if self.average is None:
+            return s.share("true_positives", among="relevant", empty=empty, curve=FROM_JACCARD)
+        parts = tuple(
+            s.share(
+                of_class("true_positives", number),
+                among=of_class("relevant", number),
+                empty=f"{empty} of class {number + 1}",
+                curve=FROM_JACCARD,
+            )
+            for number in classes_among(s, "relevant")
+        )
+        return s.average(parts, among="rows", empty="no rows")
+
+
+def _terms(log: RoleColumns) -> dict[str, nw.Expr | int]:
+    positive, selected = log.label == 1, log.prediction == 1
+    return {"true_positives": positive & selected, "relevant": positive | selected}

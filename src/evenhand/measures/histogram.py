@@ -1,0 +1,324 @@
+"""Counts by score value, and figures that are functions of them: areas, curves, calibration."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from evenhand.measures.figure import Figure
+from evenhand.stats.bucket import rest_correlation
+from evenhand.stats.calibration import (
+    BrownianRange,
+    CumulativeError,
+    cumulative_calibration_error,
+)
+from evenhand.stats.delta import Influences
+from evenhand.stats.figure import Figures
+from evenhand.stats.interval import Floats
+
+ByTerm = Mapping[str, Floats]
+
+
+@dataclass(frozen=True)
+class Effect:
+    """A figure of J groups and the influence that one row of each kind has on it.
+
+    Attributes:
+        value: The figures, shape (J,); nan where there is none.
+        own: For each term, the influence of a row of the group at each score, shape (J, scores).
+        rest: The same for a row outside the group, for figures that look there.
+
+    """
+
+    value: Floats
+    own: ByTerm
+    rest: ByTerm
+
+
+@dataclass(frozen=True)
+class Histogram:
+    """Numbers of rows by score value, term and group.
+
+    Attributes:
+        scores: The scores, ascending; the mean score of each bin where they are binned.
+        width: Width of a bin, a power of two; 0 where every score value has its own.
+        rows: For each term, the number of rows, shape (groups, scores).
+        weights: The same with weights; equals ``rows`` without.
+        square_weights: The same with squared weights.
+        bin_of: The coarse bin of each score, shape (scores,).
+        buckets: For each term, sums of weights by bucket of units and coarse bin, shape
+            (buckets, groups, bins); None where every row is its own unit.
+        weighted: Whether rows have weights.
+
+    """
+
+    scores: Floats
+    width: float
+    rows: ByTerm
+    weights: ByTerm
+    square_weights: ByTerm
+    bin_of: NDArray[np.intp]
+    buckets: ByTerm | None = None
+    weighted: bool = False
+
+    @classmethod
+    def of_nothing(cls, terms: Iterable[str]) -> Histogram:
+        """Return the counts of no rows, from which a measure's form can be read."""
+        counts = dict.fromkeys(terms, np.zeros((1, 1)))
+        return cls(np.zeros(1), 0.0, counts, counts, counts, np.zeros(1, dtype=np.intp))
+
+    def figure(
+        self,
+        effect: Callable[[Floats, ByTerm, ByTerm], Effect],
+        *,
+        among: str,
+        empty: str,
+        within: tuple[float, float],
+        otherwise: str,
+        looks_outside: bool = False,
+    ) -> ByScore:
+        """Return a figure of the counts.
+
+        Args:
+            effect: From scores and the weights by term of each group, and of all rows outside it,
+                to the figures and the influence of a row. Weights have shape (J, scores).
+            among: The term whose rows are the trials.
+            empty: Why the figure is undefined where there is no trial.
+            within: The smallest and the largest value that the figure can have.
+            otherwise: Why the figure is undefined where ``effect`` gives nan.
+            looks_outside: Whether the figure depends on rows outside the group.
+
+        """
+        return ByScore(among, empty, self, effect, within, otherwise, looks_outside=looks_outside)
+
+    def notes(self) -> Mapping[str, str]:
+        """Return how scores were binned, if they were."""
+        if not self.width:
+            return {}
+        return {
+            "score": f"more than 65,536 scores, taken in bins of {self.width:g}; "
+            "scores in one bin count as tied"
+        }
+
+
+@dataclass(frozen=True)
+class ByScore(Figure):
+    """A function of counts by score."""
+
+    among: str
+    empty: str
+    histogram: Histogram
+    effect: Callable[[Floats, ByTerm, ByTerm], Effect]
+    within: tuple[float, float]
+    otherwise: str
+    looks_outside: bool = False
+
+    @property
+    def rows(self) -> Floats:
+        rows: Floats = self.histogram.rows[self.among].sum(axis=1)[None, :]
+        return rows
+
+    def undefined(self) -> list[str | None]:
+        """Return why each group has no figure; outside it means in all other groups."""
+        groups = self.rows.shape[1]
+        value, _ = self._value(np.eye(groups))
+        weights = self.histogram.weights[self.among].sum(axis=1)
+        return [
+            self.empty
+            if not rows
+            else "all weights are 0"
+            if not weight
+            else self.otherwise
+            if not np.isfinite(figure)
+            else None
+            for rows, weight, figure in zip(self.rows[0], weights, value, strict=True)
+        ]
+
+    def notes(self) -> Mapping[str, str]:
+        return self.histogram.notes()
+
+    def figures(self, members: Floats, *, dependent: bool) -> Figures:
+        return self.influences(members, dependent=dependent).figures()
+
+    def influences(self, members: Floats, *, dependent: bool) -> Influences:
+        """Return what rows and buckets contribute to the figures of sets of groups."""
+        h = self.histogram
+        value, effect = self._value(members)
+        own, rest = effect.own, effect.rest
+        inside = {term: members.T @ h.rows[term] for term in h.rows}
+        squares = {term: members.T @ h.square_weights[term] for term in h.rows}
+        # Outside a set is everything else in the log, rows of unknown group too.
+        outside = {term: h.square_weights[term].sum(axis=0) - squares[term] for term in rest}
+        parts = [(np.square(own[t]) * squares[t]).sum(axis=1) for t in own]
+        counts = [inside[t].sum(axis=1) for t in own]
+        parts += [(np.square(rest[t]) * outside[t]).sum(axis=1) for t in rest]
+        counts += [h.rows[t].sum() - inside[t].sum(axis=1) for t in rest]
+        # Each kind of row is a sample of its own (DeLong et al. 1988).
+        less = [np.maximum(count - 1, 1.0) for count in counts]
+        scaled = [part * n / m for part, n, m in zip(parts, counts, less, strict=True)]
+        variance = np.sum(scaled, axis=0)
+        below = np.sum([np.square(v) / m for v, m in zip(scaled, less, strict=True)], axis=0)
+        df = np.divide(
+            np.square(variance), below, out=np.full_like(variance, np.inf), where=below > 0
+        )
+        correlation = np.eye(len(value))
+        if rest:
+            correlation = rest_correlation(
+                {t: _binned(own.get(t), squares[t], h.bin_of) for t in squares},
+                {t: _binned(rest.get(t), squares[t].sum(axis=0)[None], h.bin_of) for t in squares},
+                {t: _sum_bins(squares[t], h.bin_of) for t in squares},
+                {t: _sum_bins(h.square_weights[t].sum(axis=0)[None], h.bin_of)[0] for t in squares},
+            )
+        buckets = occupied = None
+        if dependent and h.buckets is not None:
+            buckets, occupied = self._by_bucket(effect, members, inside)
+            # What varies inside a coarse bin is not seen by bucket: its share is added.
+            kept = np.zeros(len(value))
+            for t, phi in own.items():
+                mean = _binned(phi, squares[t], h.bin_of)
+                kept += (np.square(mean) * _sum_bins(squares[t], h.bin_of)).sum(axis=1)
+            for t, phi in rest.items():
+                mean = _binned(phi, outside[t], h.bin_of)
+                kept += (np.square(mean) * _sum_bins(outside[t], h.bin_of)).sum(axis=1)
+            seen = np.divide(kept, np.sum(parts, axis=0), out=np.ones_like(kept), where=kept > 0)
+            buckets = buckets / np.sqrt(np.clip(seen, _LEAST_SEEN, 1.0))
+        return Influences(
+            value=value,
+            rows=inside[self.among].sum(axis=1),
+            variance=variance,
+            df=df,
+            correlation=correlation,
+            buckets=buckets,
+            occupied=occupied,
+            within=self.within,
+        )
+
+    def _value(self, members: Floats) -> tuple[Floats, Effect]:
+        h = self.histogram
+        weights = {term: members.T @ counts for term, counts in h.weights.items()}
+        rest = {t: h.weights[t].sum(axis=0) - counts for t, counts in weights.items()}
+        effect = self.effect(h.scores, weights, rest if self.looks_outside else {})
+        return effect.value, effect
+
+    def _by_bucket(
+        self, effect: Effect, members: Floats, inside: ByTerm
+    ) -> tuple[Floats, NDArray[np.bool_]]:
+        """Return the sum of influences by bucket and set, and where there are rows."""
+        h = self.histogram
+        sums = np.zeros((1, 1))
+        seen = np.zeros((1, 1))
+        for term, counts in (h.buckets or {}).items():
+            of_sets = np.einsum("bgs,gj->bjs", counts, members)
+            if term in effect.own:
+                phi = _binned(effect.own[term], inside[term], h.bin_of)
+                sums = sums + np.einsum("bjs,js->bj", of_sets, phi)
+            if term in effect.rest:
+                beyond = h.rows[term].sum(axis=0) - inside[term]
+                phi = _binned(effect.rest[term], beyond, h.bin_of)
+                total = counts.sum(axis=1, keepdims=True)
+                sums = sums + np.einsum("bjs,js->bj", total - of_sets, phi)
+                seen = seen + total.sum(axis=2)
+            seen = seen + of_sets.sum(axis=2)
+        return sums, seen > 0
+
+
+@dataclass(frozen=True)
+class PathRange(Figure):
+    """The range of the cumulative sum of label minus score, in order of the score.
+
+    Its error is at most the range of the path's own error, which is that of Brownian motion, so
+    limits follow from the distribution of that range: they hold at any true miscalibration.
+    """
+
+    among: str
+    empty: str
+    histogram: Histogram
+
+    @property
+    def rows(self) -> Floats:
+        rows: Floats = self.histogram.rows[self.among].sum(axis=1)[None, :]
+        return rows
+
+    def undefined(self) -> list[str | None]:
+        weights = self.histogram.weights[self.among].sum(axis=1)
+        return [
+            self.empty if not rows else None if weight > 0 else "all weights are 0"
+            for rows, weight in zip(self.rows[0], weights, strict=True)
+        ]
+
+    def notes(self) -> Mapping[str, str]:
+        return self.histogram.notes()
+
+    def p_values(self, *, dependent: bool) -> Floats:
+        found = self._of(np.eye(self.rows.shape[1]))
+        if not dependent and not self.histogram.weighted:
+            return found.p_value
+        return np.full_like(found.value, np.nan)
+
+    def figures(self, members: Floats, *, dependent: bool) -> Figures:
+        h = self.histogram
+        value = self._of(members).value
+        total = (members.T @ h.weights[self.among]).sum(axis=1)
+        # Squared errors of the labels, which are at least their variances.
+        square = sum(
+            (members.T @ h.square_weights[term] * np.square(label - h.scores)).sum(axis=1)
+            for term, label in _LABELS.items()
+        )
+        variance = square / np.square(total)
+        effect = self._design_effect(members, variance, total) if dependent else 1.0
+        return BrownianRange(
+            value,
+            np.sqrt(variance * effect),
+            np.full_like(value, np.inf),
+            np.eye(len(value)),
+            "range of Brownian motion" + (", design effect of the path" if dependent else ""),
+        )
+
+    def _of(self, members: Floats) -> CumulativeError:
+        h = self.histogram
+        positives, negatives = (members.T @ h.weights[term] for term in _LABELS)
+        return cumulative_calibration_error(h.scores, positives, negatives, weighted=h.weighted)
+
+    def _design_effect(self, members: Floats, variance: Floats, total: Floats) -> Floats:
+        """Return how much more the end of the path varies between buckets of units, at least 1."""
+        h = self.histogram
+        per_bin = np.bincount(h.bin_of)
+        scores = np.bincount(h.bin_of, h.scores) / per_bin
+        steps = sum(
+            np.einsum("bgs,gj,s->bjs", (h.buckets or {})[term], members, label - scores)
+            for term, label in _LABELS.items()
+        )
+        path: Floats = np.cumsum(np.asarray(steps), axis=2)
+        centred = path - path.mean(axis=0)
+        occupied = max(2, int((np.abs(path).sum(axis=(1, 2)) > 0).sum()))
+        between = np.square(centred).sum(axis=0) * occupied / (occupied - 1)
+        worst: Floats = between.max(axis=1) / np.square(total)
+        return np.maximum(
+            np.divide(worst, variance, out=np.ones_like(worst), where=variance > 0), 1
+        )
+
+
+_LABELS = {"positives": 1.0, "negatives": 0.0}
+
+_LEAST_SEEN = 0.25
+"""Where coarse bins show less of a figure's variance than this, no more is added for the rest."""
+
+
+def _sum_bins(counts: Floats, bin_of: NDArray[np.intp]) -> Floats:
+    """Return counts by coarse bin, shape (J, bins)."""
+    starts = np.flatnonzero(np.diff(bin_of, prepend=-1))
+    summed: Floats = np.add.reduceat(counts, starts, axis=1)
+    return summed
+
+
+def _binned(phi: Floats | None, counts: Floats, bin_of: NDArray[np.intp]) -> Floats:
+    """Return the mean influence of the rows in each coarse bin, shape (J, bins)."""
+    if phi is None:
+        return np.zeros((1, 1))
+    weighed = _sum_bins(phi * counts, bin_of)
+    total = np.broadcast_to(_sum_bins(counts, bin_of), weighed.shape)
+    plain = _sum_bins(phi, bin_of) / np.bincount(bin_of)
+    return np.divide(weighed, total, out=plain, where=total > 0)

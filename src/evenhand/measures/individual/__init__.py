@@ -1,0 +1,1 @@
+"""Measures of whether similar people are treated alike."""

@@ -1,0 +1,1 @@
+"""Measures of how unevenly benefits fall on people."""
