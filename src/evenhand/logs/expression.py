@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import ast
 import functools
+import math
 import operator
 import re
 from dataclasses import dataclass
@@ -115,6 +116,9 @@ def _lower(node: ast.expr, schema: Schema) -> nw.Expr:
             return ~_lower(operand, schema)
         case ast.UnaryOp(operand=operand):
             return -_operand(operand, schema)
+        case ast.BinOp() if not any(grammar.names(node)):
+            # Polars' streaming engine gives a guarded constant one row for each of its threads.
+            return nw.lit(_constant(node), dtype=nw.Float64())
         case ast.BinOp(left=left, op=ast.Div(), right=right):
             dividend, divisor = _operand(left, schema), _operand(right, schema)
             if not any(grammar.names(right)):
@@ -130,6 +134,23 @@ def _lower(node: ast.expr, schema: Schema) -> nw.Expr:
             steps = [_compare(*step, schema) for step in grammar.comparisons(node)]
             return functools.reduce(operator.and_, steps)
     raise TypeError(ast.dump(node))
+
+
+def _constant(node: ast.expr) -> float | None:
+    """Return the value of arithmetic without columns; None where it divides by 0."""
+    literal = grammar.literal(node)
+    if literal is not None:
+        return float(literal[0])  # type: ignore[arg-type]
+    if isinstance(node, ast.UnaryOp):
+        inner = _constant(node.operand)
+        return None if inner is None else -inner
+    if not isinstance(node, ast.BinOp):
+        raise TypeError(ast.dump(node))
+    left, right = _constant(node.left), _constant(node.right)
+    if left is None or right is None or (right == 0 and isinstance(node.op, ast.Div)):
+        return None
+    value = float(grammar.ARITHMETIC[type(node.op)](left, right))
+    return None if math.isnan(value) else value
 
 
 def _compare(left: ast.expr, op: ast.cmpop, right: ast.expr, schema: Schema) -> nw.Expr:
