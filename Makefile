@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 
-.PHONY: help setup demo test test-fast lint types imports docs coverage bench check clean
+.PHONY: help setup demo test test-fast lint types imports docs parity coverage bench check clean
 
 help:  ## Say what each verb does.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -42,6 +42,9 @@ imports: $(VENV)/full  ## Check that layers import only what stands below them.
 
 docs: $(VENV)/full  ## Write the pages that are generated from the code.
 	$(BIN)/python docs/generate.py
+
+parity: $(VENV)/full  ## Write docs/parity.md: our figures beside those of other tools.
+	$(BIN)/python docs/parity.py
 
 coverage: $(VENV)/full  ## Simulate how often each interval covers the truth, and write the table.
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/interval_coverage.py --write docs/coverage.md

@@ -271,7 +271,7 @@ def _unobserved(measure: Measure, log: Log) -> list[str]:
     return [
         role.name
         for role in log.kind.roles
-        if role.when_null == "keep" and role.name in measure.needs
+        if role.when_null == "keep" and role.name in {*measure.needs} - {*measure.tolerates}
     ]
 
 

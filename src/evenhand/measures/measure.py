@@ -42,15 +42,23 @@ class RoleColumns:
     """
 
     def __init__(
-        self, needs: tuple[str, ...], classes: int = 2, *, positive: int | None = None
+        self,
+        needs: tuple[str, ...],
+        classes: int = 2,
+        *,
+        positive: int | None = None,
+        filled: Mapping[str, int] | None = None,
     ) -> None:
         self._needs = needs
         self._positive = positive
+        self._filled = filled or {}
         self.classes = range(classes)
 
     def __getattr__(self, role: str) -> nw.Expr:
         if role.startswith("_") or role not in self._needs:
             raise AttributeError(f"role '{role}' is not among needs={self._needs}")
+        if role in self._filled:
+            return nw.lit(self._filled[role])
         column = nw.col(role)
         if self._positive is None or role not in CLASSIFIED:
             return column
@@ -58,7 +66,13 @@ class RoleColumns:
 
     def of_class(self, positive: int) -> RoleColumns:
         """Return the same columns with this class counted as positive."""
-        return RoleColumns(self._needs, len(self.classes), positive=positive)
+        return RoleColumns(self._needs, len(self.classes), positive=positive, filled=self._filled)
+
+    def filled(self, **values: int) -> RoleColumns:
+        """Return the same columns with the value of a yes/no role taken as given."""
+        return RoleColumns(
+            self._needs, len(self.classes), positive=self._positive, filled=values
+        )
 
 
 CLASSIFIED = ("label", "prediction")
@@ -187,6 +201,7 @@ class Measure(ABC):
         limits: The smallest and the largest value that a role may have, where the measure
             restricts it.
         reads: Whether label and prediction must be classes or numbers.
+        tolerates: Roles whose missing values the measure takes into account itself.
 
     """
 
@@ -197,6 +212,7 @@ class Measure(ABC):
     cites: ClassVar[str]
     limits: ClassVar[Mapping[str, tuple[float, float]]] = {}
     reads: ClassVar[Reads] = "classes"
+    tolerates: ClassVar[tuple[str, ...]] = ()
 
     @abstractmethod
     def terms(self, log: RoleColumns) -> dict[str, nw.Expr | int]:

@@ -237,7 +237,7 @@ def cumulative_calibration_error(
         negatives: The same of label 0.
         weighted: Whether they are sums of weights: then there is no p-value.
 
-    Source: Arrieta-Ibarra, Gujral, Tannen, Tygert and Xu 2022 (ECCE-R); Tygert 2024.
+    Source: Arrieta-Ibarra, Gujral, Tannen, Tygert and Xu 2022 (ECCE-R).
 
     """
     size = positives + negatives
@@ -262,7 +262,7 @@ def brownian_range_survival(width: Floats) -> Floats:
     series of the heat equation, 8 sum over odd j of (1 / (pi j)^2 + 1 / r^2)
     exp(-(pi j / r)^2 / 2) for the chance of no more than r.
 
-    Source: Feller 1951, equation 3.6.
+    Source: Feller 1951.
 
     >>> brownian_range_survival(np.array([0.0, 1.0, 2.2414])).round(4)
     array([1.    , 0.9366, 0.0999])
@@ -355,7 +355,7 @@ def squared_calibration_error(
     Returns:
         The value is nan where some bin has one row or less, which tells nothing of chance.
 
-    Source: Kumar, Liang and Ma 2019, section 5.
+    Source: Kumar, Liang and Ma 2019.
 
     """
     positives, negatives = np.broadcast_arrays(positives, negatives)

@@ -19,6 +19,8 @@ class Estimate:
         high: Upper limit of the interval.
         level: Nominal coverage of the interval, in (0, 1).
         method: How the interval was computed, in words that a paper could use.
+        identified: The set that the figure is known to lie in where rows cannot tell more, with
+            ``value`` its middle; None where the figure is identified.
 
     """
 
@@ -27,6 +29,7 @@ class Estimate:
     high: float
     level: float
     method: str
+    identified: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True, slots=True)

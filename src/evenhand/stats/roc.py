@@ -51,7 +51,7 @@ def delong_variance(area: Influence, positives: Floats, negatives: Floats) -> Fl
         positives: Numbers of positives at each score, never weighted, shape (..., m).
         negatives: Numbers of negatives at each score, shape (..., m).
 
-    Source: DeLong, DeLong and Clarke-Pearson 1988, equation 6.
+    Source: DeLong, DeLong and Clarke-Pearson 1988.
 
     """
     parts = []

@@ -1,0 +1,304 @@
+"""Bounds: what a share can be when labels are missing, or groups unknown.
+
+A rejected applicant's repayment was not seen, so a true positive rate is not known; but it lies in
+a set. Each missing label is 1 with some chance a, apart for each prediction. The share is monotone
+in every a, so its ends are at the corners of what the a may be (Manski 2003).
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import ClassVar
+
+import narwhals as nw
+import numpy as np
+
+from evenhand.measures.figure import Figure, Share, SmoothFunction
+from evenhand.measures.measure import Measure, RoleColumns, Sums, TermSums
+from evenhand.notation import Term
+from evenhand.stats.delta import Influences
+from evenhand.stats.figure import Figures
+from evenhand.stats.interval import Floats
+from evenhand.stats.partial import Identified
+
+MOST_ODDS = 1e4
+"""An odds ratio that leaves next to nothing excluded."""
+
+
+@dataclass(frozen=True)
+class Missing:
+    """What is assumed of labels that are missing.
+
+    Attributes:
+        odds: The odds that a missing label is 1 are at most this many times higher or lower than
+            those of the labels seen: of rows with the same prediction, or where none of these was
+            seen, of all rows of the group. Infinite assumes nothing; 1 that they are alike.
+
+    """
+
+    odds: float = np.inf
+
+    def __str__(self) -> str:
+        return "worst" if np.isinf(self.odds) else f"odds({self.odds:g})"
+
+    @property
+    def convention(self) -> str:
+        """What is assumed, for the reader."""
+        if np.isinf(self.odds):
+            return "nothing is assumed of missing labels"
+        return (
+            f"the odds of a missing label being 1 are within a factor of {self.odds:g} of those of "
+            "the labels seen with the same prediction, or where none is seen, in the group"
+        )
+
+
+@dataclass(frozen=True, repr=False)
+class Bounds(Sums):
+    """The set of values that a share can have, given what is assumed of missing labels."""
+
+    measure: Measure
+    missing: Missing
+
+    name: ClassVar[str] = "bounds"
+    tolerates: ClassVar[tuple[str, ...]] = ("label",)
+
+    def __post_init__(self) -> None:
+        for what in ("needs", "better", "tags", "cites", "limits", "reads"):
+            # A frozen value takes what it is about from the measure it bounds.
+            object.__setattr__(self, what, getattr(self.measure, what))
+
+    @property
+    def positive(self) -> object:
+        """The class that counts as positive, as the measure has it."""
+        return getattr(self.measure, "positive", None)
+
+    def term(self) -> Term:
+        worst = np.isinf(self.missing.odds)
+        odds = int(self.missing.odds) if not worst and self.missing.odds % 1 == 0 else self.missing.odds
+        value = "worst" if worst else Term("odds", (odds,))
+        return Term("bounds", (self.measure.term(),), (("missing", value),))
+
+    def problem(self) -> str:
+        if not isinstance(self.measure, Sums) or "label" not in self.measure.needs:
+            return f"bounds need a share that reads the label, and {self.measure} is none."
+        terms = self.measure.terms(RoleColumns(self.measure.needs))
+        if not isinstance(self.measure.finalise(TermSums.of_nothing(terms, ())), Share):
+            return f"bounds need a share of two counts, and {self.measure} is none."
+        return "" if self.missing.odds >= 1 else "odds(gamma) needs gamma >= 1."
+
+    def terms(self, log: RoleColumns) -> dict[str, nw.Expr | int]:
+        if not isinstance(self.measure, Sums):
+            raise TypeError(self.problem())
+        label = log.label
+        cells: dict[str, nw.Expr] = {"all": label.is_null()}
+        if "prediction" in self.needs:
+            cells = {f"{p}": label.is_null() & (log.prediction == p) for p in (0, 1)}
+        found: dict[str, nw.Expr | int] = {"rows": 1}
+        for name, term in self.measure.terms(log).items():
+            found[f"{name} seen"] = _both(term, ~label.is_null())
+        for (cell, inside), value in itertools.product(cells.items(), (0, 1)):
+            for name, term in self.measure.terms(log.filled(label=value)).items():
+                found[f"{name} if {value} at {cell}"] = _both(term, inside)
+        found["ones seen"] = label == 1
+        found["zeros seen"] = label == 0
+        if "prediction" in self.needs:
+            for p in (0, 1):
+                found[f"ones seen at {p}"] = (label == 1) & (log.prediction == p)
+                found[f"zeros seen at {p}"] = (label == 0) & (log.prediction == p)
+        return found
+
+    def finalise(self, s: TermSums) -> Figure:
+        if not isinstance(self.measure, Sums):
+            raise TypeError(self.problem())
+        inner = self.measure.terms(RoleColumns(self.needs))
+        share = self.measure.finalise(TermSums.of_nothing(inner, ()))
+        if not isinstance(share, Share):
+            raise TypeError(self.problem())
+        cells = ("0", "1") if "prediction" in self.needs else ("all",)
+        of = next(name for name in inner if name != share.among)
+        corner = s.function(
+            _nothing, among="rows", empty="no rows", within=(0.0, 1.0), otherwise=share.empty
+        )
+        return Bounded("rows", "no rows", corner, share, of, cells, self.missing)
+
+
+def _both(term: nw.Expr | int, inside: nw.Expr) -> nw.Expr:
+    return inside if isinstance(term, int) else term & inside
+
+
+def _nothing(sums: Mapping[str, Floats]) -> Floats:
+    return np.zeros_like(sums["rows"])
+
+
+@dataclass(frozen=True)
+class Bounded(Figure):
+    """A share by group, of which a set of values is known.
+
+    Attributes:
+        sums: The sums of all terms, seen and if.
+        share: The form of the share.
+        of: The term in its numerator.
+        cells: The predictions among which missing labels are taken apart.
+        missing: What is assumed of missing labels.
+        unknown: Place of the group of unknown members, who may belong to any; None to leave them
+            out.
+
+    """
+
+    among: str
+    empty: str
+    sums: SmoothFunction
+    share: Share
+    of: str
+    cells: tuple[str, ...]
+    missing: Missing
+    unknown: int | None = None
+    needs_products: ClassVar[bool] = True
+
+    @property
+    def rows(self) -> Floats:
+        return self.sums.rows
+
+    def notes(self) -> Mapping[str, str]:
+        notes = {"missing labels": self.missing.convention}
+        if self.unknown is not None:
+            notes["unknown groups"] = "rows of unknown group may belong to any group"
+        return notes
+
+    def with_unknown(self, index: int) -> Bounded:
+        """Return the bounds if the rows of this group may belong to any other."""
+        return replace(self, unknown=index)
+
+    def assuming(self, missing: Missing) -> Bounded:
+        """Return the bounds under another assumption, from the same sums."""
+        return replace(self, missing=missing)
+
+    def undefined(self) -> list[str | None]:
+        reasons = self.sums.undefined()
+        if any(reasons):
+            return reasons
+        ends = self._ends(np.eye(len(reasons)), dependent=False)
+        known = np.isfinite(ends[0].value) & np.isfinite(ends[1].value)
+        return [None if defined else self.share.empty for defined in known]
+
+    def figures(self, members: Floats, *, dependent: bool) -> Figures:
+        low, high = (end.figures() for end in self._ends(members, dependent=dependent))
+        return Identified(low, high)
+
+    def _ends(self, members: Floats, *, dependent: bool) -> tuple[Influences, Influences]:
+        """Return the smallest and the largest share over all corners, set by set."""
+        lows = [self._corner(f, members, dependent=dependent) for f in self._corners(up=False)]
+        highs = [self._corner(f, members, dependent=dependent) for f in self._corners(up=True)]
+        return _choose(lows, np.nanargmin), _choose(highs, np.nanargmax)
+
+    def _corner(self, function: Corner, members: Floats, *, dependent: bool) -> Influences:
+        figure = self.sums
+        if self.unknown is not None:
+            figure = _beside(figure, self.unknown)
+        return replace(figure, function=function).influences(members, dependent=dependent)
+
+    def _corners(self, *, up: bool) -> Iterator[Corner]:
+        """Return the share at every corner; with unknown members, as they would push it."""
+        signs = [*itertools.product((-1, 1), repeat=len(self.cells))]
+        others = signs if self.unknown is not None else [None]
+        for own, other in itertools.product(signs, others):
+            yield _Share(self, own, other, up=up)
+
+    def chance(self, sums: Mapping[str, Floats], cell: str, sign: int, prefix: str) -> Floats:
+        """Return the largest (sign 1) or smallest chance that a missing label is 1."""
+        if np.isinf(self.missing.odds):
+            return np.full_like(sums[f"{prefix}rows"], float(sign > 0))
+        ones, zeros = (sums[f"{prefix}{kind} seen"] for kind in ("ones", "zeros"))
+        if cell != "all":
+            here = [sums[f"{prefix}{kind} seen at {cell}"] for kind in ("ones", "zeros")]
+            seen = np.real(here[0] + here[1]) > 0
+            ones, zeros = np.where(seen, here[0], ones), np.where(seen, here[1], zeros)
+        factor = self.missing.odds**sign
+        value: Floats = factor * ones / (factor * ones + zeros)
+        return value
+
+
+Corner = Callable[[Mapping[str, Floats]], Floats]
+
+
+@dataclass(frozen=True)
+class _Share:
+    """The share at one corner: a function of sums."""
+
+    bounded: Bounded
+    own: tuple[int, ...]
+    other: tuple[int, ...] | None
+    up: bool
+
+    def __call__(self, sums: Mapping[str, Floats]) -> Floats:
+        of, among = self._counts(sums, self.own, "")
+        if self.other is not None:
+            # A member who may belong anywhere is put where the share moves most.
+            hits, trials = self._counts(sums, self.other, _UNKNOWN)
+            of = of + hits if self.up else of
+            among = among + (hits if self.up else trials - hits)
+        share = of / among
+        curve = self.bounded.share.curve
+        return share if curve is None else curve.value(share)
+
+    def _counts(
+        self, sums: Mapping[str, Floats], signs: tuple[int, ...], prefix: str
+    ) -> tuple[Floats, Floats]:
+        counts = []
+        for name in (self.bounded.of, self.bounded.share.among):
+            total = sums[f"{prefix}{name} seen"]
+            for cell, sign in zip(self.bounded.cells, signs, strict=True):
+                one, zero = (sums[f"{prefix}{name} if {value} at {cell}"] for value in (1, 0))
+                chance = self.bounded.chance(sums, cell, sign, prefix)
+                # Where no label is missing nothing depends on a chance, known or not.
+                some = np.real(one + zero) > 0
+                chance = np.where(some, chance, 0.0)
+                total = total + chance * one + (1 - chance) * zero
+            counts.append(total)
+        return counts[0], counts[1]
+
+
+_UNKNOWN = "unknown: "
+
+
+def _beside(figure: SmoothFunction, unknown: int) -> SmoothFunction:
+    """Return the figure with the sums of the unknown group beside those of every group."""
+    n, _, groups = figure.sums.shape
+    beside = np.broadcast_to(figure.sums[:, :, [unknown]], figure.sums.shape)
+    products = np.zeros((2 * n, 2 * n, groups))
+    products[:n, :n] = figure.products
+    products[n:, n:] = figure.products[:, :, [unknown]]
+    return replace(
+        figure,
+        names=(*figure.names, *(f"{_UNKNOWN}{name}" for name in figure.names)),
+        sums=np.concatenate([figure.sums, beside]),
+        products=products,
+    )
+
+
+def _choose(corners: list[Influences], best: Callable[..., np.intp]) -> Influences:
+    """Return for each set the corner where its share is smallest, or largest."""
+    values = np.array([corner.value for corner in corners])
+    worst = np.inf if best is np.nanargmin else -np.inf
+    chosen = np.asarray(best(np.where(np.isfinite(values), values, worst), axis=0))
+    place = np.arange(values.shape[1])
+
+    def pick(name: str) -> Floats:
+        return np.array([getattr(corner, name) for corner in corners])[chosen, place]
+
+    buckets = occupied = None
+    if corners[0].buckets is not None:
+        every = np.array([corner.buckets for corner in corners])
+        buckets = every[chosen, :, place].T
+        occupied = corners[0].occupied
+    return replace(
+        corners[0],
+        value=pick("value"),
+        variance=pick("variance"),
+        df=pick("df"),
+        correlation=np.eye(len(place)),
+        buckets=buckets,
+        occupied=occupied,
+    )
