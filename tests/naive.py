@@ -156,10 +156,13 @@ def _slope(rows: Rows) -> float | None:
 
 def _squared_calibration_error(rows: Rows) -> float | None:
     total, value = sum(row.weight for row in rows), 0.0
+    # Kish's number of rows: weights of any scale count alike.
+    scale = total / sum(row.weight**2 for row in rows)
+    total *= scale
     for score in {row.score for row in rows}:
         members = [row for row in rows if row.score == score]
-        n = sum(row.weight for row in members)
-        rate = sum(row.weight * row.label for row in members) / n
+        n = scale * sum(row.weight for row in members)
+        rate = scale * sum(row.weight * row.label for row in members) / n
         value += n / total * ((rate - score) ** 2 - rate * (1 - rate) / (n - 1))
     return value
 

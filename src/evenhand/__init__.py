@@ -27,7 +27,7 @@ def log(
     *,
     kind: str,
     groups: Iterable[str | Mapping[str, Any] | Group] | Mapping[str, Any] = (),
-    unit: str | None = "row",
+    unit: str | Iterable[str] | None = "row",
     where: str | None = None,
     engine: str | None = None,
     top: int | None = None,
@@ -43,6 +43,8 @@ def log(
         groups: Who is compared: columns (``"race"``), bins (``"age: [25, 45]"``) or a mapping as
             in a plan.
         unit: What is independent: ``row``, or the column whose equal values belong together.
+            ``["user", "item"]`` where rows that share either are dependent, and
+            ``"pair(subject_a, subject_b)"`` where a row is a pair of units of one population.
         where: Rows in scope, such as ``"year >= 2025 and region in ['EU', 'UK']"``.
         engine: ``polars``, ``duckdb`` or ``spark``; by default the source's own, else Polars.
         top: Keep only this many of the most frequent values of each group.
@@ -72,7 +74,14 @@ def log(
 
 
 def estimates(
-    notations: Iterable[str], log: Log, *, level: float = 0.95, seed: int = 1
+    notations: Iterable[str],
+    log: Log,
+    *,
+    level: float = 0.95,
+    seed: int = 1,
+    adjust: str | None = None,
+    margin: float | None = None,
+    shrink: bool = False,
 ) -> list[Finding]:
     """Return the findings that the notations ask for, from one pass over the log.
 
@@ -81,6 +90,11 @@ def estimates(
         log: The log, from `evenhand.log`.
         level: Nominal coverage of the intervals, in (0, 1).
         seed: Seed of simultaneous critical values.
+        adjust: Test differences and pairs for parity, and adjust the p-values for their number:
+            ``holm``, ``benjamini_hochberg`` or ``benjamini_yekutieli``.
+        margin: Largest difference that does not matter: differences and pairs then say whether
+            they are ``equivalent``, ``different`` or ``undecided``, and how many units would tell.
+        shrink: Show each group's figure also shrunk towards the mean of all groups.
 
     Returns:
         Findings in the order asked; ``pairs`` gives one for every pair of groups.
@@ -94,11 +108,13 @@ def estimates(
     """
     from evenhand.audit import estimates as answer
 
-    return answer(notations, log, level=level, seed=seed)
+    return answer(
+        notations, log, level=level, seed=seed, adjust=adjust, margin=margin, shrink=shrink
+    )
 
 
-def estimate(notation: object, log: Log, *, level: float = 0.95, seed: int = 1) -> Finding:
-    """Return one finding; see `estimates`.
+def estimate(notation: object, log: Log, **how: Any) -> Finding:  # noqa: ANN401 - as estimates
+    """Return one finding; options as in `estimates`.
 
     Raises:
         NotationError: Also when the notation stands for several findings.
@@ -109,7 +125,7 @@ def estimate(notation: object, log: Log, *, level: float = 0.95, seed: int = 1) 
     if not isinstance(notation, str):
         hint = "For several, use evenhand.estimates([...], log)."
         raise NotationError(Problem("estimate", f"{notation!r} is not a notation.", hint))
-    found = estimates([notation], log, level=level, seed=seed)
+    found = estimates([notation], log, **how)
     if len(found) > 1:
         what = f"this gives {len(found)} findings."
         raise NotationError(Problem(f"'{notation}'", what, "Use evenhand.estimates([...], log)."))

@@ -27,7 +27,7 @@ def log():
         ("difference(selection_rate)", "by= must name"),
         ("difference(selection_rate, by=[g, g])", "several different"),
         ("difference(selection_rate, by=gg)", "there is no group or column 'gg'"),
-        ("difference(selection_rate, given=g, by=h)", "no parameter 'given'"),
+        ("difference(selection_rate, among=g, by=h)", "no parameter 'among'"),
         ("difference(selection_rate, accuracy, by=g)", "takes one measure"),
         ("difference(selection_rate, by=g)@5", "by= must name"),
         ("accuracy", "needs role 'label'"),

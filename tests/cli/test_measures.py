@@ -32,7 +32,7 @@ def test_the_list_names_every_measure_with_its_first_sentence(run):
 
 
 def test_the_list_says_how_to_compare_groups(run):
-    assert "difference(MEASURE, by=GROUP)" in run()[1]
+    assert "difference(selection_rate, by=group)" in run()[1]
 
 
 def test_the_list_as_json_has_every_key_of_every_measure(run):

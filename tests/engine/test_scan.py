@@ -36,6 +36,16 @@ def test_all_bad_roles_are_reported_together(engine):
     }
 
 
+@pytest.mark.parametrize("unit", ["[u, i]", "pair(u, i)"])
+def test_row_without_one_of_its_two_units_is_refused(engine, unit):
+    rows = pl.DataFrame({"p": [1, 0, 1], "u": [1, 2, 3], "i": [None, 5, 6]})
+    with pytest.raises(ValueInLogError) as caught:
+        eh.estimate("selection_rate", decisions(rows, engine, prediction="p", unit=unit))
+    (problem,) = caught.value.problems
+    assert problem.where == "unit 'i'"
+    assert "1 row holds None" in problem.what
+
+
 def test_infinite_weight_is_refused(engine):
     rows = pl.DataFrame({"p": [1, 0], "w": [float("inf"), 1.0]})
     with pytest.raises(ValueInLogError, match="inf"):
@@ -152,6 +162,56 @@ def test_one_unit_in_two_groups_counts_once_in_all(unit, engine):
     assert found.units == (3 if unit == "row" else 2)
     assert [group.units for group in found.groups] == [1, 2]
     assert found.units_exact
+
+
+PAIRS = pl.DataFrame(
+    {
+        "u": [1, 1, 2, 3, 4, 4],
+        "i": [7, 8, 8, 8, 4, 1],
+        "g": ["a", "a", "a", "b", "b", "b"],
+        "p": [1, 0, 1, 0, 1, 1],
+    }
+)
+
+
+@pytest.mark.parametrize(
+    ("unit", "in_all", "by_group"), [("[u, i]", 4, [2, 2]), ("pair(u, i)", 6, [4, 4])]
+)
+def test_units_are_those_of_the_fewer_or_those_on_either_side(engine, unit, in_all, by_group):
+    # u has 4 values and i 4, {1, 2} in a and {3, 4} in b; on either side stand 1, 2, 3, 4, 7, 8.
+    log = decisions(PAIRS, engine, prediction="p", unit=unit)
+    found = eh.estimate("difference(selection_rate, by=g)", log)
+    assert found.units == in_all
+    assert [group.units for group in found.groups] == by_group
+    assert found.units_exact
+
+
+@pytest.mark.parametrize(("unit", "units"), [("[u, i]", 150), ("pair(u, i)", 450)])
+def test_estimated_units_are_those_of_the_fewer_or_those_on_either_side(
+    monkeypatch, engine, unit, units
+):
+    import importlib
+
+    monkeypatch.setattr(importlib.import_module("evenhand.engine.scan"), "COUNTED_EXACTLY", 10)
+    rows = pl.DataFrame(
+        {"u": [i % 300 for i in range(600)], "i": [1_000 + i % 150 for i in range(600)]}
+    )
+    log = decisions(rows.with_columns(p=pl.lit(1)), engine, prediction="p", unit=unit)
+    found = eh.estimate("selection_rate", log)
+    assert not found.units_exact
+    # The relative standard error is at most 4.4 %.
+    assert found.units == pytest.approx(units, rel=0.15)
+
+
+@pytest.mark.parametrize("unit", ["[u, i]", "pair(u, i)"])
+def test_two_units_that_never_repeat_give_the_closed_form(unit):
+    rows = PAIRS.with_columns(u=pl.Series(range(6)), i=pl.Series(range(10, 16)))
+    by_unit, by_row = (
+        eh.estimate("difference(selection_rate, by=g)", decisions(rows, prediction="p", unit=one))
+        for one in (unit, "row")
+    )
+    assert by_unit.estimate == by_row.estimate
+    assert by_unit.conventions["unit"].startswith("no value of 'u' or 'i' repeats")
 
 
 def test_unit_that_never_repeats_gives_the_closed_form():

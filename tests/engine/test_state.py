@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import polars as pl
 import pytest
 
@@ -14,6 +16,7 @@ from evenhand.notation import parse
 ROWS = pl.DataFrame(
     {
         "who": [1, 1, 2, 3],
+        "what": [5, 6, 5, 2],
         "g": ["a", "b", "a", None],
         "h": ["x", "x", "y", "y"],
         "p": [1, 0, 1, 1],
@@ -35,7 +38,7 @@ def test_marginal_of_marks_is_their_maximum():
     assert state().units_by(["g"]).frame.equals(state(by=("g",)).units_by(["g"]).frame)
 
 
-@pytest.mark.parametrize("unit", ["who", "row"])
+@pytest.mark.parametrize("unit", ["who", "row", "[who, what]", "pair(who, what)"])
 def test_state_survives_the_file(tmp_path, unit):
     path = tmp_path / "day.states"
     written = state(unit=unit)
@@ -65,6 +68,13 @@ def test_states_of_different_measures_do_not_merge():
         state().merge(state(measure="base_rate"))
 
 
+def test_states_of_different_units_do_not_merge():
+    states = [state(unit=unit) for unit in ("who", "row", "[who, what]", "pair(who, what)")]
+    for one, other in itertools.combinations(states, 2):
+        with pytest.raises(StateMergeError, match="different plans"):
+            one.merge(other)
+
+
 def test_other_parquet_is_not_a_state(tmp_path):
     path = tmp_path / "rows.parquet"
     ROWS.write_parquet(path)
@@ -72,7 +82,9 @@ def test_other_parquet_is_not_a_state(tmp_path):
         State.read(path)
 
 
-def test_state_holds_no_unit_id():
-    columns = {name for t in state().sums.values() for name in t.frame.columns}
-    assert "who" not in columns
-    assert "unit" not in columns
+@pytest.mark.parametrize("unit", ["who", "[who, what]", "pair(who, what)"])
+def test_state_holds_no_unit_id(unit):
+    found = state(unit=unit)
+    tables = [*found.sums.values(), *found.units.values()]
+    columns = {name for table in tables for name in table.frame.columns}
+    assert columns.isdisjoint({"who", "what", "unit", "unit_2"})

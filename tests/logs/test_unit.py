@@ -7,8 +7,18 @@ import polars as pl
 import pytest
 from scipy import special
 
+import evenhand as eh
+from evenhand.errors import RoleError
 from evenhand.logs.source import open_source
-from evenhand.logs.unit import BUCKETS, HASH, UNIT, integer_hash, with_unit_columns
+from evenhand.logs.unit import (
+    BUCKETS,
+    HASH,
+    ROW,
+    UNIT,
+    Unit,
+    integer_hash,
+    with_unit_columns,
+)
 
 # Golden vectors: they never change, or yesterday's states no longer merge with today's.
 INTEGERS = {
@@ -42,7 +52,8 @@ def hashes(units: pl.Series, engine: str, request) -> list[int | None]:
     if engine == "spark":
         request.getfixturevalue("spark")
     table = pl.DataFrame({"i": range(len(units)), UNIT: units})
-    frame = with_unit_columns(open_source(table, engine).frame, engine)
+    unit = Unit("column", (UNIT,))
+    frame = with_unit_columns(open_source(table, engine).frame, engine, unit)
     return frame.select("i", HASH).collect(backend="polars").to_native().sort("i")[HASH].to_list()
 
 
@@ -91,3 +102,74 @@ def test_structured_ids_spread_evenly_over_the_buckets(units):
     statistic = np.square(counts - expected).sum() / expected
     # An even spread may be too even (a permutation of sequential ids); only lumps do harm.
     assert special.chdtrc(BUCKETS - 1, statistic) > 1e-6
+
+
+@pytest.mark.parametrize(
+    ("written", "kind", "columns"),
+    [
+        (None, "row", ()),
+        ("row", "row", ()),
+        ("user", "column", ("user",)),
+        (["user", "item"], "two_way", ("user", "item")),
+        (("user", "item"), "two_way", ("user", "item")),
+        ("[user, item]", "two_way", ("user", "item")),
+        ("[ 'user' , item ]", "two_way", ("user", "item")),
+        ("pair(user, item)", "dyadic", ("user", "item")),
+        ("pair(a, b)", "column", ("pair(a, b)",)),
+    ],
+)
+def test_unit_is_read_as_it_is_written(written, kind, columns):
+    schema = pl.Schema({"user": pl.Int64, "item": pl.Int64, "pair(a, b)": pl.Int64})
+    assert Unit.of(written, schema) == Unit(kind, columns)
+
+
+@pytest.mark.parametrize("unit", [ROW, Unit("column", ("user",)), Unit("dyadic", ("a", "b"))])
+def test_unit_prints_as_it_is_written(unit):
+    assert Unit.of(str(unit), {}) == unit
+
+
+def problems(unit):
+    rows = pl.DataFrame({"p": [1], "user": [1], "item": ["x"], "size": [0.5], "other": [2]})
+    with pytest.raises(RoleError) as caught:
+        eh.log(rows, kind="decisions", prediction="p", unit=unit)
+    assert {problem.where for problem in caught.value.problems} == {"unit"}
+    return [(problem.what, problem.hint) for problem in caught.value.problems]
+
+
+def test_all_problems_of_two_units_come_at_once():
+    (missing, suggestion), (wrong, _) = problems("[usr, size]")
+    assert missing == "there is no column 'usr'."
+    assert suggestion == "Did you mean 'user'?"
+    assert wrong == "'size' is Float64; the unit must be a whole number or text."
+
+
+@pytest.mark.parametrize("unit", ["[user, user]", "[user]", "pair(user)", "[]", ["user"] * 3])
+def test_two_units_are_two_different_columns(unit):
+    ((what, hint),) = problems(unit)
+    assert "must name two different columns" in what
+    assert "Write" in hint
+
+
+def test_both_sides_of_a_pair_have_one_type():
+    ((what, hint),) = problems("pair(user, item)")
+    assert what == "'user' is Int64 and 'item' is String."
+    assert "[user, item]" in hint
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_bucket_of_two_units_is_the_pair_of_their_own(engine, request):
+    if engine == "spark":
+        request.getfixturevalue("spark")
+    unit = Unit("two_way", ("user", "item"))
+    table = pl.DataFrame(
+        {"i": range(500), UNIT: range(500), "unit_2": [f"v{i}" for i in range(500)]}
+    )
+    frame = with_unit_columns(open_source(table, engine).frame, engine, unit)
+    found = frame.collect(backend="polars").to_native().sort("i")
+    first, second = found[HASH].to_numpy(), found["unit_hash_2"].to_numpy()
+    assert first.tolist() == [integer_hash(i) for i in range(500)]
+    assert (found["bucket"].to_numpy() == first % 32 * 32 + second % 32).all()
+    assert (
+        found.select(unit.bucket_of(unit.sides[1])).to_series().to_list() == (second % 32).tolist()
+    )
+    assert (found["register_part_2"].to_numpy() == second % 512 - second % 32).all()

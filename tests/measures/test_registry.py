@@ -24,6 +24,7 @@ from naive import REFERENCE, Row
 ALL = [*measures()]
 KINDS = {"classes": "decisions", "numbers": "regression"}
 GROUPS = ["a", "b", None]
+UNITS = ["row", "unit", "name", "[unit, name]", "pair(unit, item)"]
 WHERE = "year >= 2025"  # missing for some rows
 
 
@@ -32,6 +33,7 @@ def random_rows(rng: np.random.Generator, size: int, *, missing: bool = False) -
     rows = pl.DataFrame(
         {
             "unit": rng.integers(0, max(1, size // 3), size),
+            "item": rng.integers(0, max(1, size // 5), size),
             "name": [f"person-{i}" for i in rng.integers(0, max(1, size // 3), size)],
             "group": [GROUPS[i] for i in rng.integers(0, 3, size)],
             "other": rng.choice(["x", "y"], size),
@@ -39,8 +41,9 @@ def random_rows(rng: np.random.Generator, size: int, *, missing: bool = False) -
             "label": rng.integers(0, 2, size),
             "prediction": rng.integers(0, 2, size),
             "weight": rng.integers(0, 4, size) / 2,
-            # Few and exact in binary, and none of them 0 or 1, which has no logit.
-            "score": (2 * rng.integers(0, 8, size) + 1) / 16,
+            # Exact in binary, none of them 0 or 1, which has no logit, and so few that each is a
+            # bin of its own.
+            "score": (2 * rng.integers(0, 4, size) + 1) / 8,
             "target": rng.integers(-8, 8, size) / 4,
             "guess": rng.integers(-8, 8, size) / 4,
         },
@@ -183,7 +186,7 @@ def test_measure_of_a_group_without_trials_is_undefined_with_a_reason(name):
     seed=st.integers(0, 2**32),
     size=st.integers(1, 120),
     pieces=st.integers(2, 5),
-    unit=st.sampled_from(["row", "unit", "name"]),
+    unit=st.sampled_from(UNITS),
     kind=st.sampled_from([*KINDS.values()]),
 )
 def test_states_of_any_partition_merge_to_the_state_of_the_whole(seed, size, pieces, unit, kind):
@@ -200,7 +203,7 @@ def test_states_of_any_partition_merge_to_the_state_of_the_whole(seed, size, pie
     assert_equal(merged, whole)
 
 
-@pytest.mark.parametrize("unit", ["row", "unit", "name"])
+@pytest.mark.parametrize("unit", UNITS)
 def test_states_on_duckdb_equal_those_on_polars(unit):
     pytest.importorskip("duckdb")
     rows = random_rows(np.random.default_rng(5), 3_000, missing=True)
@@ -211,7 +214,7 @@ def test_states_on_duckdb_equal_those_on_polars(unit):
         assert_equal(found, state)
 
 
-@pytest.mark.parametrize("unit", ["row", "unit", "name"])
+@pytest.mark.parametrize("unit", UNITS)
 def test_states_of_the_general_path_equal_those_of_the_dense_path(unit, monkeypatch):
     rows = random_rows(np.random.default_rng(6), 3_000, missing=True)
     wanted = states_of(rows, unit, where=WHERE)
@@ -222,7 +225,7 @@ def test_states_of_the_general_path_equal_those_of_the_dense_path(unit, monkeypa
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("spark")
-@pytest.mark.parametrize("unit", ["row", "unit", "name"])
+@pytest.mark.parametrize("unit", UNITS)
 def test_states_on_spark_equal_those_on_polars(unit):
     rows = random_rows(np.random.default_rng(7), 3_000, missing=True)
     wanted = states_of(rows, unit, where=WHERE)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from evenhand.errors import Problem, UndefinedError
@@ -21,6 +22,7 @@ class GroupFinding:
         units: Independent units among them.
         units_exact: False when the number of units is an estimate.
         compared: False for missing and left-over values, which are shown apart.
+        shrunk: The measure pulled towards the mean of the groups, where that was asked for.
 
     """
 
@@ -30,10 +32,11 @@ class GroupFinding:
     units: int
     units_exact: bool = True
     compared: bool = True
+    shrunk: Estimate | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return the group as in the JSON contract."""
-        return {
+        document: dict[str, Any] = {
             "group": dict(self.group),
             **_limits(self.outcome),
             "units": self.units,
@@ -41,6 +44,12 @@ class GroupFinding:
             "undefined": _reason(self.outcome),
             "suppressed": False,
         }
+        identified = _identified(self.outcome)
+        if identified is not None:
+            document["identified"] = identified
+        if self.shrunk is not None:
+            document["shrunk"] = {**_limits(self.shrunk), "method": self.shrunk.method}
+        return document
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +58,44 @@ class Exclusion:
 
     reason: str
     rows: int
+
+
+@dataclass(frozen=True, slots=True)
+class Test:
+    """A test of parity, and what it means among all findings that were asked for.
+
+    Attributes:
+        p_value: The p-value of parity.
+        method: How it was computed.
+        adjusted: The p-value adjusted for the number of findings; None where none was asked for.
+        adjustment: How it was adjusted.
+        rejected: Whether parity is rejected after adjustment.
+
+    """
+
+    p_value: float
+    method: str
+    adjusted: float | None = None
+    adjustment: str = ""
+    rejected: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Equivalence:
+    """Whether a difference is within a margin that does not matter.
+
+    Attributes:
+        margin: The margin.
+        verdict: ``equivalent``, ``different`` or ``undecided``.
+        level: Coverage of the one-sided limits.
+        units_needed: Units per group that would decide with 80 % power at half the margin.
+
+    """
+
+    margin: float
+    verdict: str
+    level: float
+    units_needed: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +116,9 @@ class Finding:
         groups: What a contrast compares; empty for a plain measure.
         pair: The two groups of a signed difference, in order; empty otherwise.
         by: The group attributes of a contrast.
+        part: Which part of a family it is, where its pair does not say; empty otherwise.
+        test: A test of parity, where one was asked for.
+        equivalence: Whether it is within a margin, where one was given.
 
     """
 
@@ -85,6 +135,9 @@ class Finding:
     groups: tuple[GroupFinding, ...] = ()
     pair: tuple[Mapping[str, str], ...] = ()
     by: tuple[str, ...] = ()
+    part: str = ""
+    test: Test | None = None
+    equivalence: Equivalence | None = None
 
     @property
     def estimate(self) -> Estimate:
@@ -100,8 +153,13 @@ class Finding:
 
     @property
     def value(self) -> float:
-        """The point estimate; raises as `estimate` does."""
-        return self.estimate.value
+        """The point estimate; raises as `estimate` does, also where only a set is identified."""
+        found = self.estimate
+        if found.identified is not None:
+            low, high = found.identified
+            what = f"only a set is identified, [{low:.6g}, {high:.6g}]."
+            raise UndefinedError(Problem(self.key, what, "Read .estimate.identified."))
+        return found.value
 
     @property
     def low(self) -> float:
@@ -134,9 +192,17 @@ class Finding:
             "rows": self.rows,
             "excluded": [{"reason": part.reason, "rows": part.rows} for part in self.excluded],
             "undefined": self.undefined,
-            "identified": None,
+            "identified": _identified(self.outcome),
             "conventions": dict(self.conventions),
         }
+        if self.part:
+            document["part"] = self.part
+        if self.test is not None:
+            document["test"] = asdict(self.test)
+        if self.equivalence is not None:
+            units = self.equivalence.units_needed
+            needed = None if math.isinf(units) else units
+            document["equivalence"] = {**asdict(self.equivalence), "units_needed": needed}
         if self.pair:
             document["pair"] = [dict(group) for group in self.pair]
         elif self.groups:
@@ -148,8 +214,11 @@ class Finding:
             return f"{self.key}: undefined, {self.outcome.reason}"
         found = self.outcome
         versus = " - ".join(", ".join(group.values()) for group in self.pair)
+        value = f"= {found.value:.4f}"
+        if found.identified is not None:
+            value = f"in {{{found.identified[0]:.4f} .. {found.identified[1]:.4f}}}"
         return (
-            f"{self.key}{f' [{versus}]' if versus else ''} = {found.value:.4f} "
+            f"{self.key}{f' [{versus}]' if versus else ''} {value} "
             f"[{found.low:.4f}, {found.high:.4f}] ({100 * found.level:g}%, {found.method}, "
             f"{self.units:,} units)"
         )
@@ -160,7 +229,14 @@ class Finding:
 def _limits(outcome: Outcome) -> dict[str, float | None]:
     if isinstance(outcome, Undefined):
         return {"value": None, "low": None, "high": None}
-    return {"value": outcome.value, "low": outcome.low, "high": outcome.high}
+    value = outcome.value if outcome.identified is None else None
+    return {"value": value, "low": outcome.low, "high": outcome.high}
+
+
+def _identified(outcome: Outcome) -> dict[str, float] | None:
+    if isinstance(outcome, Undefined) or outcome.identified is None:
+        return None
+    return dict(zip(("low", "high"), outcome.identified, strict=True))
 
 
 def _reason(outcome: Outcome) -> str | None:

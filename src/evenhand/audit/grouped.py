@@ -9,51 +9,23 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from evenhand.audit.cells import Cells, Floats, Indices
 from evenhand.audit.finding import Exclusion, GroupFinding
-from evenhand.engine import MeasureColumns, State, columns_of, count_units
+from evenhand.audit.unit import Units, units_of
+from evenhand.engine import MeasureColumns, State, columns_of
+from evenhand.engine.by_score import score_buckets
 from evenhand.engine.lower import ROWS, SQUARE_OF, WEIGHT, WEIGHT_OF
-from evenhand.engine.score import SCORE, SCORE_BUCKETS, SCORE_SUM, ScoreTable, binned
-from evenhand.engine.table import group_column
+from evenhand.engine.score import SCORE, SCORE_SUM, ScoreTable, binned
 from evenhand.logs.group import OTHER, UNKNOWN
-from evenhand.logs.log import ROW, Log
-from evenhand.logs.unit import BUCKET, BUCKETS
+from evenhand.logs.log import Log
+from evenhand.logs.unit import BUCKET, Unit
 from evenhand.measures.figure import Figure, Share
 from evenhand.measures.histogram import Histogram
 from evenhand.measures.measure import Keyed, Measure, Sums, TermSums
-from evenhand.stats.estimate import Estimate, Outcome, Undefined
+from evenhand.stats.bucket import Between
+from evenhand.stats.estimate import Outcome, Undefined, sound
 from evenhand.stats.figure import Figures
-
-Floats = NDArray[np.float64]
-Indices = NDArray[np.intp]
-
-
-@dataclass(frozen=True)
-class Units:
-    """How many independent units have a trial.
-
-    Attributes:
-        by_group: Units of each group, shape (groups,).
-        total: Units in all; one that is in two groups counts once.
-        exact: False when the numbers are estimates.
-        dependent: Whether some unit has several trials, so that rows cannot be taken alone.
-        note: How dependence was judged, for the reader; empty when the unit is the row.
-
-    """
-
-    by_group: Floats
-    total: float
-    exact: bool
-    dependent: bool
-    note: str = ""
-
-    def among(self, index: Indices) -> tuple[int, bool]:
-        """Return the number of units of several groups, and whether it is exact."""
-        together = float(self.by_group[index].sum())
-        if len(index) == len(self.by_group):
-            return round(self.total), self.exact
-        # Where units are in one group each, the groups' numbers add up to the total.
-        adds_up = len(index) == 1 or float(self.by_group.sum()) == self.total
-        return round(min(together, self.total)), self.exact and adds_up
+from evenhand.stats.partial import estimates_of
 
 
 @dataclass(frozen=True)
@@ -124,9 +96,9 @@ class Grouped:
         total = trials.sum()
         share = float(sums.trials[:, index].sum() / total)
         if self.units.dependent:
-            occupied = np.count_nonzero(trials)
             residual = sums.trials[:, index] - share * trials
-            square = np.square(residual).sum() * occupied / max(occupied - 1, 1)
+            between = Between.of(residual[:, None], trials[:, None], self.units.dependent)
+            square = float(between.variance[0])
         else:
             square = share * (1 - share) * sums.square_trials[:, self.compared].sum()
         return share, float(square / total**2)
@@ -136,12 +108,9 @@ class Grouped:
         outcomes: list[Outcome] = [Undefined(reason or "") for reason in self.reasons]
         defined = np.flatnonzero(self._defined)
         if defined.size:
-            found = self.compare(defined)
-            limits, methods = found.limits(level), found.methods()
-            for i, value, low, high, method in zip(
-                defined, found.value, *limits, methods, strict=True
-            ):
-                outcomes[i] = Estimate(float(value), float(low), float(high), level, method)
+            found = estimates_of(self.compare(defined), level)
+            for index, estimate in zip(defined, found, strict=True):
+                outcomes[index] = sound(estimate)
         return outcomes
 
     def findings(self, level: float) -> tuple[GroupFinding, ...]:
@@ -168,40 +137,52 @@ class Grouped:
 
 def gather(measure: Measure, by: Sequence[str], state: State, log: Log) -> Grouped:
     """Return the sums of a measure by these groups from a state of this log."""
-    cells = _Cells(state.sums_by(by).frame, by, log)
+    cells = Cells(state.sums_by(by).frame, by, log)
     columns = columns_of(measure, log)
     figure = _figure(measure, columns, cells, state, log)
+    units = units_of(measure, columns, cells, state, log)
+    trials = cells.of(columns.trials).sum(axis=0)
     rows = cells.of(columns.rows).sum(axis=0)
     unobserved = {role: cells.of(key).sum(axis=0) for role, key in columns.unobserved.items()}
+    seen = [cells.of(key).sum(axis=0) for key in columns.seen.values()]
+    lacking = " and a ".join(
+        why.removesuffix(" is missing")
+        for why in columns.excluded
+        if why.removesuffix(" is missing") in measure.needs
+    )
     left_out = [Exclusion(why, int(cells.of(key).sum())) for why, key in columns.excluded.items()]
     apart = {UNKNOWN, OTHER} if log.top is not None else {UNKNOWN}
     return Grouped(
         groups=cells.groups,
         figure=figure,
-        units=_units(cells, columns.trials, figure.rows.sum(axis=0), state, log),
+        units=units,
         reasons=tuple(
             _unseen(
                 int(rows[index]),
                 {role: int(missing[index]) for role, missing in unobserved.items()},
+                [int(some[index]) for some in seen],
             )
-            or reason
-            for index, reason in enumerate(figure.undefined())
+            or (reason if rows[index] else f"no rows with a {lacking}")
+            or dominated
+            for index, (reason, dominated) in enumerate(
+                zip(figure.undefined(), units.reasons(trials), strict=True)
+            )
         ),
         excluded=tuple(part for part in left_out if part.rows),
         apart=np.array([not apart.isdisjoint(group.values()) for group in cells.groups]),
-        notes=figure.notes(),
+        notes={**figure.notes(), **units.notes(trials, cells.groups)},
     )
 
 
 def _figure(
-    measure: Measure, columns: MeasureColumns, cells: _Cells, state: State, log: Log
+    measure: Measure, columns: MeasureColumns, cells: Cells, state: State, log: Log
 ) -> Figure:
     """Return the figure that a measure defines from the sums of a state."""
     weighted = WEIGHT in log.roles
     prefixes = ("", WEIGHT_OF, SQUARE_OF) if weighted else ("", "", "")
     if isinstance(measure, Keyed):
         scores = state.scores_by(cells.by, measure.key)
-        return measure.finalise(_histogram(scores, columns, cells, prefixes))
+        return measure.finalise(_histogram(scores, columns, cells, prefixes, log.unit))
     if not isinstance(measure, Sums):
         raise TypeError(f"{measure.name} is neither Sums nor Keyed")
     counted, weighed, squared = (
@@ -218,7 +199,11 @@ def _figure(
 
 
 def _histogram(
-    scores: ScoreTable, columns: MeasureColumns, cells: _Cells, prefixes: Sequence[str]
+    scores: ScoreTable,
+    columns: MeasureColumns,
+    cells: Cells,
+    prefixes: Sequence[str],
+    unit: Unit,
 ) -> Histogram:
     """Return the counts of a measure's terms by group and score."""
     frame = scores.fine.frame
@@ -247,7 +232,7 @@ def _histogram(
         )
         buckets = {}
         for term, key in columns.terms.items():
-            buckets[term] = np.zeros((SCORE_BUCKETS, len(cells.groups), len(kept)))
+            buckets[term] = np.zeros((score_buckets(unit), len(cells.groups), len(kept)))
             buckets[term][where] = wide[f"{prefixes[1]}{key}"].to_numpy()
     return Histogram(
         scores=means[SCORE_SUM].to_numpy() if scores.width else edges,
@@ -261,84 +246,26 @@ def _histogram(
     )
 
 
-class _Cells:
-    """A table of sums by bucket and group as arrays of shape (buckets, groups).
+def _unseen(rows: int, missing: Mapping[str, int], seen: Sequence[int]) -> str | None:
+    """Return why a group has no figure for want of observations, or None when it has them.
 
-    Attributes:
-        by: Names of the group attributes.
-        keys: Their columns.
-        groups: The groups in the order in which they are shown.
+    Args:
+        rows: Rows of the group.
+        missing: Rows whose role is missing and would change the figure, by role.
+        seen: Rows whose label is missing, and seen, at prediction 0, and the same at prediction 1;
+            empty where that tells nothing.
 
     """
-
-    def __init__(self, table: pl.DataFrame, by: Sequence[str], log: Log) -> None:
-        self.by = tuple(by)
-        self.keys = [group_column(name) for name in by]
-        names: list[tuple[str, ...]] = [()]
-        if by:
-            names = [*table.select(self.keys).unique().iter_rows()]
-        ranks = [log.group(name).rank for name in by]
-        names.sort(key=lambda row: [rank(name) for rank, name in zip(ranks, row, strict=True)])
-        self._index = {row: index for index, row in enumerate(names)}
-        self.groups = tuple(dict(zip(by, row, strict=True)) for row in names)
-        self._table = table
-        self._bucket = table[BUCKET].to_numpy()
-        self._group = self.places(table)
-
-    def of(self, column: str) -> Floats:
-        """Return a column of the table."""
-        cells = np.zeros((int(self._bucket.max()) + 1, len(self.groups)))
-        cells[self._bucket, self._group] = self._table[column].to_numpy()
-        return cells
-
-    def by_group(self, counted: pl.DataFrame, column: str) -> Floats:
-        """Return a column of another table with one row for some of the groups; 0 elsewhere."""
-        values = np.zeros(len(self.groups))
-        values[self.places(counted)] = counted[column].to_numpy()
-        return values
-
-    def places(self, table: pl.DataFrame) -> Indices:
-        """Return the place of each row's group among the groups."""
-        rows = table.select(self.keys).iter_rows() if self.keys else [()] * len(table)
-        return np.array([self._index[row] for row in rows], dtype=np.intp)
-
-
-def _unseen(rows: int, missing: Mapping[str, int]) -> str | None:
-    """Return why a group has no figure for want of observations, or None when it has them."""
+    only = ""
+    match seen:
+        case [missed, 0, 0, known] if missed and known:
+            only = "only where prediction is 1"
+        case [0, known, missed, 0] if missed and known:
+            only = "only where prediction is 0"
     unseen = [
-        f"{role} is missing for {count:,} of {rows:,} rows; what was not observed is not guessed"
+        f"{role} is missing for {count:,} of {rows:,} rows{f', observed {only}' if only else ''}; "
+        "what was not observed is not guessed"
         for role, count in missing.items()
         if count
     ]
     return "; ".join(unseen) or None
-
-
-def _units(cells: _Cells, column: str, trials: Floats, state: State, log: Log) -> Units:
-    """Return the units among the trials, which ``column`` counts."""
-    if log.unit == ROW:
-        return Units(trials, float(trials.sum()), exact=True, dependent=False)
-    stage = tuple(sorted(cells.by))
-    if state.distinct is not None and stage in state.distinct:
-        total = float(state.distinct[()][column].item())
-        repeats = bool(total < trials.sum())
-        note = (
-            "rows of one unit taken together"
-            if repeats
-            else f"no value of '{log.unit}' repeats, so rows are independent and closed forms apply"
-        )
-        counted = cells.by_group(state.distinct[stage], column)
-        return Units(counted, total, exact=True, dependent=repeats, note=note)
-    marks = state.units_by(cells.by).frame
-    estimated = (
-        marks.group_by(cells.keys).agg(pl.col(column))
-        if cells.by
-        else marks.select(pl.col(column).implode())
-    )
-    counts = [count_units(marks.filter(marks > 0)) for marks in estimated[column]]
-    return Units(
-        cells.by_group(estimated.with_columns(pl.Series(column, counts)), column),
-        count_units(state.units_by(()).frame.filter(pl.col(column) > 0)[column]),
-        exact=False,
-        dependent=True,
-        note=f"rows of one unit taken together over {BUCKETS} buckets; number of units estimated",
-    )

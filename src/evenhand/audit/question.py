@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
-from typing import Literal, get_args
+from dataclasses import dataclass, field, replace
 
+from evenhand.audit.contrasts import Contrast, contrasts
 from evenhand.engine import role_columns
 from evenhand.errors import EvenhandError, NotationError, Problem, RoleError, did_you_mean, listed
 from evenhand.logs.kinds import kinds
 from evenhand.logs.log import Log
 from evenhand.logs.role import Kind
+from evenhand.measures.bounds import Bounds, Missing
 from evenhand.measures.measure import CLASSIFIED, Measure
 from evenhand.measures.registry import measure_named
 from evenhand.notation import Term, Value, parse
 
-ContrastName = Literal["difference", "ratio", "worst", "pairs", "to_overall"]
-CONTRASTS: tuple[ContrastName, ...] = get_args(ContrastName)
 LARGEST = "largest"
+BOUNDS = "bounds"
 
 ALIASES = {
     "demographic_parity_difference": "difference(selection_rate, by={by})",
@@ -42,17 +42,28 @@ class Question:
         measure: The measure.
         contrast: How groups are compared; None for the log as a whole.
         by: The group attributes compared.
+        given: The attributes inside whose strata groups are compared.
         parts: The contrasts of which the largest is asked for; empty for a single one.
         alias: The name that was written, where it stands for something else; else empty.
+        unknown_anywhere: Whether rows of unknown group may belong to any group.
+        parameters: Other parameters of the contrast.
 
     """
 
     key: str
     measure: Measure
-    contrast: ContrastName | None = None
+    contrast: Contrast | None = None
     by: tuple[str, ...] = ()
+    given: tuple[str, ...] = ()
     parts: tuple[Question, ...] = ()
     alias: str = ""
+    unknown_anywhere: bool = False
+    parameters: tuple[tuple[str, Value], ...] = field(default=())
+
+    @property
+    def sets(self) -> tuple[tuple[str, ...], ...]:
+        """The sets of groups whose sums answer it."""
+        return (self.by, (*self.by, *self.given)) if self.given else (self.by,)
 
 
 def ask(notations: Iterable[str], log: Log) -> list[Question]:
@@ -66,7 +77,7 @@ def ask(notations: Iterable[str], log: Log) -> list[Question]:
     problems: list[Problem] = []
     for notation in notations:
         try:
-            question = _question(parse(notation))
+            question = _question(parse(notation), log)
             questions.append(question)
             for part in question.parts or (question,):
                 problems += _unmet(part, log)
@@ -77,72 +88,176 @@ def ask(notations: Iterable[str], log: Log) -> list[Question]:
     return questions
 
 
-def _question(term: Term) -> Question:
+def _question(term: Term, log: Log) -> Question:
     if term.name in ALIASES:
-        return _aliased(term)
+        return _aliased(term, log)
     if term.name == LARGEST:
-        return _largest(term)
-    contrast = next((name for name in CONTRASTS if name == term.name), None)
+        return _largest(term, log)
+    if term.name == BOUNDS:
+        return _bounded(term, log)
+    contrast = contrasts().get(term.name)
     if contrast is None:
         if any(isinstance(arg, Term) for arg in term.args):
-            hint = did_you_mean(term.name, [*CONTRASTS, LARGEST])
+            hint = did_you_mean(term.name, [*contrasts(), BOUNDS])
             raise NotationError(Problem(f"'{term}'", f"there is no contrast '{term.name}'.", hint))
         measure = measure_named(term)
         return Question(str(measure), measure)
-    if len(term.args) != 1 or not isinstance(term.args[0], Term):
-        what = f"{contrast} takes one measure, here {listed(map(str, term.args))}."
-        raise NotationError(Problem(f"'{term}'", what, _example(contrast, "selection_rate, ")))
-    by = _by(term, _example(contrast, "selection_rate, "))
-    measure = measure_named(term.args[0])
-    if contrast == "worst" and measure.better is None:
-        what = f"{measure.name} has no direction: neither high nor low is worse in itself."
-        instead = Term("difference", term.args, term.params)
-        hint = f"Write {instead}."
-        raise NotationError(Problem(f"'{term}'", what, hint))
-    key = Term(contrast, (measure.term(),), (("by", by[0] if len(by) == 1 else by),))
-    return Question(str(key), measure, contrast, by)
+    return _contrast(term, contrast, log)
 
 
-def _aliased(term: Term) -> Question:
-    example = _example(term.name, "")
+def _contrast(term: Term, contrast: Contrast, log: Log) -> Question:
+    example = f"Write {contrast.example}."
+    by, given, parameters = _parameters(term, contrast, example)
+    measure = contrast.measure(log, **parameters)
+    if measure is None:
+        if len(term.args) != 1 or not isinstance(term.args[0], Term):
+            what = f"{contrast.name} takes one measure, here {listed(map(str, term.args))}."
+            raise NotationError(Problem(f"'{term}'", what, example))
+        measure = _measure(term.args[0])
+    elif term.args:
+        what = f"{contrast.name} takes no measure, here {listed(map(str, term.args))}."
+        raise NotationError(Problem(f"'{term}'", what, example))
+    if isinstance(measure, Bounds) and not contrast.takes_bounds:
+        takes = listed(name for name, one in contrasts().items() if one.takes_bounds)
+        what = f"{contrast.name} does not compare bounds."
+        raise NotationError(Problem(f"'{term}'", what, f"Those that do: {takes}."))
+    written = [("by", _one_or_all(by)), *([("given", _one_or_all(given))] if given else [])]
+    written += [(name, value) for name, value in parameters.items() if value != ""]
+    args = () if contrast.brings_measure else (measure.term(),)
+    question = Question(
+        str(Term(contrast.name, args, tuple(written))),
+        measure,
+        contrast,
+        by,
+        given,
+        parameters=tuple(parameters.items()),
+    )
+    wrong = contrast.problem(question)
+    if wrong is not None:
+        raise NotationError(Problem(f"'{term}'", *wrong))
+    return question
+
+
+def _measure(term: Term) -> Measure:
+    """Return the measure that a term writes, in bounds or not."""
+    if term.name != BOUNDS:
+        return measure_named(term)
+    inner, missing = _bounds(term)
+    bounds = Bounds(measure_named(inner), missing)
+    wrong = bounds.problem()
+    if wrong:
+        raise NotationError(Problem(f"'{term}'", wrong, _BOUNDS_EXAMPLE))
+    return bounds
+
+
+_BOUNDS_EXAMPLE = (
+    "Write bounds(true_positive_rate, missing=worst) or missing=odds(2), alone or inside "
+    "difference or pairs; around them rows of unknown group may belong to any."
+)
+
+
+def _bounds(term: Term) -> tuple[Term, Missing]:
+    """Return what is in bounds, and what is assumed."""
+    params = dict(term.params)
+    missing = params.pop("missing", "worst")
+    inner = term.args[0] if len(term.args) == 1 else None
+    odds: Value | None = None
+    if missing == "worst":
+        odds = float("inf")
+    elif isinstance(missing, Term) and missing.name == "odds" and len(missing.args) == 1:
+        odds = missing.args[0]
+    number = isinstance(odds, int | float) and not isinstance(odds, bool)
+    if params or not isinstance(inner, Term) or not number or term.cutoff is not None:
+        what = "bounds take one measure or contrast, and missing=worst or missing=odds(gamma)."
+        raise NotationError(Problem(f"'{term}'", what, _BOUNDS_EXAMPLE))
+    return inner, Missing(float(odds))  # type: ignore[arg-type]
+
+
+def _bounded(term: Term, log: Log) -> Question:
+    inner, missing = _bounds(term)
+    if inner.name not in contrasts():
+        measure = _measure(term)
+        return Question(str(measure), measure)
+    contrast = contrasts()[inner.name]
+    if len(inner.args) != 1 or not isinstance(inner.args[0], Term) or not contrast.takes_bounds:
+        takes = listed(name for name, one in contrasts().items() if one.takes_bounds)
+        what = f"bounds of {inner.name} are not defined; they are for {takes} of a measure."
+        raise NotationError(Problem(f"'{term}'", what, _BOUNDS_EXAMPLE))
+    plain = _question(inner, log)
+    question = plain
+    if not _proxies(plain.by, log) and "label" in plain.measure.needs:
+        bounded = Term(BOUNDS, inner.args, term.params)
+        question = _question(replace(inner, args=(bounded,)), log)
+    key = Term(BOUNDS, (parse(plain.key),), (("missing", _written(missing)),))
+    return replace(question, key=str(key), unknown_anywhere=True)
+
+
+def _proxies(names: Iterable[str], log: Log) -> list[str]:
+    """Return the groups among these that are known as probabilities only."""
+    return [name for name in names if name in log.groups and log.groups[name].proxy is not None]
+
+
+def _written(missing: Missing) -> Value:
+    return dict(Bounds.written(missing))["missing"]
+
+
+def _aliased(term: Term, log: Log) -> Question:
+    example = f"Write {term.name}(by=group) or {term.name}(by=[group, other])."
     if term.args:
         raise NotationError(Problem(f"'{term}'", f"{term.name} takes only by=.", example))
-    by = _by(term, example)
-    written = ALIASES[term.name].format(by=f"[{', '.join(map(repr, by))}]")
-    return replace(_question(parse(written)), alias=term.name)
-
-
-def _largest(term: Term) -> Question:
-    example = f"Write {ALIASES['equalized_odds_difference'].format(by='group')}."
-    contrasts = [arg for arg in term.args if isinstance(arg, Term) and arg.name == "difference"]
-    if len(contrasts) < 2 or len(contrasts) < len(term.args) or term.params or term.cutoff:  # noqa: PLR2004
-        what = "largest takes two or more differences."
-        raise NotationError(Problem(f"'{term}'", what, example))
-    parts = tuple(_question(contrast) for contrast in contrasts)
-    if len({part.by for part in parts}) > 1:
-        raise NotationError(
-            Problem(f"'{term}'", "all parts must compare the same groups.", example)
-        )
-    key = f"{LARGEST}({', '.join(part.key for part in parts)})"
-    return Question(key, parts[0].measure, "difference", parts[0].by, parts)
-
-
-def _example(name: str, first: str) -> str:
-    return f"Write {name}({first}by=group) or {name}({first}by=[group, other])."
-
-
-def _by(term: Term, example: str) -> tuple[str, ...]:
-    """Return the groups of a contrast, which is its only parameter."""
     params = dict(term.params)
     by = _names(params.pop("by", ()))
     if params or not by or len(set(by)) < len(by) or term.cutoff is not None:
-        what = (
-            f"{term.name} has no parameter '{listed(params)}'."
-            if params
-            else "by= must name the group, or several different ones by name."
-        )
+        raise _unreadable(term, params, example)
+    written = ALIASES[term.name].format(by=f"[{', '.join(map(repr, by))}]")
+    return replace(_question(parse(written), log), alias=term.name)
+
+
+def _largest(term: Term, log: Log) -> Question:
+    contrast = contrasts()[LARGEST]
+    example = f"Write {contrast.example}."
+    parts = [arg for arg in term.args if isinstance(arg, Term) and arg.name == "difference"]
+    if len(parts) < 2 or len(parts) < len(term.args) or term.params or term.cutoff:  # noqa: PLR2004
+        what = "largest takes two or more differences."
         raise NotationError(Problem(f"'{term}'", what, example))
-    return by
+    questions = tuple(_question(part, log) for part in parts)
+    if len({part.by for part in questions}) > 1:
+        what = "all parts must compare the same groups."
+        raise NotationError(Problem(f"'{term}'", what, example))
+    key = f"{LARGEST}({', '.join(part.key for part in questions)})"
+    first = questions[0]
+    return Question(key, first.measure, contrast, first.by, parts=questions)
+
+
+def _parameters(
+    term: Term, contrast: Contrast, example: str
+) -> tuple[tuple[str, ...], tuple[str, ...], dict[str, Value]]:
+    """Return the groups, the strata and the other parameters of a contrast."""
+    params = dict(term.params)
+    by = _names(params.pop("by", ()))
+    given = _names(params.pop("given", ())) if contrast.given != "no" else ()
+    asked_given = "given" in dict(term.params) and contrast.given != "no"
+    others = {name: params.pop(name, value) for name, value in contrast.parameters.items()}
+    several = len({*by, *given}) < len(by) + len(given)
+    if params or not by or several or term.cutoff is not None:
+        raise _unreadable(term, params, example)
+    if (contrast.given == "required" or asked_given) and not given:
+        what = "given= must name the strata, or several attributes that make them."
+        raise NotationError(Problem(f"'{term}'", what, example))
+    return by, given, others
+
+
+def _unreadable(term: Term, params: dict[str, Value], example: str) -> NotationError:
+    what = (
+        f"{term.name} has no parameter '{listed(params)}'."
+        if params
+        else "by= must name the group, or several different ones by name."
+    )
+    return NotationError(Problem(f"'{term}'", what, example))
+
+
+def _one_or_all(names: tuple[str, ...]) -> Value:
+    return names[0] if len(names) == 1 else names
 
 
 def _names(value: Value) -> tuple[str, ...]:
@@ -197,7 +312,12 @@ def _unmet(question: Question, log: Log) -> list[Problem]:
                 )
             )
     problems += _misread(question, log)
-    for name in question.by:
+    proxies = _proxies((*question.by, *question.given), log)
+    if proxies and (len(question.by) > 1 or question.given):
+        what = f"{listed(proxies)} is known as a probability only, and cannot be combined."
+        hint = f"Compare by={proxies[0]} alone."
+        problems.append(Problem(f"'{question.key}'", what, hint))
+    for name in (*question.by, *question.given):
         try:
             log.group(name)
         except RoleError as error:

@@ -32,17 +32,25 @@ def measure(
         str | None, typer.Option(help="What was decided: column or expression.")
     ] = None,
     score: Annotated[
-        str | None, typer.Option(help="The number behind the decision (no measure reads it yet).")
+        str | None, typer.Option(help="The number behind the decision, such as a probability.")
     ] = None,
     weight: Annotated[
         str | None, typer.Option(help="Sampling weight of a row; not a count of rows.")
+    ] = None,
+    classes: Annotated[
+        list[str] | None,
+        typer.Option("--class", help="A class of label and prediction, where not yes or no."),
     ] = None,
     group: Annotated[
         list[str] | None,
         typer.Option(help="A group with bins: 'age: [25, 45]'. Plain columns need no flag."),
     ] = None,
     unit: Annotated[
-        str, typer.Option(help="What is independent: row, or the column of its id.")
+        str,
+        typer.Option(
+            help="What is independent: row, the column of its id, '\\[user, item]' where a row has "
+            "two, or 'pair(a, b)' where it is a pair of one kind."
+        ),
     ] = "row",
     where: Annotated[str | None, typer.Option(help="Rows in scope, as an expression.")] = None,
     engine: Annotated[str | None, typer.Option(help="polars (default), duckdb or spark.")] = None,
@@ -51,9 +59,21 @@ def measure(
     top: Annotated[
         int | None, typer.Option(help="Keep the most frequent values of each group.")
     ] = None,
+    adjust: Annotated[
+        str | None,
+        typer.Option(help="Test parity: holm, benjamini_hochberg or benjamini_yekutieli."),
+    ] = None,
+    margin: Annotated[
+        float | None, typer.Option(help="Largest difference that does not matter; gives a verdict.")
+    ] = None,
+    shrink: Annotated[
+        bool, typer.Option("--shrink", help="Show groups shrunk to their mean beside the raw.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Measure a log: values, intervals, groups, and what was left out."""
+    import yaml
+
     from evenhand import estimates, log
     from evenhand.errors import NotationError, Problem
     from evenhand.render import text
@@ -77,9 +97,12 @@ def measure(
         where=where,
         engine=engine,
         top=top,
+        classes=[yaml.safe_load(value) for value in classes or []],
         **{role: column for role, column in roles.items() if column is not None},
     )
-    found = estimates(notations, opened, level=level, seed=seed)
+    found = estimates(
+        notations, opened, level=level, seed=seed, adjust=adjust, margin=margin, shrink=shrink
+    )
     document = {"findings": [finding.to_dict() for finding in found]}
     show(text.findings(found), document, as_json=as_json)
 

@@ -27,7 +27,7 @@ def measures(
     from rich.table import Table
     from rich.text import Text
 
-    from evenhand.audit.estimate import CONVENTIONS
+    from evenhand.audit.contrasts import contrasts as known_contrasts
     from evenhand.audit.question import ALIASES
     from evenhand.measures import registry
     from evenhand.notation import parse
@@ -57,11 +57,12 @@ def measures(
     contrasts = Table(box=None, pad_edge=False, header_style="dim")
     for heading in ("contrast", "what it is"):
         contrasts.add_column(heading)
-    for contrast, convention in CONVENTIONS.items():
-        contrasts.add_row(f"{contrast}(MEASURE, by=GROUP)", convention)
+    conventions = {one.example: one.convention for one in known_contrasts().values()}
+    for example, convention in conventions.items():
+        contrasts.add_row(example, convention)
     for alias, expansion in ALIASES.items():
         contrasts.add_row(f"{alias}(by=GROUP)", f"stands for {expansion.format(by='GROUP')}")
-    document = {"measures": entries, "contrasts": CONVENTIONS, "aliases": ALIASES}
+    document = {"measures": entries, "contrasts": conventions, "aliases": ALIASES}
     show(Group(table, Text(), contrasts), document, as_json=as_json)
 
 

@@ -28,7 +28,7 @@ from evenhand.engine.score import (
     width_for,
 )
 from evenhand.engine.table import Table, group_column
-from evenhand.logs.unit import BUCKET
+from evenhand.logs.unit import BUCKET, CROSSED, ROW, Unit
 
 _SAMPLE = 100_000
 """Rows looked at first, to see whether scores must be binned."""
@@ -54,11 +54,29 @@ def count_by_score(
     # The sample has no more distinct values than the log, so this width is never too wide.
     width = width_for(sample, MOST_SCORES)
     fine = ScoreTable.canonical(_table(lowered, role, groups, columns, width), width)
-    if not lowered.unit:
+    if lowered.unit == ROW:
         return fine
     wide = fine.coarse_width_needed()
     coarse = _table(lowered, role, [BUCKET, *groups], columns, wide)
     return ScoreTable(fine.fine, fine.width, coarse, wide)
+
+
+def score_buckets(unit: Unit) -> int:
+    """Return the number of buckets in tables by score: 8 x 8 where rows have two units."""
+    return SCORE_BUCKETS if len(unit.columns) < 2 else _OF_TWO**2  # noqa: PLR2004 - one unit
+
+
+_OF_TWO = 8
+
+
+def _score_bucket(unit: Unit) -> nw.Expr:
+    bucket = nw.col(BUCKET)
+    if score_buckets(unit) == SCORE_BUCKETS:
+        return bucket % SCORE_BUCKETS
+    # first * 32 + second becomes the lowest bits of both: first * 8 + second.
+    second = bucket % _OF_TWO
+    first = (bucket - bucket % CROSSED) % (CROSSED * _OF_TWO)
+    return first // (CROSSED // _OF_TWO) + second
 
 
 def _table(
@@ -68,7 +86,7 @@ def _table(
     score = value if width == 0 else (value / width).floor() * width
     frame = lowered.frame.with_columns(score.alias(SCORE))
     if BUCKET in keys:
-        frame = frame.with_columns(nw.col(BUCKET) % SCORE_BUCKETS)
+        frame = frame.with_columns(_score_bucket(lowered.unit).alias(BUCKET))
     sums = [nw.len().cast(nw.Int64).alias(ROWS), value.sum().alias(SCORE_SUM)]
     if lowered.weight:
         weight = nw.col(WEIGHT)

@@ -30,7 +30,7 @@ from evenhand.engine.lower import (
     evaluate,
 )
 from evenhand.engine.table import group_column
-from evenhand.logs.unit import BUCKET, BUCKETS, HASH, MARKS, REGISTER, REGISTERS
+from evenhand.logs.unit import BUCKET, MARKS, REGISTER, REGISTERS, Unit
 
 MOST_CELLS = 2**23
 """Largest dense array, in cells of 8 bytes."""
@@ -52,7 +52,7 @@ class _Layout:
         by: Names of the groups.
         shape: Number of values of each group.
         combinations: Number of combinations of codes.
-        buckets: Number of unit buckets.
+        unit: What is independent.
         arrays: Rows, and with weights their sums and squares, by (bucket, groups, codes).
         marks: Largest mark by (groups, register, codes), when units have several rows.
 
@@ -61,7 +61,7 @@ class _Layout:
     by: tuple[str, ...]
     shape: tuple[int, ...]
     combinations: int
-    buckets: int
+    unit: Unit
     arrays: Mapping[str, NDArray[np.float64] | NDArray[np.int64]]
     marks: NDArray[np.int32] | None
 
@@ -69,20 +69,18 @@ class _Layout:
         self,
         groups: Mapping[str, NDArray[np.int32]],
         codes: NDArray[np.int32],
-        unit: NDArray[np.int32] | None,
+        units: Sequence[NDArray[np.int32]],
         weight: NDArray[np.float64] | None,
         amounts: Mapping[str, NDArray[np.float64]],
     ) -> None:
         cell: NDArray[np.int32] | int = 0
         for name, size in zip(self.by, self.shape, strict=True):
             cell = cell * size + groups[name]
-        if unit is not None and self.marks is not None:
-            register = (cell * REGISTERS + (unit & (REGISTERS - 1))) * self.combinations + codes
-            mark = MARKS - (unit >> (REGISTERS.bit_length() - 1))
-            # Few rows raise a mark once some batches are in; maximum.at is slow for the rest.
-            higher = np.flatnonzero(mark > self.marks[register])
-            np.maximum.at(self.marks, register[higher], mark[higher])
-            cell = (unit & (BUCKETS - 1)) * prod(self.shape) + cell
+        bucket: NDArray[np.int32] | int = 0
+        for side, unit in zip(self.unit.sides, units, strict=True):
+            bucket = bucket * side.buckets + (unit & (side.buckets - 1))
+            self._mark(cell, (unit & (REGISTERS - 1)) + side.offset, unit, codes)
+        cell = bucket * prod(self.shape) + cell
         index = cell * self.combinations + codes
         self._add(ROWS, index, None)
         if weight is not None:
@@ -91,13 +89,28 @@ class _Layout:
         for name, values in amounts.items():
             self._add(name, index, values)
 
+    def _mark(
+        self,
+        cell: NDArray[np.int32] | int,
+        register: NDArray[np.int32],
+        unit: NDArray[np.int32],
+        codes: NDArray[np.int32],
+    ) -> None:
+        if self.marks is None:
+            return
+        place = (cell * _registers(self.unit) + register) * self.combinations + codes
+        mark = MARKS - (unit >> (REGISTERS.bit_length() - 1))
+        # Few rows raise a mark once some batches are in; maximum.at is slow for the rest.
+        higher = np.flatnonzero(mark > self.marks[place])
+        np.maximum.at(self.marks, place[higher], mark[higher])
+
     def row_shape(self, lowered: Lowered) -> dict[str, range]:
         """Return the dimensions of the arrays of rows, outermost first."""
-        return {BUCKET: range(self.buckets)} | self._groups() | _codes(lowered)
+        return {BUCKET: range(self.unit.buckets)} | self._groups() | _codes(lowered)
 
     def mark_shape(self) -> dict[str, range]:
         """Return the dimensions of the array of marks, outermost first, but for the codes."""
-        return self._groups() | {REGISTER: range(REGISTERS)}
+        return self._groups() | {REGISTER: range(_registers(self.unit))}
 
     def _groups(self) -> dict[str, range]:
         names = map(group_column, self.by)
@@ -111,7 +124,7 @@ class _Layout:
 def cells(lowered: Lowered, by: Sequence[str], values: Values) -> int:
     """Return the size of the dense arrays of one set of groups."""
     groups = prod(len(values[name]) for name in by)
-    return _buckets(lowered) * groups * _combinations(lowered) * (1 + len(lowered.amounts))
+    return lowered.unit.buckets * groups * _combinations(lowered) * (1 + len(lowered.amounts))
 
 
 def count_dense(
@@ -135,7 +148,7 @@ def count_dense(
         *(_position(name, values[name]) for name in lowered.groups),
         _combined_code(lowered).cast(pl.Int32).alias("codes"),
         _any_bad(lowered).alias("bad"),
-        *([pl.col(HASH).cast(pl.Int32)] if lowered.unit else []),
+        *(pl.col(side.hash).cast(pl.Int32) for side in lowered.unit.sides),
         *([pl.col(WEIGHT)] if lowered.weight else []),
         *(_weighed(amount, lowered) for amount in lowered.amounts),
     )
@@ -148,11 +161,11 @@ def count_dense(
         groups = {name: batch[group_column(name)].to_numpy() for name in lowered.groups}
         if any((groups[name] == len(values[name])).any() for name in lowered.groups):
             raise UnseenValueError
-        unit = batch[HASH].to_numpy() if lowered.unit else None
+        units = [batch[side.hash].to_numpy() for side in lowered.unit.sides]
         weight = batch[WEIGHT].to_numpy() if lowered.weight else None
         amounts = {name: batch[name].to_numpy() for name in _amounts(lowered)}
         for layout in layouts:
-            layout.count(groups, batch["codes"].to_numpy(), unit, weight, amounts)
+            layout.count(groups, batch["codes"].to_numpy(), units, weight, amounts)
     return {layout.by: _counts(layout, trials[layout.by], lowered, values) for layout in layouts}
 
 
@@ -163,9 +176,9 @@ def _layout(lowered: Lowered, by: tuple[str, ...], values: Values) -> _Layout:
     if lowered.weight:
         arrays |= {WEIGHTS: np.zeros(size), SQUARES: np.zeros(size)}
     arrays |= {name: np.zeros(size) for name in _amounts(lowered)}
-    registers = prod(shape) * REGISTERS * _combinations(lowered)
-    marks = np.zeros(registers, np.int32) if lowered.unit else None
-    return _Layout(by, shape, _combinations(lowered), _buckets(lowered), arrays, marks)
+    registers = prod(shape) * _registers(lowered.unit) * _combinations(lowered)
+    marks = np.zeros(registers, np.int32) if registers else None
+    return _Layout(by, shape, _combinations(lowered), lowered.unit, arrays, marks)
 
 
 def _amounts(lowered: Lowered) -> list[str]:
@@ -177,8 +190,8 @@ def _weighed(amount: Amount, lowered: Lowered) -> pl.Expr:
     return column * pl.col(WEIGHT).pow(amount.power) if lowered.weight else column
 
 
-def _buckets(lowered: Lowered) -> int:
-    return BUCKETS if lowered.unit else 1
+def _registers(unit: Unit) -> int:
+    return REGISTERS * unit.populations
 
 
 def _combinations(lowered: Lowered) -> int:

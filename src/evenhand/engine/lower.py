@@ -20,7 +20,7 @@ from evenhand.logs.backend import Frame
 from evenhand.logs.grammar import written
 from evenhand.logs.log import ROW, Log
 from evenhand.logs.role import NUMBERS, Role
-from evenhand.logs.unit import BUCKET, UNIT, with_unit_columns
+from evenhand.logs.unit import BUCKET, Unit, with_unit_columns
 
 PRESENT = 0
 MISSING = -1
@@ -32,8 +32,8 @@ ROWS, WEIGHTS, SQUARES = "n", "n_weight", "n_square"
 WEIGHT_OF, SQUARE_OF = "w:", "w2:"
 """Prefixes of a state's columns for sums of weights and of their squares."""
 
-LARGEST_NUMBER = 1e60
-"""Products of four larger numbers would not be finite."""
+LARGEST_NUMBER = 1e30
+"""Products of four larger numbers and their weights would not be finite."""
 
 Limits = Mapping[str, tuple[float, float, str]]
 """Smallest and largest value of a role, and the measure that asks for it."""
@@ -95,11 +95,11 @@ class Lowered:
 
     Attributes:
         frame: One row per row in scope: ``bucket``, groups, codes, amounts, roles that are
-            numbers, and where they exist the unit, its hash and the weight.
+            numbers, and where they exist the units, their hashes and the weight.
         origin: The same rows with their own columns, to show what was bad.
         coded: The codes that rows are counted by.
         groups: Names of the groups.
-        unit: Whether a column says which rows belong together.
+        unit: What is independent.
         weight: Whether rows have weights.
         amounts: The numbers to sum.
 
@@ -109,7 +109,7 @@ class Lowered:
     origin: Frame
     coded: tuple[Coded, ...]
     groups: tuple[str, ...]
-    unit: bool
+    unit: Unit
     weight: bool
     amounts: tuple[Amount, ...] = ()
 
@@ -143,7 +143,7 @@ def lower(
     """
     schema = log.schema
     names, amounts = tuple(groups), tuple(amounts)
-    unit, weight = log.unit != ROW, WEIGHT in log.roles
+    unit, weight = log.unit, WEIGHT in log.roles
     used = [role for role in log.kind.roles if role.name in {*roles, WEIGHT} & {*log.roles}]
     coded = [_coded_role(role, log, limits or {}) for role in used]
     columns = {group_column(name): log.group(name).lower(schema) for name in names}
@@ -159,13 +159,14 @@ def lower(
         column = code_column("where")
         code = _when(scope, PRESENT, MISSING)
         coded.append(Coded("where", column, range(MISSING, 1), scope, code))
-    if unit:
-        raw = nw.col(log.unit)
-        columns[UNIT] = raw if schema[log.unit].is_integer() else raw.cast(nw.String)
+    for side, name in zip(unit.sides, unit.columns, strict=True):
+        raw = nw.col(name)
+        columns[side.unit] = raw if schema[name].is_integer() else raw.cast(nw.String)
+        place = "unit" if unit.kind == "column" else f"unit '{name}'"
         coded.append(
             Coded(
-                "unit",
-                code_column("unit"),
+                place,
+                code_column(place),
                 range(PRESENT, 1),
                 raw,
                 _when(raw.is_null(), BAD, PRESENT),
@@ -182,10 +183,10 @@ def lower(
         *(expression.alias(name) for name, expression in columns.items()),
         *(entry.code.alias(entry.column) for entry in coded),
     )
-    if unit:
-        frame = with_unit_columns(frame, log.source.engine)
-    else:
+    if unit == ROW:
         frame = frame.with_columns(nw.lit(0).alias(BUCKET))
+    else:
+        frame = with_unit_columns(frame, log.source.engine, unit)
     lowered = Lowered(frame, origin, tuple(coded), names, unit, weight, amounts)
     if not amounts:
         return lowered
@@ -202,8 +203,8 @@ def _when(condition: nw.Expr, code: int, otherwise: nw.Expr | int) -> nw.Expr:
     return nw.when(condition).then(nw.lit(code)).otherwise(rest)
 
 
-_WEIGHTS = (1e-100, 1e100)
-"""Squares of weights outside would be lost or infinite."""
+_WEIGHTS = (1e-30, 1e30)
+"""Products of four sums of weights outside would be lost or infinite."""
 
 
 def _coded_role(role: Role, log: Log, limits: Limits) -> Coded:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
+import operator
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
@@ -20,7 +22,8 @@ from evenhand.engine.lower import (
 from evenhand.errors import NotationError, Problem, did_you_mean, listed
 from evenhand.logs.log import Log
 from evenhand.measures.histogram import Histogram
-from evenhand.measures.measure import Keyed, Measure, OneClass, RoleColumns, Sums, TermSums
+from evenhand.measures.measure import Keyed, Measure, RoleColumns, Sums, TermSums
+from evenhand.notation import Term
 
 ROW_COUNT = "rows"
 
@@ -34,7 +37,9 @@ class MeasureColumns:
         rows: The column that counts the rows the measure is about.
         trials: The column of the term whose rows are the measure's trials.
         excluded: For each reason, the column that counts the rows left out for it.
-        unobserved: For each needed role that may be missing, the column that counts those rows.
+        unobserved: For each needed role that may be missing, the column that counts those rows,
+            as far as the measure would be another if they were seen.
+        seen: The columns that count rows whose label is missing, and seen, at each prediction.
         amounts: The column of each amount.
         products: The column of the product of each pair of terms and amounts.
 
@@ -45,6 +50,7 @@ class MeasureColumns:
     trials: str
     excluded: Mapping[str, str]
     unobserved: Mapping[str, str]
+    seen: Mapping[str, str]
     amounts: Mapping[str, str]
     products: Mapping[tuple[str, str], str]
 
@@ -134,27 +140,27 @@ def role_columns(measure: Measure, log: Log) -> RoleColumns:
             not declared.
 
     """
-    classes = max(len(log.classes), 2)
-    if not isinstance(measure, OneClass):
-        return RoleColumns(measure.needs, classes)
+    classes = log.classes or (0, 1)
+    names = tuple(map(str, classes))
+    if not hasattr(measure, "positive"):
+        return RoleColumns(measure.needs, names)
     positive = measure.positive
+    if positive is None and getattr(measure, "average", None) is not None:
+        return RoleColumns(measure.needs, names)
+    if positive is None and 1 in classes and len(classes) == 2:  # noqa: PLR2004 - yes and no
+        return RoleColumns(measure.needs, names, positive=classes.index(1))
     if positive is None:
-        averaged = getattr(measure, "average", None) is not None
-        if log.classes and len(log.classes) > 2 and not averaged:  # noqa: PLR2004 - yes and no
-            what = f"the log has {len(log.classes)} classes, so one must count as positive."
-            named = listed(f"positive={value}" for value in log.classes)
-            macro = " or average=macro" if hasattr(measure, "average") else ""
-            hint = f"Write {measure.name}({named.split(', ')[0]}){macro}; classes: {named}."
-            raise NotationError(Problem(f"'{measure}'", what, hint))
-        number = None if averaged else 1
-    else:
-        names = [str(value) for value in log.classes or (0, 1)]
-        if str(positive) not in names:
-            hint = did_you_mean(str(positive), names)
-            what = f"there is no class '{positive}'."
-            raise NotationError(Problem(f"'{measure}'", what, hint))
-        number = names.index(str(positive))
-    return RoleColumns(measure.needs, classes, positive=number)
+        what = f"the log has {len(classes)} classes, so one must count as positive."
+        written = [str(Term(measure.name, params=(("positive", value),))) for value in classes]
+        macro = " or average=macro" if hasattr(measure, "average") else ""
+        hint = f"Write {written[-1]}{macro}. Classes: {listed(written)}."
+        raise NotationError(Problem(f"'{measure}'", what, hint))
+    if positive in classes and not isinstance(positive, bool):
+        return RoleColumns(measure.needs, names, positive=classes.index(positive))
+    if str(positive) in names:
+        return RoleColumns(measure.needs, names, positive=names.index(str(positive)))
+    hint = did_you_mean(str(positive), names)
+    raise NotationError(Problem(f"'{measure}'", f"there is no class '{positive}'.", hint))
 
 
 def columns_of(measure: Measure, log: Log) -> MeasureColumns:
@@ -180,7 +186,10 @@ def columns_of(measure: Measure, log: Log) -> MeasureColumns:
         excluded={
             _reason(role): _key(f"missing {role}", present[:i]) for i, role in enumerate(present)
         },
-        unobserved={role: _key(f"missing {role}", present) for role in _unobserved(measure, log)},
+        unobserved={
+            role: _key(_missing_name(role, measure), present) for role in _unobserved(measure, log)
+        },
+        seen={name: _key(name, present) for name in (_SEEN if _selective(measure, log) else ())},
         amounts={amount: _key(names[amount], present) for amount in amounts},
         products={
             (one, other): _key(_product_name(names[one], names[other]), present)
@@ -192,45 +201,68 @@ def columns_of(measure: Measure, log: Log) -> MeasureColumns:
 
 
 def _add(stage: Stage, measure: Measure, log: Log) -> None:
-    present = _present(measure, log)
     columns = columns_of(measure, log)
-    log_columns = role_columns(measure, log)
-    terms = {_named(name, measure): c for name, c in measure.terms(log_columns).items()}
-    conditions: dict[str, nw.Expr | int] = {ROW_COUNT: 1, **terms}
-    amounts: dict[str, nw.Expr] = {}
-    if isinstance(measure, Sums):
-        amounts = {_named(name, measure): a for name, a in measure.amounts(log_columns).items()}
-    summed = {name: Amount(name, expression, 1) for name, expression in amounts.items()}
-    if columns.products:
-        pairs = itertools.combinations_with_replacement([*terms, *amounts], 2)
-        for one, other in pairs:
-            name = _product_name(one, other)
-            if other in terms:
-                conditions[name] = _both(terms[one], terms[other])
-            else:
-                first = terms.get(one)
-                value = amounts[other] if first is not None else amounts[one] * amounts[other]
-                if first is not None and not isinstance(first, int):
-                    value = nw.when(first).then(value)
-                summed[name] = Amount(name, value, 2)
-    new = [
-        SumColumn(_key(name, present), condition, present) for name, condition in conditions.items()
-    ]
-    missing = [(role, present[:index]) for index, role in enumerate(present)]
-    missing += [(role, present) for role in _unobserved(measure, log)]
-    for role, among in missing:
-        condition = nw.col(code_column(role)) == MISSING
-        new.append(SumColumn(_key(f"missing {role}", among), condition, among))
-    for column in new:
+    conditions, summed = _conditions_and_amounts(measure, log, products=bool(columns.products))
+    present = _present(measure, log)
+    for column in [
+        *(SumColumn(_key(name, present), term, present) for name, term in conditions.items()),
+        *_missing_columns(measure, log),
+    ]:
         _same(stage.sums.setdefault(column.key, column).condition, column.condition, column.key)
-    for name, amount in summed.items():
-        key = _key(name, present)
+    for amount in summed:
+        key = _key(amount.name, present)
         known = stage.amounts.setdefault(key, AmountColumn(key, amount, columns.rows))
         _same(known.amount.expression, amount.expression, key)
     stage.trials[columns.trials] = None
     if isinstance(measure, Keyed):
         wanted = stage.by_score.setdefault(measure.key, {})
         wanted |= dict.fromkeys([*columns.terms.values(), columns.rows])
+
+
+def _conditions_and_amounts(
+    measure: Measure, log: Log, *, products: bool
+) -> tuple[dict[str, nw.Expr | int], list[Amount]]:
+    """Return what a measure counts and what it sums by name, products of both among them."""
+    columns = role_columns(measure, log)
+    terms = {_named(name, measure): term for name, term in measure.terms(columns).items()}
+    numbers: dict[str, nw.Expr] = {}
+    if isinstance(measure, Sums):
+        numbers = {_named(name, measure): n for name, n in measure.amounts(columns).items()}
+    conditions: dict[str, nw.Expr | int] = {ROW_COUNT: 1, **terms}
+    summed = [Amount(name, number, 1) for name, number in numbers.items()]
+    if not products:
+        return conditions, summed
+    for one, other in itertools.combinations_with_replacement([*terms, *numbers], 2):
+        name = _product_name(one, other)
+        if other in terms:
+            conditions[name] = _both(terms[one], terms[other])
+        elif one in numbers:
+            summed.append(Amount(name, numbers[one] * numbers[other], 2))
+        else:
+            term, number = terms[one], numbers[other]
+            within = number if isinstance(term, int) else nw.when(term).then(number)
+            summed.append(Amount(name, within, 2))
+    return conditions, summed
+
+
+def _missing_columns(measure: Measure, log: Log) -> list[SumColumn]:
+    """Return the counts of rows that a measure leaves out, or cannot judge, for want of a role."""
+    present = _present(measure, log)
+    found = []
+    for index, role in enumerate(present):
+        among = present[:index]
+        missing = nw.col(code_column(role)) == MISSING
+        found.append(SumColumn(_key(f"missing {role}", among), missing, among))
+    for role in _unobserved(measure, log):
+        key = _key(_missing_name(role, measure), present)
+        found.append(SumColumn(key, _matters(role, measure, role_columns(measure, log)), present))
+    if _selective(measure, log):
+        missing = nw.col("label").is_null()
+        states = itertools.product((0, 1), (missing, ~missing))
+        for name, (number, state) in zip(_SEEN, states, strict=True):
+            of_rows = (nw.col("prediction") == number) & state
+            found.append(SumColumn(_key(name, present), of_rows, present))
+    return found
 
 
 def _same(known: nw.Expr | int, new: nw.Expr | int, key: str) -> None:
@@ -273,6 +305,40 @@ def _unobserved(measure: Measure, log: Log) -> list[str]:
         for role in log.kind.roles
         if role.when_null == "keep" and role.name in {*measure.needs} - {*measure.tolerates}
     ]
+
+
+_SEEN = tuple(
+    f"label {state} at prediction {number}" for number in (0, 1) for state in ("missing", "seen")
+)
+
+
+def _selective(measure: Measure, log: Log) -> bool:
+    """Return whether labels may be missing because of the decision."""
+    both = {"label", "prediction"} <= {*measure.needs}
+    return both and measure.reads == "classes" and not log.classes
+
+
+def _missing_name(role: str, measure: Measure) -> str:
+    return f"missing {role} of {measure}"
+
+
+def _matters(role: str, measure: Measure, columns: RoleColumns) -> nw.Expr:
+    """Return for which rows a role is missing and its value would change the measure.
+
+    A positive predictive value is about those selected: labels of the others may be missing.
+    """
+    missing = nw.col(code_column(role)) == MISSING
+    amounts = measure.amounts(columns) if isinstance(measure, Sums) else {}
+    if measure.reads == "numbers" or amounts:
+        return missing
+    first, *others = (measure.terms(columns.filled(**{role: n})) for n in columns.classes)
+    changes = [
+        term != other[name]
+        for other in others
+        for name, term in first.items()
+        if not isinstance(term, int)
+    ]
+    return missing & functools.reduce(operator.or_, changes)
 
 
 def _reason(role: str) -> str:

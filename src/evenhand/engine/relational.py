@@ -22,10 +22,9 @@ from evenhand.engine.lower import (
     SumColumn,
     evaluate,
     join_codes,
-    with_roles,
 )
 from evenhand.engine.table import group_column
-from evenhand.logs.unit import BUCKET, BUCKETS, HASH, MARKS, REGISTER, REGISTERS, UNIT
+from evenhand.logs.unit import BUCKET, MARKS, REGISTER, REGISTERS, ROW, Side, Unit
 
 if TYPE_CHECKING:
     from evenhand.logs.backend import Frame
@@ -65,27 +64,29 @@ def count_relational(lowered: Lowered, by: tuple[str, ...], trials: Sequence[Sum
         ]
     else:
         sums += [nw.col(amount.column).sum() for amount in lowered.amounts]
-    if lowered.unit:
-        sums += [_smallest_hash(part).alias(_part(part)) for part in range(_PARTS)]
+    # A bucket's largest marks ride along in the same group-by.
+    sums += [_smallest_hash(side, part) for side, part in _parts(lowered.unit)]
     rows = collect(lowered.frame.group_by(*keys, *lowered.code_columns).agg(*sums))
     rows = rows.with_columns(pl.col(BUCKET, ROWS, *lowered.code_columns).cast(pl.Int64))
     for entry in lowered.coded:
         if (rows[entry.column] == BAD).any():
             raise BadCodeError
-    return Counts(rows, _marks(rows, lowered, by, trials) if lowered.unit else None)
+    return Counts(rows, _marks(rows, lowered, by, trials) if lowered.unit != ROW else None)
 
 
-_PARTS = REGISTERS // BUCKETS
-"""Registers that share a bucket: a bucket's largest marks ride along in the same group-by."""
+def _parts(unit: Unit) -> list[tuple[Side, int]]:
+    """Return each side with each part of its registers that shares a bucket."""
+    return [(side, part) for side in unit.sides for part in range(0, REGISTERS, side.buckets)]
 
 
-def _part(part: int) -> str:
-    return f"smallest_hash_{part}"
+def _smallest(side: Side, part: int) -> str:
+    return f"smallest {side.hash} {part}"
 
 
-def _smallest_hash(part: int) -> nw.Expr:
+def _smallest_hash(side: Side, part: int) -> nw.Expr:
     """Return the smallest hash of a register, from which its largest mark follows."""
-    return nw.when(nw.col(REGISTER) - nw.col(BUCKET) == part * BUCKETS).then(nw.col(HASH)).min()
+    inside = nw.when(nw.col(side.part) == part).then(nw.col(side.hash))
+    return inside.min().alias(_smallest(side, part))
 
 
 def _marks(
@@ -95,38 +96,28 @@ def _marks(
     groups = [*map(group_column, by)]
     combinations = rows.select(lowered.code_columns).unique()
     joined = join_codes(rows, evaluate(combinations, lowered, trials), lowered)
+    parts = _parts(lowered.unit)
     smallest = joined.group_by(BUCKET, *groups).agg(
-        pl.col(_part(part)).filter(pl.col(trial.key) == 1).min().alias(f"{trial.key} {part}")
-        for part in range(_PARTS)
+        pl.col(_smallest(side, part))
+        .filter(pl.col(trial.key) == 1)
+        .min()
+        .alias(f"{trial.key} {_smallest(side, part)}")
+        for side, part in parts
         for trial in trials
     )
     marked = pl.concat(
         smallest.select(
             *groups,
-            (pl.col(BUCKET) + part * BUCKETS).alias(REGISTER),
+            (lowered.unit.bucket_of(side) + part + side.offset).alias(REGISTER),
             *(
-                (MARKS - pl.col(f"{trial.key} {part}").cast(pl.Int64) // REGISTERS)
+                (MARKS - pl.col(f"{trial.key} {_smallest(side, part)}").cast(pl.Int64) // REGISTERS)
                 .fill_null(0)
                 .alias(trial.key)
                 for trial in trials
             ),
         )
-        for part in range(_PARTS)
+        for side, part in parts
     )
-    return marked.filter(pl.any_horizontal(pl.col(trial.key) > 0 for trial in trials))
-
-
-def count_distinct_units(
-    lowered: Lowered, by: Sequence[str], columns: Sequence[SumColumn]
-) -> pl.DataFrame:
-    """Return, by groups, the exact number of units with a row that each column counts."""
-    groups = [*map(group_column, by)]
-    keys = [column.key for column in columns]
-    frame = with_roles(lowered.frame, lowered).select(
-        *groups, UNIT, *(column.indicator() for column in columns)
-    )
-    units = frame.group_by(*groups, UNIT).agg(nw.col(key).max() for key in keys)
-    counts = [nw.col(key).sum().cast(nw.Int64) for key in keys]
-    return collect(units.group_by(*groups).agg(*counts) if groups else units.select(*counts)).cast(
-        dict.fromkeys(keys, pl.Int64)
-    )
+    # Of two units each bucket is seen beside every bucket of the other.
+    largest = marked.group_by(*groups, REGISTER).agg(pl.col(trial.key).max() for trial in trials)
+    return largest.filter(pl.any_horizontal(pl.col(trial.key) > 0 for trial in trials))

@@ -11,18 +11,19 @@ import narwhals as nw
 import polars as pl
 
 from evenhand.engine.by_score import count_by_score
+from evenhand.engine.by_unit import Exact, count_by_unit
 from evenhand.engine.counts import BadCodeError, Counts
 from evenhand.engine.dense import MOST_CELLS, UnseenValueError, Values, cells, count_dense
 from evenhand.engine.lower import BAD, ROWS, Lowered, SumColumn, lower, tabulate
 from evenhand.engine.plan import ScanPlan
-from evenhand.engine.relational import collect, count_distinct_units, count_relational
+from evenhand.engine.relational import collect, count_relational
 from evenhand.engine.state import State
 from evenhand.engine.table import Table, group_column
 from evenhand.errors import EvenhandError, Problem, SourceError, StateSizeError, ValueInLogError
 from evenhand.logs.group import OTHER, UNKNOWN
-from evenhand.logs.log import Log
+from evenhand.logs.log import ROW, Log
 from evenhand.logs.source import failure
-from evenhand.logs.unit import BUCKET, BUCKETS, REGISTER
+from evenhand.logs.unit import BUCKET, REGISTER
 
 Trials = Mapping[tuple[str, ...], Sequence[SumColumn]]
 
@@ -63,7 +64,7 @@ def scan(plan: ScanPlan, log: Log) -> State:
         counts = _count(lowered, trials, sample, dense=log.source.engine == "polars")
         rows = int(next(iter(counts.values())).rows[ROWS].sum())
         distinct = None
-        if lowered.unit and 0 < rows <= COUNTED_EXACTLY:
+        if lowered.unit != ROW and 0 < rows <= COUNTED_EXACTLY:
             distinct = _distinct(lowered, plan)
         scores = {
             by: {
@@ -94,11 +95,16 @@ def scan(plan: ScanPlan, log: Log) -> State:
     return State(_digest(plan, log), log.source.engine, rows, sums, units, distinct, scores)
 
 
-def _distinct(lowered: Lowered, plan: ScanPlan) -> dict[tuple[str, ...], pl.DataFrame]:
+def _distinct(lowered: Lowered, plan: ScanPlan) -> Exact:
     """Return exact numbers of units for every set of groups that was asked for, and for none."""
     trials = {c.key: c for stage in plan.stages.values() for c in stage.trial_columns}
-    sets = dict.fromkeys([(), *plan.sets])
-    return {by: count_distinct_units(lowered, by, [*trials.values()]) for by in sets}
+    columns = {key: c for stage in plan.stages.values() for key, c in stage.sums.items()}
+    left = dict.fromkeys([(), *plan.sets])
+    found: Exact = {}
+    for by in plan.stages:
+        sets = [subset for subset in left if {*subset} <= {*by} and subset not in found]
+        found |= count_by_unit(lowered, by, sets, [*trials.values()], columns)
+    return found
 
 
 def _digest(plan: ScanPlan, log: Log) -> str:
@@ -110,7 +116,7 @@ def _digest(plan: ScanPlan, log: Log) -> str:
             name: [log.group(name).expression.text, *log.group(name).bins]
             for name in sorted({name for by in plan.stages for name in by})
         },
-        "unit": log.unit,
+        "unit": [log.unit.kind, *log.unit.columns],
         "where": None if log.where is None else log.where.text,
         "top": log.top,
         "classes": log.classes,
@@ -141,7 +147,7 @@ def _check_size(
     groups = sample.n_unique(subset=[*map(group_column, by)]) if by else 1
     if groups <= MOST_GROUPS:
         return
-    states = groups * (BUCKETS if lowered.unit else 1)
+    states = groups * lowered.unit.buckets
     raise StateSizeError(
         Problem(
             f"by=[{', '.join(by)}]",

@@ -14,6 +14,7 @@ from typing import Any
 
 import polars as pl
 
+from evenhand.engine.by_unit import UnitCounts
 from evenhand.engine.score import ScoreTable
 from evenhand.engine.table import Table, group_column
 from evenhand.errors import Problem, StateMergeError
@@ -38,9 +39,10 @@ class State:
         rows: Number of rows in scope.
         sums: Sums of the plan's terms by bucket and groups, one table per set of groups.
         units: Largest marks by groups and register (`evenhand.engine.sketch`) for every kind of
-            trial, for logs whose unit is a column; empty where the unit is the row.
-        distinct: Exact numbers of units by groups for every kind of trial, for logs small enough
-            to count them. They do not merge, so a merged state has none.
+            trial, for logs with columns of units; empty where the unit is the row. Where rows have
+            units of two populations, the second has registers of its own.
+        distinct: Exact numbers of units by groups for every kind of trial, for each population, in
+            logs small enough to count them. They do not merge, so a merged state has none.
         scores: Counts by score value, for each set of groups and each role whose values are the
             scores.
 
@@ -51,7 +53,7 @@ class State:
     rows: int
     sums: Mapping[tuple[str, ...], Table]
     units: Mapping[tuple[str, ...], Table]
-    distinct: Mapping[tuple[str, ...], pl.DataFrame] | None = None
+    distinct: Mapping[tuple[str, ...], tuple[UnitCounts, ...]] | None = None
     scores: Mapping[tuple[str, ...], Mapping[str, ScoreTable]] = field(default_factory=dict)
 
     def merge(self, other: State) -> State:

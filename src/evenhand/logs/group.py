@@ -15,6 +15,7 @@ import yaml
 from evenhand.errors import Problem, RoleError
 from evenhand.logs.expression import Expression
 from evenhand.logs.grammar import Schema, is_text
+from evenhand.logs.proxy import Proxy, proxy_from
 
 UNKNOWN = "unknown"
 """The group of rows whose value is missing, or says so in this word: shown apart, not compared."""
@@ -34,12 +35,15 @@ class Group:
         name: The name used in ``by=``.
         expression: The column, or an expression over columns.
         bins: Increasing edges; each bin includes its upper edge. Empty for a column as it is.
+        proxy: The probability of each group for every value of the expression, where the group
+            itself is not in the log.
 
     """
 
     name: str
     expression: Expression
     bins: tuple[float, ...] = ()
+    proxy: Proxy | None = None
 
     @property
     def where(self) -> str:
@@ -164,6 +168,8 @@ def _group(name: str, value: object) -> Group:
             _are_numbers(edges) and not rest
         ):
             return Group(name, Expression(column), tuple(float(edge) for edge in edges))
+        case {"given": str(given), "probabilities": table, **rest} if not rest:
+            return Group(name, Expression(given), proxy=proxy_from(table, given, f"group '{name}'"))
         case {"column": str(column), **rest} if not rest:
             return Group(name, Expression(column))
     raise _unreadable(f"group '{name}'", value)

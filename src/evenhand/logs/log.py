@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,14 +11,14 @@ import narwhals as nw
 
 from evenhand.errors import EvenhandError, Problem, RoleError, did_you_mean
 from evenhand.logs.expression import Expression
-from evenhand.logs.grammar import Schema, is_text
+from evenhand.logs.grammar import Schema
 from evenhand.logs.group import Group, group_from
 from evenhand.logs.kinds import kind_named
 from evenhand.logs.role import Class, Kind
 from evenhand.logs.source import Source, open_source
+from evenhand.logs.unit import ROW, Unit
 
-ROW = "row"
-"""The unit of a log whose rows are independent."""
+__all__ = ["ROW", "Log", "open_log"]
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,7 @@ class Log:
         kind: The product kind, which says what roles there are.
         roles: The expression that plays each role.
         groups: Who is compared, by name.
-        unit: ``row``, or the column that says which rows belong together.
+        unit: What is independent: the row, or what one or two columns of ids name.
         where: The filter of rows in scope, or None.
         top: How many of the most frequent values of each group to keep, or None for all.
         classes: The classes of label and prediction, where they are not yes or no.
@@ -42,7 +43,7 @@ class Log:
     kind: Kind = field(repr=False)
     roles: Mapping[str, Expression]
     groups: Mapping[str, Group]
-    unit: str = ROW
+    unit: Unit = ROW
     where: Expression | None = None
     top: int | None = None
     classes: tuple[Class, ...] = ()
@@ -78,7 +79,7 @@ def open_log(
     kind: str,
     roles: Mapping[str, object],
     groups: Iterable[str | Mapping[str, Any] | Group] | Mapping[str, Any] = (),
-    unit: str | None = ROW,
+    unit: str | Iterable[str] | Unit | None = ROW,
     where: str | None = None,
     engine: str | None = None,
     top: int | None = None,
@@ -91,7 +92,9 @@ def open_log(
         kind: The product kind, such as ``decisions``.
         roles: Column or expression for each role, such as ``{"prediction": "score >= 0.5"}``.
         groups: Columns, ``"age: [25, 45]"``, or mappings as in a plan.
-        unit: ``row`` or the column whose equal values belong to one independent unit.
+        unit: ``row``, the column whose equal values belong to one independent unit, two columns
+            whose values both differ (``["user", "item"]``), or ``pair(a, b)`` for rows that are
+            pairs of units of one population.
         where: Filter in the expression language.
         engine: ``polars``, ``duckdb`` or ``spark``.
         top: Keep only this many of the most frequent values of each group.
@@ -134,8 +137,8 @@ def open_log(
         except EvenhandError as error:
             problems += error.problems
 
-    unit = ROW if unit is None else unit
-    problems += _unit_problems(unit, schema)
+    independent = Unit.of(unit, schema)
+    problems += independent.problems(schema)
     condition = None if where is None else Expression(where)
     if condition is not None:
         problems += _where_problems(condition, schema)
@@ -143,7 +146,12 @@ def open_log(
         problems.append(Problem("top", f"{top} is not a number of values; it must be at least 1."))
     if problems:
         raise RoleError(problems)
-    return Log(opened, schema, product, expressions, named, unit, condition, top, declared)
+    return Log(opened, schema, product, expressions, named, independent, condition, top, declared)
+
+
+def _is_number(value: object) -> bool:
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    return number and math.isfinite(value)  # type: ignore[arg-type]
 
 
 def _class_problems(classes: tuple[Class, ...], kind: Kind) -> list[Problem]:
@@ -152,29 +160,13 @@ def _class_problems(classes: tuple[Class, ...], kind: Kind) -> list[Problem]:
     where, hint = "classes", "Write classes: [low, mid, high]."
     if not any(role.values == "binary" for role in kind.roles):
         return [Problem(where, f"kind '{kind.name}' has no classes.", "Leave classes out.")]
-    if len(classes) == 1 or len({str(value) for value in classes}) < len(classes):
-        return [Problem(where, "there must be two or more different classes.", hint)]
-    if len({isinstance(value, str) for value in classes}) > 1:
+    texts = [isinstance(value, str) for value in classes]
+    if not all(texts) and (any(texts) or not all(map(_is_number, classes))):
         return [Problem(where, "classes are all text or all numbers.", hint)]
+    # 1 and 1.0 are one class, and so are 1 and '1' in a table's header.
+    if min(len({*classes}), len({*map(str, classes)})) < max(len(classes), 2):
+        return [Problem(where, "there must be two or more different classes.", hint)]
     return []
-
-
-def _unit_problems(unit: str, schema: Schema) -> list[Problem]:
-    if unit == ROW:
-        return []
-    if unit not in schema:
-        known = [*schema, ROW]
-        return [Problem("unit", f"there is no column '{unit}'.", did_you_mean(unit, known))]
-    dtype = schema[unit]
-    if dtype.is_integer() or is_text(dtype):
-        return []
-    return [
-        Problem(
-            "unit",
-            f"'{unit}' is {dtype}; the unit must be a whole number or text.",
-            "A float id usually comes from missing values: a missing unit cannot be counted.",
-        )
-    ]
 
 
 def _where_problems(condition: Expression, schema: Schema) -> list[Problem]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import narwhals as nw
@@ -17,7 +17,8 @@ import numpy as np
 
 from evenhand.measures.figure import Figure, Share, SmoothFunction
 from evenhand.measures.measure import Measure, RoleColumns, Sums, TermSums
-from evenhand.notation import Term
+from evenhand.notation import Term, Value
+from evenhand.stats.bucket import Dependence
 from evenhand.stats.delta import Influences
 from evenhand.stats.figure import Figures
 from evenhand.stats.interval import Floats
@@ -74,11 +75,16 @@ class Bounds(Sums):
         """The class that counts as positive, as the measure has it."""
         return getattr(self.measure, "positive", None)
 
+    @staticmethod
+    def written(missing: Missing) -> tuple[tuple[str, Value], ...]:
+        """Return the parameters of notation that say what is assumed."""
+        if np.isinf(missing.odds):
+            return (("missing", "worst"),)
+        odds = int(missing.odds) if missing.odds % 1 == 0 else missing.odds
+        return (("missing", Term("odds", (odds,))),)
+
     def term(self) -> Term:
-        worst = np.isinf(self.missing.odds)
-        odds = int(self.missing.odds) if not worst and self.missing.odds % 1 == 0 else self.missing.odds
-        value = "worst" if worst else Term("odds", (odds,))
-        return Term("bounds", (self.measure.term(),), (("missing", value),))
+        return Term(self.name, (self.measure.term(),), self.written(self.missing))
 
     def problem(self) -> str:
         if not isinstance(self.measure, Sums) or "label" not in self.measure.needs:
@@ -167,6 +173,14 @@ class Bounded(Figure):
             notes["unknown groups"] = "rows of unknown group may belong to any group"
         return notes
 
+    @property
+    def some_missing(self) -> bool:
+        """Whether any label is missing."""
+        seen = [self.sums.names.index(f"{kind} seen") for kind in ("ones", "zeros")]
+        return bool(
+            self.sums.sums[seen].sum() < self.sums.sums[self.sums.names.index("rows")].sum()
+        )
+
     def with_unknown(self, index: int) -> Bounded:
         """Return the bounds if the rows of this group may belong to any other."""
         return replace(self, unknown=index)
@@ -179,21 +193,25 @@ class Bounded(Figure):
         reasons = self.sums.undefined()
         if any(reasons):
             return reasons
-        ends = self._ends(np.eye(len(reasons)), dependent=False)
+        ends = self._ends(np.eye(len(reasons)), dependent=None)
         known = np.isfinite(ends[0].value) & np.isfinite(ends[1].value)
         return [None if defined else self.share.empty for defined in known]
 
-    def figures(self, members: Floats, *, dependent: bool) -> Figures:
+    def figures(self, members: Floats, *, dependent: Dependence | None) -> Figures:
         low, high = (end.figures() for end in self._ends(members, dependent=dependent))
         return Identified(low, high)
 
-    def _ends(self, members: Floats, *, dependent: bool) -> tuple[Influences, Influences]:
+    def _ends(
+        self, members: Floats, *, dependent: Dependence | None
+    ) -> tuple[Influences, Influences]:
         """Return the smallest and the largest share over all corners, set by set."""
         lows = [self._corner(f, members, dependent=dependent) for f in self._corners(up=False)]
         highs = [self._corner(f, members, dependent=dependent) for f in self._corners(up=True)]
         return _choose(lows, np.nanargmin), _choose(highs, np.nanargmax)
 
-    def _corner(self, function: Corner, members: Floats, *, dependent: bool) -> Influences:
+    def _corner(
+        self, function: Corner, members: Floats, *, dependent: Dependence | None
+    ) -> Influences:
         figure = self.sums
         if self.unknown is not None:
             figure = _beside(figure, self.unknown)

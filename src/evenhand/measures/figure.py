@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from evenhand.stats.bucket import Dependence
 from evenhand.stats.delta import Function, Influences, gradient
 from evenhand.stats.figure import Combined, Figures
 from evenhand.stats.proportion import Curve, Proportion, Proportions, clustered, independent
@@ -49,17 +50,17 @@ class Figure(ABC):
         """Return what qualifies the figure, by topic."""
         return {}
 
-    def p_values(self, *, dependent: bool) -> Floats | None:  # noqa: ARG002 - for tests of a null
+    def p_values(self, *, dependent: Dependence | None) -> Floats | None:  # noqa: ARG002 - a null
         """Return how likely so large a figure is by chance in each group; None where no test is."""
         return None
 
     @abstractmethod
-    def figures(self, members: Floats, *, dependent: bool) -> Figures:
+    def figures(self, members: Floats, *, dependent: Dependence | None) -> Figures:
         """Return the figures of sets of groups.
 
         Args:
             members: 1 where a group belongs to a set, else 0; shape (groups, sets).
-            dependent: Whether some unit has several trials, so that rows cannot be taken alone.
+            dependent: How rows depend on each other; None where they do not.
 
         """
 
@@ -86,10 +87,10 @@ class Share(Figure):
     def undefined(self) -> list[str | None]:
         return _without_trials(self.sums, self.empty)
 
-    def figures(self, members: Floats, *, dependent: bool) -> Proportions:
+    def figures(self, members: Floats, *, dependent: Dependence | None) -> Proportions:
         sums = _of_sets(self.sums, members)
-        found = clustered(sums) if dependent else independent(_over_buckets(sums))
-        if not dependent and (members.sum(axis=1) > 1).any():
+        found = _proportions(sums, dependent)
+        if dependent is None and (members.sum(axis=1) > 1).any():
             found = replace(found, correlation=self._overlap(members, found.proportion))
         return replace(found, curve=self.curve)
 
@@ -132,9 +133,9 @@ class Average(Figure):
         reasons = zip(*(part.undefined() for part in self.parts), strict=True)
         return [next(filter(None, of_group), None) for of_group in reasons]
 
-    def figures(self, members: Floats, *, dependent: bool) -> Combined:
+    def figures(self, members: Floats, *, dependent: Dependence | None) -> Combined:
         stacked = _stack([_of_sets(part.sums, members) for part in self.parts])
-        found = clustered(stacked) if dependent else independent(_over_buckets(stacked))
+        found = _proportions(stacked, dependent)
         found = replace(found, curve=self.parts[0].curve)
         # Part p of set j stands at p * sets + j.
         weights = np.kron(np.array(self.weights), np.eye(members.shape[1]))
@@ -154,6 +155,7 @@ class SmoothFunction(Figure):
         trials: Number of trials by bucket and group.
         within: The smallest and the largest value.
         otherwise: Why the figure is undefined where there are trials and the function has none.
+        needs: Terms that it divides by, and why the figure is undefined where one is 0.
 
     """
 
@@ -166,6 +168,7 @@ class SmoothFunction(Figure):
     trials: Floats
     within: tuple[float, float]
     otherwise: str
+    needs: Mapping[str, str] = field(default_factory=dict)
     needs_products: ClassVar[bool] = True
 
     @property
@@ -176,68 +179,87 @@ class SmoothFunction(Figure):
         value, _ = gradient(self.function, self._named(self.sums.sum(axis=1)))
         counted = self.trials.sum(axis=0) > 0
         weighed = self.sums[self.names.index(self.among)].sum(axis=0) > 0
-        influences = self.influences(np.eye(len(counted)), dependent=False)
-        spread = influences.variance > _ROUNDING * np.square(np.where(value == 0, 1.0, value))
+        spread = self.influences(np.eye(len(counted)), dependent=None).variance > 0
         bounded = bool(np.isfinite(self.within[1] - self.within[0]))
+        lacking = {
+            reason: self.sums[self.names.index(term)].sum(axis=0) <= 0
+            for term, reason in self.needs.items()
+        }
         reasons: list[str | None] = []
-        for trials, weight, finite, varies in zip(
-            counted, weighed, np.isfinite(value), spread, strict=True
+        for group, (trials, weight, finite, varies) in enumerate(
+            zip(counted, weighed, np.isfinite(value), spread, strict=True)
         ):
             if not trials:
                 reasons.append(self.empty)
             elif not weight:
                 reasons.append("all weights are 0")
             elif not finite:
-                reasons.append(self.otherwise)
+                missed = (reason for reason, nowhere in lacking.items() if nowhere[group])
+                reasons.append(next(missed, self.otherwise))
             elif not varies and not bounded:
-                reasons.append("all rows have the same value: nothing shows how it varies")
+                reasons.append(_FLAT)
             else:
                 reasons.append(None)
         return reasons
 
-    def figures(self, members: Floats, *, dependent: bool) -> Figures:
+    def figures(self, members: Floats, *, dependent: Dependence | None) -> Figures:
         return self.influences(members, dependent=dependent).figures()
 
-    def influences(self, members: Floats, *, dependent: bool) -> Influences:
+    def influences(self, members: Floats, *, dependent: Dependence | None) -> Influences:
         """Return what rows and buckets contribute to the figures of sets of groups."""
         sums = self.sums @ members
         value, slopes = gradient(self.function, self._named(sums.sum(axis=1)))
         slopes = np.where(np.isfinite(slopes), slopes, 0.0)
         # Rows that two sets share make their figures move together.
         with np.errstate(over="ignore", invalid="ignore"):
-            covariance = np.einsum(
-                "ij,abg,gi,gj,ai,bj->ij",
-                np.ones((members.shape[1],) * 2),
-                self.products,
-                members,
-                members,
-                slopes,
-                slopes,
-                optimize=True,
-            )
-        square = np.maximum(np.diag(covariance), 0.0)
+            covariance = self._quadratic(self.products, members, slopes)
+            size = self._quadratic(np.abs(self.products), members, np.abs(slopes))
+        trials = self.trials @ members
+        rows = trials.sum(axis=0)
+        square, size = np.diag(covariance), np.diag(size)
+        # What is left of larger numbers that cancel is rounding, not variation.
+        square = np.where(square > _ROUNDING * (10 + np.sqrt(rows)) * size, square, 0.0)
         scale = np.sqrt(np.where(square > 0, square, 1.0))
         correlation = covariance / np.outer(scale, scale)
         np.fill_diagonal(correlation, 1.0)
-        trials = self.trials @ members
-        rows = trials.sum(axis=0)
+        effective = self._effective_rows(members, sums)
         return Influences(
             value=value,
             rows=rows,
-            variance=square * rows / np.maximum(rows - 1, 1),
-            df=np.maximum(rows - 1, 0.0),
+            variance=square * effective / np.maximum(effective - 1, 1),
+            df=np.maximum(effective - 1, 0.0),
             correlation=correlation,
-            buckets=np.einsum("ij,ibj->bj", slopes, sums) if dependent else None,
-            occupied=trials > 0 if dependent else None,
+            buckets=None if dependent is None else np.einsum("ij,ibj->bj", slopes, sums),
+            occupied=None if dependent is None else trials,
             within=self.within,
+            dependent=dependent,
         )
+
+    @staticmethod
+    def _quadratic(products: Floats, members: Floats, slopes: Floats) -> Floats:
+        both: Floats = np.einsum(
+            "abg,gi,gj,ai,bj->ij", products, members, members, slopes, slopes, optimize=True
+        )
+        return both
+
+    def _effective_rows(self, members: Floats, sums: Floats) -> Floats:
+        """Return Kish's number of rows: few where some weights are much larger than others."""
+        place = self.names.index(self.among)
+        square = self.products[place, place] @ members
+        total = sums[place].sum(axis=0)
+        kish: Floats = np.divide(
+            np.square(total), square, out=np.zeros_like(total), where=square > 0
+        )
+        return kish
 
     def _named(self, sums: Floats) -> Mapping[str, Floats]:
         return dict(zip(self.names, sums, strict=True))
 
 
-_ROUNDING = 1e-24
-"""A sum of squares this far below the square of the figure is rounding, not variation."""
+_ROUNDING = 4 * float(np.finfo(np.float64).eps)
+"""Relative error of a sum, for each of ten rows or of the root of more."""
+
+_FLAT = "all rows have the same value, or differ too little beside its size to tell"
 
 
 def _without_trials(sums: Proportion, empty: str) -> list[str | None]:
@@ -246,6 +268,12 @@ def _without_trials(sums: Proportion, empty: str) -> list[str | None]:
         None if weight > 0 else "all weights are 0" if count else empty
         for weight, count in zip(trials, rows, strict=True)
     ]
+
+
+def _proportions(sums: Proportion, dependent: Dependence | None) -> Proportions:
+    if dependent is None:
+        return independent(_over_buckets(sums))
+    return clustered(sums, dependent)
 
 
 def _of_sets(sums: Proportion, members: Floats) -> Proportion:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from evenhand.measures.figure import Figure
-from evenhand.stats.bucket import rest_correlation
+from evenhand.stats.bucket import Between, Dependence, rest_correlation
 from evenhand.stats.calibration import (
     BrownianRange,
     CumulativeError,
@@ -30,12 +30,14 @@ class Effect:
         value: The figures, shape (J,); nan where there is none.
         own: For each term, the influence of a row of the group at each score, shape (J, scores).
         rest: The same for a row outside the group, for figures that look there.
+        more: Variance beyond that of the influences, where these do not tell all.
 
     """
 
     value: Floats
     own: ByTerm
     rest: ByTerm
+    more: Floats | float = 0.0
 
 
 @dataclass(frozen=True)
@@ -140,10 +142,10 @@ class ByScore(Figure):
     def notes(self) -> Mapping[str, str]:
         return self.histogram.notes()
 
-    def figures(self, members: Floats, *, dependent: bool) -> Figures:
+    def figures(self, members: Floats, *, dependent: Dependence | None) -> Figures:
         return self.influences(members, dependent=dependent).figures()
 
-    def influences(self, members: Floats, *, dependent: bool) -> Influences:
+    def influences(self, members: Floats, *, dependent: Dependence | None) -> Influences:
         """Return what rows and buckets contribute to the figures of sets of groups."""
         h = self.histogram
         value, effect = self._value(members)
@@ -153,17 +155,8 @@ class ByScore(Figure):
         # Outside a set is everything else in the log, rows of unknown group too.
         outside = {term: h.square_weights[term].sum(axis=0) - squares[term] for term in rest}
         parts = [(np.square(own[t]) * squares[t]).sum(axis=1) for t in own]
-        counts = [inside[t].sum(axis=1) for t in own]
         parts += [(np.square(rest[t]) * outside[t]).sum(axis=1) for t in rest]
-        counts += [h.rows[t].sum() - inside[t].sum(axis=1) for t in rest]
-        # Each kind of row is a sample of its own (DeLong et al. 1988).
-        less = [np.maximum(count - 1, 1.0) for count in counts]
-        scaled = [part * n / m for part, n, m in zip(parts, counts, less, strict=True)]
-        variance = np.sum(scaled, axis=0)
-        below = np.sum([np.square(v) / m for v, m in zip(scaled, less, strict=True)], axis=0)
-        df = np.divide(
-            np.square(variance), below, out=np.full_like(variance, np.inf), where=below > 0
-        )
+        variance, df = variance_of(h, effect, members)
         correlation = np.eye(len(value))
         if rest:
             correlation = rest_correlation(
@@ -174,7 +167,7 @@ class ByScore(Figure):
             )
         buckets = occupied = None
         if dependent and h.buckets is not None:
-            buckets, occupied = self._by_bucket(effect, members, inside)
+            buckets, occupied = by_bucket(h, effect, members)
             # What varies inside a coarse bin is not seen by bucket: its share is added.
             kept = np.zeros(len(value))
             for t, phi in own.items():
@@ -194,35 +187,87 @@ class ByScore(Figure):
             buckets=buckets,
             occupied=occupied,
             within=self.within,
+            dependent=dependent,
         )
 
     def _value(self, members: Floats) -> tuple[Floats, Effect]:
         h = self.histogram
+        if not h.scores.size:
+            nothing = np.full(members.shape[1], np.nan)
+            return nothing, Effect(nothing, {}, {})
         weights = {term: members.T @ counts for term, counts in h.weights.items()}
         rest = {t: h.weights[t].sum(axis=0) - counts for t, counts in weights.items()}
-        effect = self.effect(h.scores, weights, rest if self.looks_outside else {})
-        return effect.value, effect
+        scale = np.ones((members.shape[1], 1))
+        if h.weighted:
+            # Weights of any scale are brought to Kish's number of rows.
+            total = weights[self.among].sum(axis=1, keepdims=True)
+            squares = (members.T @ h.square_weights[self.among]).sum(axis=1, keepdims=True)
+            scale = np.divide(total, squares, out=scale, where=squares > 0)
+        with np.errstate(over="ignore", invalid="ignore"):
+            effect = self.effect(
+                h.scores,
+                {term: scale * counts for term, counts in weights.items()},
+                {t: scale * c for t, c in rest.items()} if self.looks_outside else {},
+            )
+        own = {term: scale * phi for term, phi in effect.own.items()}
+        outside = {term: scale * phi for term, phi in effect.rest.items()}
+        return effect.value, replace(effect, own=own, rest=outside)
 
-    def _by_bucket(
-        self, effect: Effect, members: Floats, inside: ByTerm
-    ) -> tuple[Floats, NDArray[np.bool_]]:
-        """Return the sum of influences by bucket and set, and where there are rows."""
-        h = self.histogram
-        sums = np.zeros((1, 1))
-        seen = np.zeros((1, 1))
-        for term, counts in (h.buckets or {}).items():
-            of_sets = np.einsum("bgs,gj->bjs", counts, members)
-            if term in effect.own:
-                phi = _binned(effect.own[term], inside[term], h.bin_of)
-                sums = sums + np.einsum("bjs,js->bj", of_sets, phi)
-            if term in effect.rest:
-                beyond = h.rows[term].sum(axis=0) - inside[term]
-                phi = _binned(effect.rest[term], beyond, h.bin_of)
-                total = counts.sum(axis=1, keepdims=True)
-                sums = sums + np.einsum("bjs,js->bj", total - of_sets, phi)
-                seen = seen + total.sum(axis=2)
-            seen = seen + of_sets.sum(axis=2)
-        return sums, seen > 0
+
+def variance_of(h: Histogram, effect: Effect, members: Floats) -> tuple[Floats, Floats]:
+    """Return the variances of figures for independent rows, and their degrees of freedom.
+
+    Each kind of row, inside a set of groups or outside it, is a sample of its own.
+
+    Source: DeLong, DeLong and Clarke-Pearson 1988.
+    """
+    parts, less = [], []
+    for rest, influence in ((False, effect.own), (True, effect.rest)):
+        for term, phi in influence.items():
+            squares = members.T @ h.square_weights[term]
+            weights = members.T @ h.weights[term].sum(axis=1)
+            if rest:
+                squares = h.square_weights[term].sum(axis=0) - squares
+                weights = h.weights[term].sum() - weights
+            rows = _kish(weights, squares.sum(axis=1))
+            # A single row, or one that outweighs all others, tells nothing of how rows differ.
+            fewer = np.maximum(rows - 1, 0.0)
+            parts.append((np.square(phi) * squares).sum(axis=1) * rows / np.maximum(fewer, 1.0))
+            less.append(fewer)
+    variance: Floats = np.sum(parts, axis=0)
+    variance = variance + effect.more
+    with np.errstate(divide="ignore", invalid="ignore"):
+        below = np.nansum([np.square(v) / m for v, m in zip(parts, less, strict=True)], axis=0)
+        df = np.where(below > 0, np.square(variance) / below, np.inf)
+    return variance, np.where(np.min(less, axis=0) < 1, 0.0, df)
+
+
+def _kish(weights: Floats, squares: Floats) -> Floats:
+    """Return Kish's number of rows: few where some weights are much larger than others."""
+    rows: Floats = np.divide(
+        np.square(weights), squares, out=np.zeros_like(weights), where=squares > 0
+    )
+    return rows
+
+
+def by_bucket(h: Histogram, effect: Effect, members: Floats) -> tuple[Floats, Floats]:
+    """Return the sum of influences, and of rows or their weights, by bucket of units and set."""
+    sums = np.zeros((1, 1))
+    seen = np.zeros((1, 1))
+    for term, counts in (h.buckets or {}).items():
+        of_sets = np.einsum("bgs,gj->bjs", counts, members)
+        inside = members.T @ h.rows[term]
+        if term in effect.own:
+            phi = _binned(effect.own[term], inside, h.bin_of)
+            sums = sums + np.einsum("bjs,js->bj", of_sets, phi)
+        if term in effect.rest:
+            beyond = h.rows[term].sum(axis=0) - inside
+            phi = _binned(effect.rest[term], beyond, h.bin_of)
+            total = counts.sum(axis=1, keepdims=True)
+            sums = sums + np.einsum("bjs,js->bj", total - of_sets, phi)
+            seen = seen + total.sum(axis=2)
+        seen = seen + of_sets.sum(axis=2)
+    return sums, seen
 
 
 @dataclass(frozen=True)
@@ -252,13 +297,13 @@ class PathRange(Figure):
     def notes(self) -> Mapping[str, str]:
         return self.histogram.notes()
 
-    def p_values(self, *, dependent: bool) -> Floats:
+    def p_values(self, *, dependent: Dependence | None) -> Floats:
         found = self._of(np.eye(self.rows.shape[1]))
-        if not dependent and not self.histogram.weighted:
+        if dependent is None and not self.histogram.weighted:
             return found.p_value
         return np.full_like(found.value, np.nan)
 
-    def figures(self, members: Floats, *, dependent: bool) -> Figures:
+    def figures(self, members: Floats, *, dependent: Dependence | None) -> Figures:
         h = self.histogram
         value = self._of(members).value
         total = (members.T @ h.weights[self.among]).sum(axis=1)
@@ -268,13 +313,17 @@ class PathRange(Figure):
             for term, label in _LABELS.items()
         )
         variance = square / np.square(total)
-        effect = self._design_effect(members, variance, total) if dependent else 1.0
+        effect: Floats | float = 1.0
+        if dependent is not None:
+            effect = self._design_effect(members, variance, total, dependent)
         return BrownianRange(
             value,
             np.sqrt(variance * effect),
+            _kish(total, (members.T @ h.square_weights[self.among]).sum(axis=1)),
             np.full_like(value, np.inf),
             np.eye(len(value)),
-            "range of Brownian motion" + (", design effect of the path" if dependent else ""),
+            "range of Brownian motion"
+            + ("" if dependent is None else ", design effect of the path"),
         )
 
     def _of(self, members: Floats) -> CumulativeError:
@@ -282,7 +331,9 @@ class PathRange(Figure):
         positives, negatives = (members.T @ h.weights[term] for term in _LABELS)
         return cumulative_calibration_error(h.scores, positives, negatives, weighted=h.weighted)
 
-    def _design_effect(self, members: Floats, variance: Floats, total: Floats) -> Floats:
+    def _design_effect(
+        self, members: Floats, variance: Floats, total: Floats, dependent: Dependence
+    ) -> Floats:
         """Return how much more the end of the path varies between buckets of units, at least 1."""
         h = self.histogram
         per_bin = np.bincount(h.bin_of)
@@ -292,9 +343,22 @@ class PathRange(Figure):
             for term, label in _LABELS.items()
         )
         path: Floats = np.cumsum(np.asarray(steps), axis=2)
-        centred = path - path.mean(axis=0)
-        occupied = max(2, int((np.abs(path).sum(axis=(1, 2)) > 0).sum()))
-        between = np.square(centred).sum(axis=0) * occupied / (occupied - 1)
+        if dependent == "buckets":
+            centred = path - path.mean(axis=0)
+            occupied = max(2, int((np.abs(path).sum(axis=(1, 2)) > 0).sum()))
+            between = np.square(centred).sum(axis=0) * occupied / (occupied - 1)
+        else:
+            counts = np.sum([(h.buckets or {})[t].sum(axis=2) @ members for t in _LABELS], axis=0)
+            # Each step of a path is a figure of its own; a bucket's residual is what it adds
+            # beyond its share of the rows.
+            beyond = path - (counts / counts.sum(axis=0))[:, :, None] * path.sum(axis=0)
+            rows = np.broadcast_to(counts[:, :, None], path.shape)
+            between = np.stack(
+                [
+                    Between.of(beyond[:, j], rows[:, j], dependent).variance
+                    for j in range(path.shape[1])
+                ]
+            )
         worst: Floats = between.max(axis=1) / np.square(total)
         return np.maximum(
             np.divide(worst, variance, out=np.ones_like(worst), where=variance > 0), 1

@@ -37,14 +37,15 @@ class RoleColumns:
     counts as positive, and its class's number where the measure asks for none.
 
     Attributes:
-        classes: The numbers of the declared classes; 0 and 1 where none are declared.
+        names: The declared classes as text; 0 and 1 where none are declared.
+        classes: Their numbers.
 
     """
 
     def __init__(
         self,
         needs: tuple[str, ...],
-        classes: int = 2,
+        names: tuple[str, ...] = ("0", "1"),
         *,
         positive: int | None = None,
         filled: Mapping[str, int] | None = None,
@@ -52,7 +53,8 @@ class RoleColumns:
         self._needs = needs
         self._positive = positive
         self._filled = filled or {}
-        self.classes = range(classes)
+        self.names = names
+        self.classes = range(len(names))
 
     def __getattr__(self, role: str) -> nw.Expr:
         if role.startswith("_") or role not in self._needs:
@@ -66,13 +68,11 @@ class RoleColumns:
 
     def of_class(self, positive: int) -> RoleColumns:
         """Return the same columns with this class counted as positive."""
-        return RoleColumns(self._needs, len(self.classes), positive=positive, filled=self._filled)
+        return RoleColumns(self._needs, self.names, positive=positive, filled=self._filled)
 
     def filled(self, **values: int) -> RoleColumns:
         """Return the same columns with the value of a yes/no role taken as given."""
-        return RoleColumns(
-            self._needs, len(self.classes), positive=self._positive, filled=values
-        )
+        return RoleColumns(self._needs, self.names, positive=self._positive, filled=values)
 
 
 CLASSIFIED = ("label", "prediction")
@@ -157,6 +157,7 @@ class TermSums:
         empty: str,
         within: tuple[float, float] = REAL,
         otherwise: str = "",
+        needs: Mapping[str, str] | None = None,
     ) -> SmoothFunction:
         """Return a smooth function of the weighted sums of all terms and amounts.
 
@@ -167,6 +168,7 @@ class TermSums:
             empty: Why the figure is undefined where there is no trial.
             within: The smallest and the largest value that the figure can have.
             otherwise: Why the figure is undefined where the function gives no finite number.
+            needs: Terms that it divides by, and why the figure is undefined where one is 0.
 
         """
         sums = {**self.weights, **self.amounts}
@@ -182,11 +184,17 @@ class TermSums:
             self.rows[among],
             within,
             otherwise or "it divides 0 by 0 here",
+            needs or {},
         )
 
     def _product(self, one: str, other: str) -> NDArray[np.float64]:
         pair = (one, other) if (one, other) in self.products else (other, one)
         return self.products[pair]
+
+
+def is_number(value: object) -> bool:
+    """Return whether a parameter is a number."""
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 class Measure(ABC):
@@ -202,6 +210,7 @@ class Measure(ABC):
             restricts it.
         reads: Whether label and prediction must be classes or numbers.
         tolerates: Roles whose missing values the measure takes into account itself.
+        listed: Whether it can be asked for by name; bounds and distributions belong to contrasts.
 
     """
 
@@ -213,6 +222,7 @@ class Measure(ABC):
     limits: ClassVar[Mapping[str, tuple[float, float]]] = {}
     reads: ClassVar[Reads] = "classes"
     tolerates: ClassVar[tuple[str, ...]] = ()
+    listed: ClassVar[bool] = False
 
     @abstractmethod
     def terms(self, log: RoleColumns) -> dict[str, nw.Expr | int]:
@@ -309,7 +319,7 @@ def measure(
     def declare(cls: Decorated) -> Decorated:
         cls.name = name or re.sub(r"(?<!^)(?=[A-Z])", "_", cls.__name__).lower()
         cls.needs, cls.better, cls.tags, cls.cites = needs, better, tags, cites
-        cls.limits, cls.reads = limits or {}, reads
+        cls.limits, cls.reads, cls.listed = limits or {}, reads, True
         return dataclass(frozen=True, repr=False)(cls)  # type: ignore[return-value]
 
     return declare

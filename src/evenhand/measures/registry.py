@@ -28,7 +28,9 @@ def measures() -> dict[str, type[Measure]]:
     for thing in found:
         members = [thing] if inspect.isclass(thing) else vars(thing).values()
         for member in members:
-            if inspect.isclass(member) and issubclass(member, Measure) and "name" in vars(member):
+            if not (inspect.isclass(member) and issubclass(member, Measure)):
+                continue
+            if vars(member).get("listed"):
                 other = classes.setdefault(member.name, member)
                 if other is not member:
                     raise TypeError(f"two measures are called '{member.name}': {other}, {member}")

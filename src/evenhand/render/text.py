@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from rich.console import Group, RenderableType
@@ -9,7 +10,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from evenhand.audit.finding import Finding, GroupFinding
+from evenhand.audit.finding import Equivalence, Finding, GroupFinding, Test
 from evenhand.stats.estimate import Estimate, Outcome, Undefined
 
 _DASH = "\N{EN DASH}"
@@ -46,16 +47,24 @@ def _headline(one: Finding) -> Text:
     text = Text(one.key, style="bold")
     if isinstance(one.outcome, Undefined):
         return text.append("  undefined: ", style="bold").append(one.outcome.reason)
-    text.append(f"  {one.outcome.value:.4f}", style="bold")
+    text.append(f"  {_value(one.outcome)}", style="bold")
     return text.append(
         f"  {_interval(one.outcome)}  {100 * one.outcome.level:g}% interval, {one.outcome.method}",
         style="not bold",
     )
 
 
+def _value(found: Estimate) -> str:
+    """Return a value, or the set that it lies in."""
+    if found.identified is None:
+        return f"{found.value:.4f}"
+    low, high = found.identified
+    return f"in {low:.4f} .. {high:.4f}"
+
+
 def _reading(one: Finding) -> str:
     """Return a contrast of rates in words; empty where there is nothing to say."""
-    if isinstance(one.outcome, Undefined) or not one.groups:
+    if isinstance(one.outcome, Undefined) or not one.groups or not _is_share(one):
         return ""
     shown = [
         (group.outcome.value, _name(group))
@@ -66,6 +75,8 @@ def _reading(one: Finding) -> str:
     name = one.measure.replace("_", " ")
     rates = f"{name}: {high_name} {highest:.1%}, {low_name} {lowest:.1%}"
     low, high = one.outcome.low, one.outcome.high
+    if one.contrast not in {"difference", "ratio", "worst", "largest"}:
+        return ""
     if one.contrast == "worst":
         return f"{rates}; the worst group's is {low:.1%} to {high:.1%}."
     if one.contrast == "ratio":
@@ -79,7 +90,14 @@ def _reading(one: Finding) -> str:
 
 def _groups(one: Finding) -> Table:
     table = _table(*one.by)
-    for heading in (one.measure, "interval", "rows", "units"):
+    shrunk = any(group.shrunk for group in one.groups)
+    for heading in (
+        one.measure,
+        "interval",
+        *(("shrunk", "its interval") if shrunk else ()),
+        "rows",
+        "units",
+    ):
         table.add_column(heading, justify="right", no_wrap=True)
     for group in one.groups:
         style = "" if group.compared else "dim"
@@ -88,17 +106,35 @@ def _groups(one: Finding) -> Table:
         names[-1] += apart
         cells = [f"{group.rows:,}", f"{'' if group.units_exact else '~'}{group.units:,}"]
         # As Text, because a value such as [b] is a name here, not markup.
-        table.add_row(*map(Text, names), *_cells(group.outcome), *cells, style=style)
+        beside: tuple[str, ...] = ()
+        if shrunk:
+            beside = (_DASH, _DASH) if group.shrunk is None else _cells(group.shrunk)
+        table.add_row(*map(Text, names), *_cells(group.outcome), *beside, *cells, style=style)
     return table
 
 
 def _pairs(found: Sequence[Finding]) -> RenderableType:
-    table = _table("group", "against")
-    for heading in ("difference", "interval", "rows", "units"):
+    parts, tests = any(one.part for one in found), any(one.test for one in found)
+    table = _table("group", "against", *(["part"] if parts else []))
+    for heading in (
+        "difference",
+        "interval",
+        *(["p", "adjusted"] if tests else []),
+        "rows",
+        "units",
+    ):
         table.add_column(heading, justify="right", no_wrap=True)
     for one in found:
         names = [", ".join(group.values()) for group in one.pair]
-        table.add_row(*map(Text, names), *_cells(one.outcome), f"{one.rows:,}", _units(one))
+        if parts:
+            names.append(one.part)
+        table.add_row(
+            *map(Text, names),
+            *_cells(one.outcome),
+            *(_p_values(one) if tests else ()),
+            f"{one.rows:,}",
+            _units(one),
+        )
     headline = Text(found[0].key, style="bold")
     estimates = [one.outcome for one in found if isinstance(one.outcome, Estimate)]
     if estimates:
@@ -113,6 +149,22 @@ def _pairs(found: Sequence[Finding]) -> RenderableType:
         if one.undefined
     ]
     return Group(headline, Padding(table, (1, 0, 1, 2)), *reasons, _notes(found[0]))
+
+
+def _p_values(one: Finding) -> tuple[str, str]:
+    if one.test is None:
+        return _DASH, _DASH
+    adjusted = one.test.adjusted
+    return f"{one.test.p_value:.2g}", _DASH if adjusted is None else f"{adjusted:.2g}"
+
+
+def _is_share(one: Finding) -> bool:
+    """Return whether all groups' figures can be read as percentages."""
+    found = [group.outcome for group in one.groups if isinstance(group.outcome, Estimate)]
+    return bool(found) and all(
+        estimate.low >= 0 and estimate.high <= 1 and estimate.identified is None
+        for estimate in found
+    )
 
 
 def _table(*headings: str) -> Table:
@@ -136,14 +188,33 @@ def _notes(one: Finding) -> Text:
         for group in one.groups
         if isinstance(group.outcome, Undefined)
     ]
+    if one.test is not None and not one.pair:
+        notes.append(_tested(one.test))
+    if one.equivalence is not None:
+        notes.append(_judged(one.equivalence))
     notes += [f"{name}: {convention}" for name, convention in one.conventions.items()]
     return Text("\n".join(f"  {note}" for note in notes), style="dim")
+
+
+def _tested(test: Test) -> str:
+    if test.adjusted is None:
+        return f"p = {test.p_value:.2g}"
+    return f"p = {test.p_value:.2g}, adjusted {test.adjusted:.2g} ({test.adjustment})"
+
+
+def _judged(found: Equivalence) -> str:
+    told = (
+        "no number of units would tell"
+        if math.isinf(found.units_needed)
+        else f"{found.units_needed:,.0f} units a group tell with 80 % power at half of it"
+    )
+    return f"margin {found.margin:g}: {found.verdict}; {told}"
 
 
 def _cells(outcome: Outcome) -> tuple[str, str]:
     if isinstance(outcome, Undefined):
         return "undefined", _DASH
-    return f"{outcome.value:.4f}", _interval(outcome)
+    return _value(outcome), _interval(outcome)
 
 
 def _interval(estimate: Estimate) -> str:

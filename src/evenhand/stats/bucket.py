@@ -3,10 +3,77 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
+from evenhand.stats.crossed import dyadic, two_way
 from evenhand.stats.interval import Floats
+
+Dependence = Literal["buckets", "two_way", "dyadic"]
+"""How rows depend on each other: within buckets of units; or, where a row has two units and its
+bucket is a pair of theirs, with all rows that share either (``two_way``), whichever the side
+(``dyadic``)."""
+
+
+@dataclass(frozen=True)
+class Between:
+    """How the sums of K figures' residuals vary between units; arrays have shape (K,).
+
+    Attributes:
+        variance: Variance of the sums.
+        df: Degrees of freedom of the variances, 0 where all rows share one unit.
+        correlation: Correlation of the sums, shape (K, K).
+        occupied: Number of buckets that have rows, of the kind of unit with fewer.
+
+    """
+
+    variance: Floats
+    df: Floats
+    correlation: Floats
+    occupied: Floats
+
+    @staticmethod
+    def of(residual: Floats, rows: Floats, dependent: Dependence) -> Between:
+        """Return it for sums by bucket.
+
+        Args:
+            residual: Sums of residuals by bucket and figure, shape (buckets, K); each figure's add
+                up to 0.
+            rows: Numbers of rows, or sums of their weights, of the same shape; each figure has
+                some.
+            dependent: What a bucket is.
+
+        """
+        if dependent == "buckets":
+            occupied = (rows > 0).sum(axis=0)
+            square = np.square(residual)
+            return Between(
+                square.sum(axis=0) * occupied / np.maximum(occupied - 1, 1),
+                degrees_of_freedom(square, occupied),
+                correlation_over(residual, rows > 0),
+                occupied,
+            )
+        crossed, seen = (_by_pair(table) for table in (residual, rows))
+        found = (two_way if dependent == "two_way" else dyadic)(crossed, seen)
+        variance = np.diag(found.covariance).copy()
+        scale = np.sqrt(variance)
+        scaled = np.outer(scale, scale)
+        correlation = np.divide(
+            found.covariance, scaled, out=np.zeros_like(scaled), where=scaled > 0
+        )
+        np.fill_diagonal(correlation, 1.0)
+        margins = [(seen.sum(axis=axis) > 0).sum(axis=0) for axis in (0, 1)]
+        if dependent == "dyadic":
+            margins = [(seen.sum(axis=0) + seen.sum(axis=1) > 0).sum(axis=0)]
+        return Between(variance, found.df, correlation, np.minimum.reduce(margins))
+
+
+def _by_pair(table: Floats) -> Floats:
+    """Return a table by pair of buckets as one by first and second bucket."""
+    side = round(len(table) ** 0.5)
+    return table.reshape(side, side, -1)
 
 
 def degrees_of_freedom(parts: Floats, occupied: np.ndarray) -> Floats:

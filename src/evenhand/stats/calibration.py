@@ -294,11 +294,13 @@ class BrownianRange(Figures):
     Attributes:
         estimate: The ranges, shape (K,).
         scale: Standard deviations of the end points, shape (K,).
+        rows: Numbers of rows, shape (K,).
 
     """
 
     estimate: Floats
     scale: Floats
+    rows: Floats
     df: Floats
     correlation: Floats
     method: str
@@ -319,6 +321,9 @@ class BrownianRange(Figures):
         tail = 2 * special.ndtr(-np.broadcast_to(crit, chosen.shape).astype(np.float64))
         reach = self.scale[chosen] * brownian_range_quantile(tail)
         value = self.estimate[chosen]
+        # Rows that are all sure and right leave room for a share of rows that are not (Wilson).
+        square = np.square(np.broadcast_to(crit, chosen.shape).astype(np.float64))
+        reach = np.maximum(reach, square / (self.rows[chosen] + square) * (self.scale[chosen] == 0))
         return Limits(np.maximum(value - reach, 0.0), np.minimum(value + reach, 1.0))
 
     def variances(self, level: float) -> tuple[Floats, Floats]:  # noqa: ARG002 - as in the base
@@ -382,6 +387,32 @@ def squared_calibration_error(
         for label in (1, 0)
     ]
     return Influence(value, parts[0], parts[1])
+
+
+def squared_error_by_chance(
+    positives: Floats, negatives: Floats, *, bins: int = 15, least: int = 2
+) -> Floats:
+    """Return the variance of the squared calibration error that chance alone gives, shape (...).
+
+    The error is quadratic in the bins' gaps, so where these are 0 it has no influence of the first
+    order, and still varies: a squared gap of variance v has variance 2 v^2.
+    """
+    positives, negatives = np.broadcast_arrays(positives, negatives)
+    size = positives + negatives
+    index = equal_mass_bins(size, bins=bins, least=least)
+    flat, count = _flat_bins(index, size.shape)
+    slots = int(np.prod(size.shape[:-1], dtype=int)) * count
+
+    def per_bin(cells: Floats) -> Floats:
+        sums: Floats = np.bincount(flat, cells.ravel(), slots).astype(float)
+        return sums.reshape(*size.shape[:-1], count)
+
+    n, ones = per_bin(size), per_bin(positives)
+    rate = quotient(ones, n)
+    noise = np.where(n > 1, quotient(rate * (1 - rate), np.maximum(n - 1, 1.0)), 0.0)
+    share = quotient(n, n.sum(axis=-1, keepdims=True))
+    more: Floats = np.nansum(2 * np.square(share * noise), axis=-1)
+    return more
 
 
 def equal_mass_bins(counts: Floats, *, bins: int = 15, least: int = 2) -> NDArray[np.intp]:

@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+from scipy import special
 
 from evenhand.stats.estimate import Estimate, Outcome, Undefined
 from evenhand.stats.figure import Figures, welch
 from evenhand.stats.interval import Floats, Limits, critical, mover_difference, mover_ratio
-from evenhand.stats.simultaneous import max_t_critical, pair_indices, student
+from evenhand.stats.simultaneous import max_t_critical, max_t_tail, pair_indices, student
 
 Better = Literal["higher", "lower"]
 
@@ -39,8 +40,12 @@ class PairDifferences:
     method: str
 
 
-def pair_differences(groups: Figures, level: float, rng: np.random.Generator) -> PairDifferences:
+def pair_differences(
+    groups: Figures, level: float, rng: np.random.Generator | None
+) -> PairDifferences:
     """Return all pairwise differences with simultaneous limits at this level.
+
+    Without a generator each pair has its own interval, and they do not hold together.
 
     Two groups with independent rows give Newcombe's interval; more groups share a max-T critical
     value; clustered groups enter through MOVER with their correlation over the buckets, each pair
@@ -49,13 +54,11 @@ def pair_differences(groups: Figures, level: float, rng: np.random.Generator) ->
     value = groups.value
     first, second = pair_indices(len(value))
     _, variance = groups.variances(level)
-    crit, adjustment = max_t_critical(variance, groups.correlation, level, rng)
+    crit, adjustment = critical(level), ""
+    if rng is not None:
+        crit, adjustment = max_t_critical(variance, groups.correlation, level, rng)
     pair_crit = student(crit, welch(variance, groups.df, first, second))
-
-    def side(index: np.ndarray) -> tuple[Floats, Limits]:
-        return value[index], groups.limits_at(pair_crit, index)
-
-    limits = mover_difference(side(first), side(second), groups.correlation[first, second])
+    limits = _pair_limits(groups, first, second, pair_crit)
     least, most = groups.within
     name = f"MOVER of {groups.method}" if groups.method != "Wilson" else "Newcombe"
     return PairDifferences(
@@ -65,6 +68,52 @@ def pair_differences(groups: Figures, level: float, rng: np.random.Generator) ->
         Limits(np.maximum(limits.low, least - most), np.minimum(limits.high, most - least)),
         f"{name}, {adjustment}" if adjustment else name,
     )
+
+
+def _pair_limits(groups: Figures, first: np.ndarray, second: np.ndarray, crit: Floats) -> Limits:
+    value = groups.value
+
+    def side(index: np.ndarray) -> tuple[Floats, Limits]:
+        return value[index], groups.limits_at(crit, index)
+
+    return mover_difference(side(first), side(second), groups.correlation[first, second])
+
+
+def pair_p_values(groups: Figures, level: float = 0.95) -> tuple[Floats, Floats]:
+    """Return the p-value of each pair's difference being 0, and the critical value that it is.
+
+    The p-value is one minus the level at which the pair's own interval starts to contain 0, so it
+    never contradicts that interval. The critical value is the normal one of equal tail.
+
+    Args:
+        groups: The figures.
+        level: Where the degrees of freedom are judged.
+
+    """
+    first, second = pair_indices(len(groups.value))
+    gap = groups.value[first] - groups.value[second]
+    _, variance = groups.variances(level)
+    df = welch(variance, groups.df, first, second)
+    low, high = np.zeros_like(gap), np.full_like(gap, _MOST_CRITICAL)
+    for _ in range(_HALVINGS):
+        middle = (low + high) / 2
+        limits = _pair_limits(groups, first, second, student(middle, df))
+        apart = np.where(gap > 0, limits.low > 0, limits.high < 0) & (gap != 0)
+        low, high = np.where(apart, middle, low), np.where(apart, high, middle)
+    tail: Floats = 2 * special.ndtr(-low)
+    return np.where(low > 0, tail, 1.0), low
+
+
+def difference_p_value(groups: Figures, rng: np.random.Generator) -> float:
+    """Return the p-value of all groups being alike, by the largest standardised difference."""
+    _, crit = pair_p_values(groups)
+    _, variance = groups.variances(0.95)
+    return max_t_tail(variance, groups.correlation, float(crit.max()), rng)
+
+
+_HALVINGS = 50
+_MOST_CRITICAL = 37.0
+"""Beyond it a normal tail is 0 in 64-bit numbers."""
 
 
 def difference(groups: Figures, level: float, rng: np.random.Generator) -> Estimate:

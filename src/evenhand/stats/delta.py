@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from evenhand.stats.bucket import correlation_over, degrees_of_freedom
-from evenhand.stats.figure import Figures, Linearised
+from evenhand.stats.bucket import Between, Dependence
+from evenhand.stats.figure import Figures, Linearised, edge_of
 from evenhand.stats.interval import Floats
 from evenhand.stats.proportion import Curve, Proportions
 
@@ -36,8 +36,10 @@ class Influences:
         correlation: Correlation of the figures for independent rows, shape (K, K).
         buckets: Sum of influences by bucket of units, shape (buckets, K); None where every row is
             its own unit.
-        occupied: Which buckets have rows of which figure, as ``buckets``.
+        occupied: Numbers of rows, or sums of their weights, as ``buckets``; for buckets of single
+            units it is enough to know which have any.
         within: The smallest and the largest value that such a figure can have.
+        dependent: What a bucket is; None where every row is its own unit.
 
     """
 
@@ -49,6 +51,7 @@ class Influences:
     buckets: Floats | None
     occupied: np.ndarray | None
     within: tuple[float, float]
+    dependent: Dependence | None = "buckets"
 
     def figures(self) -> Figures:
         """Return the figures with variances from rows or, where there are some, from buckets.
@@ -62,17 +65,18 @@ class Influences:
         """
         variance, df, correlation = self.variance, self.df, self.correlation
         how = ""
-        if self.buckets is not None and self.occupied is not None:
-            occupied = self.occupied.sum(axis=0)
-            square = np.square(self.buckets)
-            between = square.sum(axis=0) * occupied / np.maximum(occupied - 1, 1)
-            variance = np.maximum(between, self.variance)
-            df = degrees_of_freedom(square, occupied)
-            correlation = correlation_over(self.buckets, self.occupied)
-            how = ", units taken together"
+        if self.buckets is not None and self.occupied is not None and self.dependent:
+            between = Between.of(self.buckets, self.occupied, self.dependent)
+            variance = np.maximum(between.variance, self.variance)
+            df, correlation = between.df, between.correlation
+            how = _TOGETHER[self.dependent]
         least, most = self.within
         if not np.isfinite(most - least):
-            method = "t" if least else "t on the log scale"
+            method = "t"
+            if (edge := edge_of(self.within)) is not None:
+                method = "t on the log scale" if edge == 0 else f"t on the log scale below {edge:g}"
+                if not how:
+                    df = self._df_of_logarithm(edge)
             return Linearised(
                 self.value, variance, df, correlation, f"{method}{how}", (least, most)
             )
@@ -89,6 +93,27 @@ class Influences:
             )
         method = f"Wilson with the delta method's variance{how}"
         return Proportions(share, n, df, correlation, method, curve)
+
+    def _df_of_logarithm(self, edge: float) -> Floats:
+        """Return the degrees of freedom of the variance of the log of the distance to an edge.
+
+        That variance is ``s^2 / (n m^2)``. The more rows differ beside their mean, the less is
+        known of ``s / m``: for gamma rows with coefficient of variation c its square has a
+        relative variance of 2 (1 + c^2) / n, so that Satterthwaite's formula gives n / (1 + c^2).
+        """
+        distance = np.square(self.value - edge)
+        relative = np.divide(
+            self.variance * self.rows, distance, out=np.zeros_like(distance), where=distance > 0
+        )
+        fewer: Floats = np.maximum(self.df / (1 + relative), np.minimum(self.df, 1.0))
+        return fewer
+
+
+_TOGETHER: dict[Dependence, str] = {
+    "buckets": ", units taken together",
+    "two_way": ", both units taken together",
+    "dyadic": ", pairs that share a unit taken together",
+}
 
 
 def gradient(function: Function, sums: Mapping[str, Floats]) -> tuple[Floats, Floats]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
@@ -45,3 +46,14 @@ class Undefined:
 
 
 Outcome: TypeAlias = Estimate | Undefined
+
+
+def sound(outcome: Outcome) -> Outcome:
+    """Return the outcome, undefined where a number in it is infinite or none at all."""
+    if isinstance(outcome, Undefined):
+        return outcome
+    if not math.isfinite(outcome.value):
+        return Undefined("its sums are too large, too small or too unlike for a number")
+    if not (math.isfinite(outcome.low) and math.isfinite(outcome.high)):
+        return Undefined("its interval has no end: too few units tell how it varies")
+    return outcome

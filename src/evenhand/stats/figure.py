@@ -62,13 +62,13 @@ class Figures(ABC):
 
 @dataclass(frozen=True)
 class Linearised(Figures):
-    """Figures whose interval is value +- t x standard error, on the log scale for positive ones.
+    """Figures whose interval is value +- t x standard error, on the log scale beside an edge.
 
     Attributes:
         estimate: The values.
         variance: Their variances, > 0.
-        range: The smallest and the largest value that such a figure can have; a smallest value
-            of 0 with no largest one puts the interval on the log scale.
+        range: The smallest and the largest value that such a figure can have; where one of them is
+            finite, the interval is on the scale of the logarithm of the distance to it.
 
     """
 
@@ -91,10 +91,12 @@ class Linearised(Figures):
         chosen = np.arange(len(self.estimate)) if index is None else index
         value, deviation = self.estimate[chosen], np.sqrt(self.variance[chosen])
         single = self.df[chosen] < 1
-        if self.range == (0.0, np.inf):
+        edge = edge_of(self.range)
+        if edge is not None:
             with np.errstate(over="ignore"):
-                factor = np.exp(crit * deviation / value)
-                low, high = value / factor, value * factor
+                distance = value - edge
+                factor = np.exp(crit * deviation / distance)
+                low, high = edge + distance / factor, edge + distance * factor
         else:
             low, high = value - crit * deviation, value + crit * deviation
         least, most = self.range
@@ -186,6 +188,14 @@ class Combined(Figures):
     def variances(self, level: float) -> tuple[Floats, Floats]:
         centre, _ = self.parts.variances(level)
         return self.weights @ centre, np.diag(self.covariance).copy()
+
+
+def edge_of(within: tuple[float, float]) -> float | None:
+    """Return the end of a range that has one finite end; None for a range with none or two."""
+    least, most = within
+    if np.isfinite(least) == np.isfinite(most):
+        return None
+    return least if np.isfinite(least) else most
 
 
 def _length(distances: Floats, correlation: Floats) -> float:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from evenhand.stats.contrast import PairDifferences
+from evenhand.stats.estimate import Estimate
 from evenhand.stats.figure import Figures, welch
 from evenhand.stats.identified import imbens_manski_critical
 from evenhand.stats.interval import Floats, Limits, mover_difference
@@ -110,3 +111,23 @@ def identified_pairs(
     method = f"{name}, {adjustment}" if adjustment else name
     middle = (sets.low + sets.high) / 2
     return PairDifferences(first, second, middle, limits, method), sets
+
+
+def estimates_of(figures: Figures, level: float) -> list[Estimate]:
+    """Return each figure with its own interval, and its set where only that is identified."""
+    limits = figures.limits(level)
+    sets: list[tuple[float, float] | None] = [None] * len(figures.value)
+    if isinstance(figures, Identified):
+        ends = zip(figures.sets.low.tolist(), figures.sets.high.tolist(), strict=True)
+        sets = [None if low == high else (low, high) for low, high in ends]
+    return [
+        Estimate(value, low, high, level, method, identified)
+        for value, low, high, method, identified in zip(
+            figures.value.tolist(),
+            limits.low.tolist(),
+            limits.high.tolist(),
+            figures.methods(),
+            sets,
+            strict=True,
+        )
+    ]

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from evenhand.stats.bucket import correlation_over, degrees_of_freedom
+from evenhand.stats.bucket import Between, Dependence
 from evenhand.stats.figure import Figures
 from evenhand.stats.interval import Floats, Limits, critical, wilson
 
@@ -135,15 +135,16 @@ def independent(sums: Proportion) -> Proportions:
     )
 
 
-def clustered(sums: Proportion) -> Proportions:
+def clustered(sums: Proportion, dependent: Dependence = "buckets") -> Proportions:
     """Return proportions of rows that belong together in units; sums of shape (buckets, K).
 
     Each group has its own design effect, at least 1 and with weights at least Kish's. A group that
     does not vary has none of its own: every bucket counts as one trial at most, fewer where the
-    largest effect of the other groups says so.
+    largest effect of the other groups says so. Of two units, the one with fewer buckets counts.
 
     Args:
         sums: Sums per bucket and group; each group has a trial in some bucket.
+        dependent: What a bucket is, a unit's or that of a pair.
 
     Source: Kish 1965 (design effect); Rao and Scott 1992 (effective sample size).
 
@@ -152,24 +153,30 @@ def clustered(sums: Proportion) -> Proportions:
         part.sum(axis=0) for part in (sums.successes, sums.trials, sums.rows)
     )
     value = successes / trials
-    occupied = (sums.trials > 0).sum(axis=0)
     residual = sums.successes - value * sums.trials
-    square = np.square(residual)
-    between = square.sum(axis=0) * occupied / np.maximum(occupied - 1, 1)
+    between = Between.of(residual, sums.trials, dependent)
+    known = between.df >= 1
     simple = np.square(trials) * value * (1 - value) / rows
-    varies = (occupied > 1) & (simple > 0)
+    varies = known & (simple > 0)
     floor = np.ones_like(value)
     if sums.weighted:
         floor = np.maximum(rows * sums.square_trials.sum(axis=0) / np.square(trials), 1.0)
-    effect = np.divide(between, simple, out=np.ones_like(value), where=varies)
+    effect = np.divide(between.variance, simple, out=np.ones_like(value), where=varies)
     effect = np.maximum(effect, floor)
     other = rows / effect[varies].max() if varies.any() else rows
     # A group without variation may be without it by chance: each bucket is one trial at most.
-    n = np.where(varies, rows / effect, np.minimum.reduce([other, rows / floor, occupied]))
+    n = np.where(varies, rows / effect, np.minimum.reduce([other, rows / floor, between.occupied]))
     return Proportions(
         proportion=value,
-        n=np.where(occupied > 1, n, 1.0),
-        df=degrees_of_freedom(square, occupied),
-        correlation=correlation_over(residual, sums.trials > 0),
-        method="Wilson with design effect",
+        n=np.where(known, n, 1.0),
+        df=between.df,
+        correlation=between.correlation,
+        method=f"Wilson with {_EFFECT[dependent]}",
     )
+
+
+_EFFECT: dict[Dependence, str] = {
+    "buckets": "design effect",
+    "two_way": "two-way design effect",
+    "dyadic": "dyadic design effect",
+}

@@ -61,6 +61,31 @@ def max_t_critical(
     draws = min(_MOST_DRAWS, _WORK // pairs)
     if draws * (1 - level) < _FEWEST_BEYOND:
         return critical(1 - (1 - level) / pairs), f"Bonferroni over {pairs} pairs"
+    largest = _largest(variance, correlation, draws, rng)
+    return float(np.quantile(largest, level)), f"max-T over {pairs} pairs"
+
+
+def max_t_tail(
+    variance: Floats, correlation: Floats, crit: float, rng: np.random.Generator
+) -> float:
+    """Return how likely the largest standardised difference of any pair exceeds ``crit``.
+
+    The p-value of the hypothesis that all groups are alike, from the draws that give
+    `max_t_critical`; Bonferroni's where those could not resolve it, or one pair is all.
+    """
+    groups = len(variance)
+    pairs = groups * (groups - 1) // 2
+    alone = 2 * float(special.ndtr(-crit))
+    draws = min(_MOST_DRAWS, _WORK // max(pairs, 1))
+    if pairs <= 1 or draws * alone * pairs < _FEWEST_BEYOND:
+        return min(1.0, alone * pairs)
+    beyond = int((_largest(variance, correlation, draws, rng) >= crit).sum())
+    return (1 + beyond) / (1 + draws)
+
+
+def _largest(variance: Floats, correlation: Floats, draws: int, rng: np.random.Generator) -> Floats:
+    """Return draws of the largest absolute standardised difference of any pair."""
+    groups = len(variance)
     scale = np.sqrt(variance)
     values, vectors = np.linalg.eigh(correlation)
     root = vectors * np.sqrt(np.maximum(values, 0.0)) * scale[:, None]
@@ -73,4 +98,4 @@ def max_t_critical(
     for one in range(groups - 1):
         gaps = np.abs(sample[:, one + 1 :] - sample[:, one : one + 1]) / spread[one, one + 1 :]
         np.maximum(largest, gaps.max(axis=1), out=largest)
-    return float(np.quantile(largest, level)), f"max-T over {pairs} pairs"
+    return largest

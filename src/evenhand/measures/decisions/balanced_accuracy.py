@@ -30,19 +30,21 @@ class BalancedAccuracy(Sums):
 
     def terms(self, log: RoleColumns) -> dict[str, nw.Expr | int]:
         found = {
-            of_class("found", number): (log.label == number) & (log.prediction == number)
-            for number in log.classes
+            of_class("found", name): (log.label == number) & (log.prediction == number)
+            for number, name in enumerate(log.names)
         }
-        members = {of_class("members", number): log.label == number for number in log.classes}
+        members = {
+            of_class("members", name): log.label == number for number, name in enumerate(log.names)
+        }
         return {"rows": 1, **found, **members}
 
     def finalise(self, s: TermSums) -> Figure:
         parts = tuple(
             s.share(
-                of_class("found", number),
-                among=of_class("members", number),
-                empty=f"no labels of class {number}",
+                of_class("found", name),
+                among=of_class("members", name),
+                empty=f"no labels of class {name}",
             )
-            for number in classes_among(s, "members")
+            for name in classes_among(s, "members")
         )
         return s.average(parts, among="rows", empty="no rows with a prediction")

@@ -6,15 +6,16 @@ of them is counted once. TP, FP, TN and FN are the four cells; positive means la
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 import narwhals as nw
+import numpy as np
 
 from evenhand.measures.figure import Figure
 from evenhand.measures.measure import OneClass, RoleColumns, Sums, TermSums, measure
+from evenhand.stats.interval import Floats
 
 TERMS: dict[str, Callable[[RoleColumns], nw.Expr | int]] = {
     "rows": lambda _: 1,
@@ -56,8 +57,8 @@ class Rate(OneClass, Sums):
         if self.average is None:
             return {name: TERMS[name](log) for name in (self.of, self.among)}
         each = {
-            of_class(name, number): TERMS[name](log.of_class(number))
-            for number in log.classes
+            of_class(name, value): TERMS[name](log.of_class(number))
+            for number, value in enumerate(log.names)
             for name in (self.of, self.among)
         }
         return {"rows": 1, **each}
@@ -65,25 +66,49 @@ class Rate(OneClass, Sums):
     def finalise(self, s: TermSums) -> Figure:
         if self.average is None:
             return s.share(self.of, among=self.among, empty=self.empty)
+        names = classes_among(s, self.among)
+        if self.among not in _APART:
+            return s.function(
+                lambda t: mean_over_classes(t, self.of, self.among, names),
+                among="rows",
+                empty="no rows",
+                within=(0.0, 1.0),
+                needs={
+                    of_class(self.among, name): f"{self.empty} of class {name}" for name in names
+                },
+            )
         parts = tuple(
             s.share(
-                of_class(self.of, number),
-                among=of_class(self.among, number),
-                empty=f"{self.empty} of class {number + 1}",
+                of_class(self.of, name),
+                among=of_class(self.among, name),
+                empty=f"{self.empty} of class {name}",
             )
-            for number in classes_among(s, self.among)
+            for name in names
         )
         return s.average(parts, among="rows", empty="no rows")
 
 
-def of_class(term: str, number: int) -> str:
+_APART = {"positives", "selected"}
+"""Terms of which a row is in one class's only, so that the classes' shares are independent."""
+
+
+def mean_over_classes(
+    sums: Mapping[str, Floats], of: str, among: str, names: Sequence[str]
+) -> Floats:
+    """Return the mean over classes of one sum over another."""
+    parts = [sums[of_class(of, name)] / sums[of_class(among, name)] for name in names]
+    return np.asarray(sum(parts) / len(parts))
+
+
+def of_class(term: str, name: str) -> str:
     """Return the name of a term for one of the declared classes."""
-    return f"{term} of class {number}"
+    return f"{term} of class {name}"
 
 
-def classes_among(s: TermSums, term: str) -> Iterator[int]:
-    """Return the numbers of the classes that a term was summed for."""
-    return itertools.takewhile(lambda n: of_class(term, n) in s.rows, itertools.count())
+def classes_among(s: TermSums, term: str) -> list[str]:
+    """Return the names of the classes that a term was summed for."""
+    start = of_class(term, "")
+    return [name.removeprefix(start) for name in s.rows if name.startswith(start)]
 
 
 def problem_of_average(average: str | None, positive: object) -> str:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 import narwhals as nw
+import numpy as np
 
 from evenhand.measures.decisions.confusion import classes_among, of_class, problem_of_average
 from evenhand.measures.figure import Figure
 from evenhand.measures.measure import OneClass, RoleColumns, Sums, TermSums, measure
+from evenhand.stats.interval import Floats
 from evenhand.stats.proportion import Curve
 
 FROM_JACCARD = Curve(value=lambda share: 2 * share / (1 + share), slope=lambda s: 2 / (1 + s) ** 2)
@@ -44,8 +47,8 @@ class F1(OneClass, Sums):
         if self.average is None:
             return _terms(log)
         each = {
-            of_class(name, number): term
-            for number in log.classes
+            of_class(name, value): term
+            for number, value in enumerate(log.names)
             for name, term in _terms(log.of_class(number)).items()
         }
         return {"rows": 1, **each}
@@ -54,16 +57,20 @@ class F1(OneClass, Sums):
         empty = "no positive labels and no positive predictions"
         if self.average is None:
             return s.share("true_positives", among="relevant", empty=empty, curve=FROM_JACCARD)
-        parts = tuple(
-            s.share(
-                of_class("true_positives", number),
-                among=of_class("relevant", number),
-                empty=f"{empty} of class {number + 1}",
-                curve=FROM_JACCARD,
-            )
-            for number in classes_among(s, "relevant")
+        names = classes_among(s, "relevant")
+        # A row that is missed by one class is a false alarm of another: no parts of their own.
+        return s.function(
+            lambda t: _mean_f1(t, names),
+            among="rows",
+            empty="no rows",
+            within=(0.0, 1.0),
+            needs={of_class("relevant", name): f"{empty} of class {name}" for name in names},
         )
-        return s.average(parts, among="rows", empty="no rows")
+
+
+def _mean_f1(sums: Mapping[str, Floats], names: Sequence[str]) -> Floats:
+    shares = [sums[of_class("true_positives", n)] / sums[of_class("relevant", n)] for n in names]
+    return np.asarray(sum(FROM_JACCARD.value(share) for share in shares) / len(names))
 
 
 def _terms(log: RoleColumns) -> dict[str, nw.Expr | int]:

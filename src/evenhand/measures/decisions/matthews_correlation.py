@@ -34,10 +34,9 @@ class MatthewsCorrelation(Sums):
     """
 
     def terms(self, log: RoleColumns) -> dict[str, nw.Expr | int]:
-        labelled = {of_class("labelled", number): log.label == number for number in log.classes}
-        predicted = {
-            of_class("predicted", number): log.prediction == number for number in log.classes
-        }
+        names = [*enumerate(log.names)]
+        labelled = {of_class("labelled", name): log.label == number for number, name in names}
+        predicted = {of_class("predicted", name): log.prediction == n for n, name in names}
         return {"rows": 1, "correct": log.label == log.prediction, **labelled, **predicted}
 
     def finalise(self, s: TermSums) -> Figure:

@@ -14,7 +14,14 @@ import narwhals as nw
 import numpy as np
 
 from evenhand.measures.figure import Figure
-from evenhand.measures.measure import OneClass, RoleColumns, Sums, TermSums, measure
+from evenhand.measures.measure import (
+    OneClass,
+    RoleColumns,
+    Sums,
+    TermSums,
+    is_number,
+    measure,
+)
 from evenhand.stats.interval import Floats
 
 _NEEDS = ("label", "prediction")
@@ -88,9 +95,9 @@ class GeneralizedEntropy(Inequality):
     alpha: float = 2.0
 
     def problem(self) -> str:
-        if self.alpha <= 0 or self.alpha == 1:
-            return "alpha is above 0 and not 1; alpha = 1 is theil_index."
-        return ""
+        if is_number(self.alpha) and 0 < self.alpha < np.inf and self.alpha != 1:
+            return ""
+        return "alpha is above 0 and not 1, a number; alpha = 1 is theil_index."
 
     def index(self, benefits: Sequence[Floats], rows: Sequence[Floats]) -> Floats:
         mu = _mean(benefits, rows)
@@ -140,7 +147,8 @@ class AtkinsonIndex(Inequality):
     within = (0.0, 1.0)
 
     def problem(self) -> str:
-        return "" if 0 < self.epsilon < 1 else "epsilon is between 0 and 1."
+        fits = is_number(self.epsilon) and 0 < self.epsilon < 1
+        return "" if fits else "epsilon is between 0 and 1, a number."
 
     def index(self, benefits: Sequence[Floats], rows: Sequence[Floats]) -> Floats:
         power = 1 - self.epsilon

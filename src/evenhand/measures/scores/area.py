@@ -93,7 +93,7 @@ class BackgroundPositiveSubgroupNegative(_Area):
     """
 
     positives = "outside"
-    otherwise = "no negatives in the group, or no positives outside it"
+    otherwise = "no negatives in the group, no positives outside it, or all scores are equal"
 
 
 @measure(
@@ -115,4 +115,4 @@ class BackgroundNegativeSubgroupPositive(_Area):
     """
 
     negatives = "outside"
-    otherwise = "no positives in the group, or no negatives outside it"
+    otherwise = "no positives in the group, no negatives outside it, or all scores are equal"

@@ -10,7 +10,11 @@ import numpy as np
 from evenhand.measures.figure import REAL, Figure
 from evenhand.measures.histogram import ByTerm, Effect, Histogram, PathRange
 from evenhand.measures.measure import Keyed, OneClass, RoleColumns, measure
-from evenhand.stats.calibration import calibration_line, squared_calibration_error
+from evenhand.stats.calibration import (
+    calibration_line,
+    squared_calibration_error,
+    squared_error_by_chance,
+)
 from evenhand.stats.interval import Floats
 
 _NEEDS = ("label", "score")
@@ -80,14 +84,15 @@ class SquaredCalibrationError(_Calibration):
             _squared_error,
             among="rows",
             empty="no rows with a score",
-            within=REAL,
+            within=(-1.0, 1.0),
             otherwise="some bin has one row or less, which tells nothing of chance",
         )
 
 
 def _squared_error(scores: Floats, own: ByTerm, rest: ByTerm) -> Effect:  # noqa: ARG001 - inside the group
     found = squared_calibration_error(scores, own["positives"], own["negatives"])
-    return Effect(found.value, _known(found.positives, found.negatives), {})
+    chance = squared_error_by_chance(own["positives"], own["negatives"])
+    return Effect(found.value, _known(found.positives, found.negatives), {}, chance)
 
 
 def _known(positives: Floats, negatives: Floats) -> Mapping[str, Floats]:

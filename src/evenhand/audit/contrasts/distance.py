@@ -1,0 +1,132 @@
+"""Distances between the groups' distributions of scores, or between their ROC curves."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import ClassVar
+
+import numpy as np
+
+from evenhand.audit.asked import Asked, name_of, too_few
+from evenhand.audit.contrasts.contrast import Contrast
+from evenhand.audit.finding import Finding
+from evenhand.audit.grouped import Grouped
+from evenhand.logs.log import Log
+from evenhand.measures.histogram import Histogram
+from evenhand.measures.measure import Measure
+from evenhand.measures.scores.distribution import Distribution, Spread
+from evenhand.notation import Value
+from evenhand.stats.distance import (
+    PairDistances,
+    abroca_pairs,
+    kolmogorov_smirnov,
+    kolmogorov_smirnov_pairs,
+    wasserstein,
+    wasserstein_pairs,
+)
+from evenhand.stats.estimate import Estimate, Outcome, Undefined
+from evenhand.stats.interval import Floats
+from evenhand.stats.roc import abroca
+
+Exact = Callable[..., Floats]
+"""From scores, the two groups of every pair and counts by group to the distances."""
+
+Bootstrap = Callable[..., PairDistances]
+"""From scores, counts, level and generator to distances with limits."""
+
+
+class Distance(Contrast):
+    """The largest distance of two groups, with limits by the bootstrap of the curves."""
+
+    labelled = False
+    parameters: ClassVar[dict[str, Value]] = {"of": ""}
+    exact: ClassVar[Exact]
+    bootstrap: ClassVar[Bootstrap]
+
+    @property
+    def example(self) -> str:
+        """How to write it."""
+        return f"{self.name}(by=group)"
+
+    def measure(self, log: Log, **parameters: Value) -> Measure:
+        """Return the distribution that is compared."""
+        numbers = {role.name for role in log.kind.roles if role.values == "number"}
+        of = parameters.get("of") or ("score" if "score" in numbers else "prediction")
+        return Distribution(str(of), self.labelled)
+
+    def findings(self, asked: Asked) -> list[Finding]:
+        """Return the one finding, of the pair that is furthest apart."""
+        grouped = asked.grouped()
+        index, figure = grouped.compared, grouped.figure
+        outcome: Outcome = too_few(grouped)
+        if index.size > 1 and isinstance(figure, Spread):
+            outcome = self._furthest(figure.histogram, grouped, asked)
+        return [asked.finding(grouped, outcome, index, excluded=grouped.left_out())]
+
+    def _furthest(self, h: Histogram, grouped: Grouped, asked: Asked) -> Outcome:
+        index, terms = grouped.compared, ("positives", "negatives") if self.labelled else ("rows",)
+        scores, how = h.scores, "rows"
+        counts = [h.weights[term][index] for term in terms]
+        sampled = counts
+        if grouped.units.dependent and h.buckets is not None:
+            # The bootstrap by unit sees wide bins; the distance itself is of the scores.
+            scores = np.bincount(h.bin_of, h.scores) / np.bincount(h.bin_of)
+            sampled, how = [h.buckets[term][:, index] for term in terms], "buckets of units"
+        elif h.weighted:
+            return Undefined("weighted rows need their unit: limits are found by drawing units")
+        pairs = type(self).bootstrap(scores, *sampled, asked.level, asked.rng)
+        value = type(self).exact(h.scores, pairs.first, pairs.second, *counts)
+        at = int(np.argmax(value))
+        apart = [name_of(grouped.groups[index[i[at]]]) for i in (pairs.first, pairs.second)]
+        below, above = pairs.value - pairs.limits.low, pairs.limits.high - pairs.value
+        return Estimate(
+            float(value[at]),
+            max(0.0, float((value - below).max())),
+            float((value + above).max()),
+            asked.level,
+            f"{pairs.method}, {how} resampled; furthest apart: {' and '.join(apart)}",
+        )
+
+
+class KolmogorovSmirnov(Distance):
+    """The largest difference of two distribution functions, sup |F_a - F_b|."""
+
+    name = "ks_distance"
+    convention = "largest difference of two groups' distribution functions; 0 is parity"
+    order = 10
+    exact = lambda scores, i, j, counts: kolmogorov_smirnov(counts[i], counts[j])  # noqa: E731, ARG005
+    bootstrap = kolmogorov_smirnov_pairs
+
+
+class Wasserstein(Distance):
+    """The mean change of score that turns one group's distribution into the other's."""
+
+    name = "wasserstein_distance"
+    convention = "mean change of score from one group's distribution to the other's; 0 is parity"
+    order = 11
+    exact = lambda scores, i, j, counts: wasserstein(scores, counts[i], counts[j])  # noqa: E731
+    bootstrap = wasserstein_pairs
+
+
+class Abroca(Distance):
+    """The area between the ROC curves of two groups."""
+
+    name = "abroca"
+    convention = "area between two groups' ROC curves; 0 is parity"
+    order = 12
+    labelled = True
+    parameters: ClassVar[dict[str, Value]] = {}
+    exact = lambda scores, i, j, p, n: _areas(i, j, p, n)  # noqa: E731, ARG005
+    bootstrap = abroca_pairs
+
+
+def _areas(first: np.ndarray, second: np.ndarray, positives: Floats, negatives: Floats) -> Floats:
+    pairs = zip(first, second, strict=True)
+    return np.array(
+        [float(abroca(positives[i], negatives[i], positives[j], negatives[j])) for i, j in pairs]
+    )
+
+
+KS_DISTANCE = KolmogorovSmirnov()
+WASSERSTEIN_DISTANCE = Wasserstein()
+ABROCA = Abroca()

@@ -1,0 +1,99 @@
+"""``pairs``: every group against every other, signed."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+
+from evenhand.audit.asked import Asked, too_few, why_undefined
+from evenhand.audit.contrasts.contrast import Contrast
+from evenhand.audit.finding import Equivalence, Finding
+from evenhand.audit.grouped import Grouped
+from evenhand.audit.margin import of_all_pairs
+from evenhand.stats.contrast import pair_differences, pair_p_values
+from evenhand.stats.estimate import Estimate, Undefined
+from evenhand.stats.partial import Identified, identified_pairs
+
+
+class Pairs(Contrast):
+    """Signed differences of all pairs, whose intervals hold together."""
+
+    name = "pairs"
+    convention = "first group minus second; 0 is parity; intervals hold together"
+    order = 3
+    given = "optional"
+    takes_bounds = True
+
+    def findings(self, asked: Asked) -> list[Finding]:
+        """Return a finding for every pair of groups, undefined ones with the reason."""
+        grouped = asked.grouped()
+        pairs = _pairs_of(grouped)
+        left_out = grouped.left_out()
+        if not pairs:
+            return [asked.finding(grouped, too_few(grouped), grouped.compared, excluded=left_out)]
+        outcomes = _differences(grouped, asked)
+        return [
+            asked.finding(
+                grouped,
+                outcomes.get(pair) or Undefined(why_undefined(grouped, pair)),
+                np.array(pair),
+                pair=(grouped.groups[pair[0]], grouped.groups[pair[1]]),
+                excluded=left_out,
+            )
+            for pair in pairs
+        ]
+
+    def p_values(self, asked: Asked) -> list[float | None] | None:
+        """Return each pair's own p-value."""
+        grouped = asked.grouped()
+        places = {pair: place for place, pair in enumerate(_pairs_of(grouped))}
+        found: list[float | None] = [None] * max(len(places), 1)
+        members = grouped.compared
+        figures = grouped.compare(members) if members.size > 1 else None
+        if figures is None or isinstance(figures, Identified):
+            return found
+        values, _ = pair_p_values(figures)
+        for pair, value in zip(itertools.combinations(members.tolist(), 2), values, strict=True):
+            found[places[pair]] = float(value)
+        return found
+
+    def margins(self, asked: Asked, margin: float) -> list[Equivalence | None] | None:
+        """Return for each pair whether it is within the margin."""
+        grouped = asked.grouped()
+        compared = {*grouped.compared.tolist()}
+        return [
+            of_all_pairs(grouped, np.array(pair), margin, asked) if {*pair} <= compared else None
+            for pair in _pairs_of(grouped)
+        ] or [None]
+
+
+def _pairs_of(grouped: Grouped) -> list[tuple[int, int]]:
+    return [*itertools.combinations(np.flatnonzero(~grouped.apart).tolist(), 2)]
+
+
+def _differences(grouped: Grouped, asked: Asked) -> dict[tuple[int, int], Estimate]:
+    """Return the differences of the groups that can be compared, by their places."""
+    members = grouped.compared
+    if members.size <= 1:
+        return {}
+    figures = grouped.compare(members)
+    sets = None
+    if isinstance(figures, Identified):
+        found, sets = identified_pairs(figures, asked.level, asked.rng)
+    else:
+        found = pair_differences(figures, asked.level, asked.rng)
+    return {
+        (int(members[found.first[i]]), int(members[found.second[i]])): Estimate(
+            float(found.value[i]),
+            float(found.limits.low[i]),
+            float(found.limits.high[i]),
+            asked.level,
+            found.method,
+            None if sets is None else (float(sets.low[i]), float(sets.high[i])),
+        )
+        for i in range(len(found.value))
+    }
+
+
+PAIRS = Pairs()

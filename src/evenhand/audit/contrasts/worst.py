@@ -1,0 +1,50 @@
+"""``worst``: the group that does worst."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from evenhand.audit.asked import Asked, name_of, too_few
+from evenhand.audit.contrasts.contrast import Contrast
+from evenhand.audit.finding import Finding
+from evenhand.notation import Term
+from evenhand.stats import contrast
+from evenhand.stats.estimate import Outcome
+
+if TYPE_CHECKING:
+    from evenhand.audit.question import Question
+
+
+class Worst(Contrast):
+    """The figure of the worst group, which the data select."""
+
+    name = "worst"
+    convention = "the group that does worst, selected by the data; its interval allows for that"
+    order = 2
+    given = "optional"
+
+    def problem(self, question: Question) -> tuple[str, str] | None:
+        """Return that the measure has no direction, if it has none."""
+        measure = question.measure
+        if measure.better is not None:
+            return None
+        by = question.by[0] if len(question.by) == 1 else question.by
+        instead = Term("difference", (measure.term(),), (("by", by),))
+        what = f"{measure.name} has no direction: neither high nor low is worse in itself."
+        return what, f"Write {instead}."
+
+    def findings(self, asked: Asked) -> list[Finding]:
+        """Return the one finding."""
+        grouped = asked.grouped()
+        outcome: Outcome = too_few(grouped)
+        better = asked.question.measure.better
+        if grouped.compared.size and better is not None:
+            figures = grouped.compare(grouped.compared)
+            estimate, index = contrast.worst(figures, asked.level, better)
+            name = name_of(grouped.groups[grouped.compared[index]])
+            outcome = replace(estimate, method=f"{estimate.method}; selected: {name}")
+        return [asked.over_groups(grouped, outcome)]
+
+
+WORST = Worst()

@@ -1,0 +1,166 @@
+"""Groups compared inside strata: every group's figure in every stratum, weighed alike for all.
+
+With two groups the weights are Mantel and Haenszel's, with more the strata's shares of all rows:
+Mantel-Haenszel differences of three groups do not add up (a - b + b - c is not a - c).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import special
+
+from evenhand.audit.cells import Indices
+from evenhand.audit.finding import Exclusion
+from evenhand.audit.grouped import Grouped
+from evenhand.logs.group import UNKNOWN
+from evenhand.measures.figure import Figure
+from evenhand.stats.bucket import Dependence
+from evenhand.stats.figure import Combined
+from evenhand.stats.interval import Floats
+
+TWO = 2
+
+
+@dataclass(frozen=True)
+class Standardised(Figure):
+    """A figure by group, as it would be if all groups were spread over strata alike.
+
+    Attributes:
+        inner: The figure in every cell of group and stratum.
+        cell: The place of each group's cell in each stratum that counts, shape (groups, strata);
+            -1 where a group has none.
+        weights: Weight of each stratum that counts; they add up to 1.
+        reasons: Why a group has no figure.
+        about: What qualifies the figure.
+
+    """
+
+    among: str
+    empty: str
+    inner: Figure
+    cell: Indices
+    weights: Floats
+    reasons: tuple[str | None, ...]
+    about: Mapping[str, str]
+
+    @property
+    def rows(self) -> Floats:
+        inner = self.inner.rows
+        counted = [inner[:, cells[cells >= 0]].sum(axis=1) for cells in self.cell]
+        return np.stack(counted, axis=1)
+
+    def notes(self) -> Mapping[str, str]:
+        return {**self.inner.notes(), **self.about}
+
+    def undefined(self) -> list[str | None]:
+        return list(self.reasons)
+
+    def figures(self, members: Floats, *, dependent: Dependence | None) -> Combined:
+        chosen = members.argmax(axis=0)
+        cells = self.cell[chosen].ravel()
+        picks = np.zeros((self.inner.rows.shape[1], len(cells)))
+        picks[cells, np.arange(len(cells))] = 1
+        found = self.inner.figures(picks, dependent=dependent)
+        weights: Floats = np.kron(np.eye(len(chosen)), self.weights).astype(np.float64)
+        return Combined(found, weights, f"MOVER over strata ({found.method})")
+
+
+def standardise(groups: Grouped, cells: Grouped, given: tuple[str, ...]) -> Grouped:
+    """Return the groups with their figures adjusted for strata.
+
+    Args:
+        groups: The measure by group.
+        cells: The measure by group and stratum.
+        given: The attributes that make the strata.
+
+    """
+    names = sorted({_stratum(cell, given) for cell in cells.groups})
+    cell = _places(groups, cells, given, names)
+    defined = np.array([reason is None for reason in cells.reasons])
+    has = (cell >= 0) & defined[cell]
+    compared = np.flatnonzero(~groups.apart & has.any(axis=1))
+    kept = np.flatnonzero(has[compared].all(axis=0) & [UNKNOWN not in name for name in names])
+    trials = cells.rows[cell] * has
+    left = int(trials[compared].sum() - trials[np.ix_(compared, kept)].sum())
+    reasons = tuple(
+        _reason(reason, bool(has[index, kept].all()), kept.size)
+        for index, reason in enumerate(groups.reasons)
+    )
+    by_stratum = trials[np.ix_(compared, kept)].astype(np.float64)
+    name = ", ".join(given)
+    about = {
+        "given": f"groups compared inside {kept.size} strata of {name}, each weighed alike for all "
+        "groups: " + _WEIGHTS[compared.size == TWO]
+    }
+    figure = Standardised(
+        groups.figure.among,
+        groups.figure.empty,
+        cells.figure,
+        np.where(has, cell, -1)[:, kept],
+        _weights(by_stratum),
+        reasons,
+        about,
+    )
+    found = replace(groups, figure=figure, reasons=reasons, notes=figure.notes())
+    if compared.size == TWO and kept.size > 1:
+        about["homogeneity"] = _homogeneity(cells, cell[np.ix_(compared, kept)])
+        found = replace(found, notes=figure.notes())
+    if left:
+        missed = Exclusion(f"{name}: some group has no figure in the stratum", left)
+        found = replace(found, excluded=(*found.excluded, missed))
+    return found
+
+
+_WEIGHTS = {
+    True: "Mantel-Haenszel, n_1 n_2 / (n_1 + n_2)",
+    False: "the stratum's share of all rows compared",
+}
+
+
+def _stratum(cell: Mapping[str, str], given: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(cell[name] for name in given)
+
+
+def _places(
+    groups: Grouped, cells: Grouped, given: tuple[str, ...], names: list[tuple[str, ...]]
+) -> Indices:
+    place = {tuple(group.values()): index for index, group in enumerate(groups.groups)}
+    found = np.full((len(groups.groups), len(names)), -1)
+    for index, cell in enumerate(cells.groups):
+        group = tuple(value for name, value in cell.items() if name not in given)
+        found[place[group], names.index(_stratum(cell, given))] = index
+    return found
+
+
+def _reason(reason: str | None, everywhere: bool, strata: int) -> str | None:  # noqa: FBT001
+    if reason is not None:
+        return reason
+    if not strata:
+        return "no stratum has a figure for every group"
+    return None if everywhere else "no figure in some stratum that counts"
+
+
+def _weights(trials: NDArray[np.float64]) -> Floats:
+    """Return the weight of each stratum from trials by group and stratum."""
+    total = trials.sum(axis=0)
+    weights = trials[0] * trials[1] / total if len(trials) == TWO else total
+    share: Floats = weights / weights.sum() if weights.size else weights
+    return share
+
+
+def _homogeneity(cells: Grouped, pair: Indices) -> str:
+    """Return Cochran's test that the difference of two groups is the same in all strata."""
+    figures = cells.compare(pair.ravel())
+    value = figures.value.reshape(pair.shape)
+    _, variance = figures.variances(0.95)
+    of_gap = variance.reshape(pair.shape).sum(axis=0)
+    gap, weight = value[0] - value[1], 1 / of_gap
+    mean = (weight * gap).sum() / weight.sum()
+    statistic = float((weight * np.square(gap - mean)).sum())
+    df = len(gap) - 1
+    p = float(special.chdtrc(df, statistic))
+    return f"Cochran's Q = {statistic:.2f} on {df} df, p = {p:.2g}: strata whose gaps are alike"
