@@ -15,6 +15,7 @@ from evenhand.audit.proxied import proxied
 from evenhand.audit.strata import standardise
 from evenhand.engine import State
 from evenhand.engine.lower import WEIGHT
+from evenhand.logs.group import UNKNOWN
 from evenhand.logs.log import Log
 from evenhand.measures.bounds import Bounded
 from evenhand.stats.estimate import Estimate, Outcome, Undefined, sound
@@ -60,11 +61,11 @@ class Asked:
         if proxy is not None:
             bounded = asked.unknown_anywhere
             return proxied(groups, proxy, asked.by[0], bounded=bounded)
+        if asked.unknown_anywhere and isinstance(groups.figure, Bounded):
+            groups = with_unknown(groups, groups.figure, given=asked.given)
         if asked.given:
             cells = gather(asked.measure, (*asked.by, *asked.given), self.state, self.log)
             groups = standardise(groups, cells, asked.given)
-        if asked.unknown_anywhere and isinstance(groups.figure, Bounded):
-            groups = with_unknown(groups, groups.figure)
         return groups
 
     def part(self, question: Question, level: float) -> Asked:
@@ -139,15 +140,16 @@ def _shrunk(figures: Figures, level: float) -> list[Estimate]:
     ]
 
 
-def with_unknown(groups: Grouped, figure: Bounded) -> Grouped:
+def with_unknown(groups: Grouped, figure: Bounded, *, given: tuple[str, ...]) -> Grouped:
     """Return the groups if rows of unknown group may belong to any of them."""
-    unknown = np.flatnonzero(groups.apart & (groups.rows > 0))
+    named = np.array([UNKNOWN in group.values() for group in groups.groups])
+    unknown = np.flatnonzero(named & (groups.rows > 0))
     if unknown.size == 0:
         return groups
-    if unknown.size > 1:
-        reason = (
-            "with several attributes, bounds for unknown groups are not defined: compare by one"
-        )
+    several = len(groups.groups[unknown[0]]) > 1
+    if several or given:
+        what = "several attributes" if several else f"strata of {', '.join(given)}"
+        reason = f"with {what}, bounds for unknown groups are not defined: compare by one alone"
         return replace(groups, reasons=(reason,) * len(groups.groups))
     figure = figure.with_unknown(int(unknown[0]))
     reasons = list(groups.reasons)

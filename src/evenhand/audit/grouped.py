@@ -14,8 +14,8 @@ from evenhand.audit.finding import Exclusion, GroupFinding
 from evenhand.audit.unit import Units, units_of
 from evenhand.engine import MeasureColumns, State, columns_of
 from evenhand.engine.by_score import score_buckets
-from evenhand.engine.lower import ROWS, SQUARE_OF, WEIGHT, WEIGHT_OF
-from evenhand.engine.score import SCORE, SCORE_SUM, ScoreTable, binned
+from evenhand.engine.lower import SQUARE_OF, WEIGHT, WEIGHT_OF
+from evenhand.engine.score import SCORE, ScoreTable, binned
 from evenhand.logs.group import OTHER, UNKNOWN
 from evenhand.logs.log import Log
 from evenhand.logs.unit import BUCKET, Unit
@@ -207,8 +207,8 @@ def _histogram(
 ) -> Histogram:
     """Return the counts of a measure's terms by group and score."""
     frame = scores.fine.frame
-    means = frame.group_by(SCORE).agg(pl.col(SCORE_SUM).sum() / pl.col(ROWS).sum()).sort(SCORE)
-    edges = means[SCORE].to_numpy()
+    distinct = frame.select(pl.col(SCORE).unique().sort())
+    edges = distinct[SCORE].to_numpy()
     place = (cells.places(frame), np.searchsorted(edges, frame[SCORE].to_numpy()))
 
     def counts(column: str) -> Floats:
@@ -220,7 +220,7 @@ def _histogram(
         {term: counts(f"{prefix}{key}") for term, key in columns.terms.items()}
         for prefix in prefixes
     )
-    bins = means.select(binned(pl.col(SCORE), scores.coarse_width))[SCORE].to_numpy()
+    bins = distinct.select(binned(pl.col(SCORE), scores.coarse_width))[SCORE].to_numpy()
     kept, bin_of = np.unique(bins, return_inverse=True)
     buckets = None
     if scores.coarse is not None:
@@ -235,7 +235,7 @@ def _histogram(
             buckets[term] = np.zeros((score_buckets(unit), len(cells.groups), len(kept)))
             buckets[term][where] = wide[f"{prefixes[1]}{key}"].to_numpy()
     return Histogram(
-        scores=means[SCORE_SUM].to_numpy() if scores.width else edges,
+        scores=edges + scores.width / 2,
         width=scores.width,
         rows=plain,
         weights=weighed,

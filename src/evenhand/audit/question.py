@@ -144,6 +144,13 @@ def _measure(term: Term) -> Measure:
         return measure_named(term)
     inner, missing = _bounds(term)
     bounds = Bounds(measure_named(inner), missing)
+    if "label" not in bounds.needs:
+        what = f"{bounds.measure} reads no label, so none can be missing."
+        raise NotationError(Problem(f"'{term}'", what, _BOUNDS_EXAMPLE))
+    return _checked(bounds, term)
+
+
+def _checked(bounds: Bounds, term: Term) -> Bounds:
     wrong = bounds.problem()
     if wrong:
         raise NotationError(Problem(f"'{term}'", wrong, _BOUNDS_EXAMPLE))
@@ -184,12 +191,11 @@ def _bounded(term: Term, log: Log) -> Question:
         what = f"bounds of {inner.name} are not defined; they are for {takes} of a measure."
         raise NotationError(Problem(f"'{term}'", what, _BOUNDS_EXAMPLE))
     plain = _question(inner, log)
-    question = plain
-    if not _proxies(plain.by, log) and "label" in plain.measure.needs:
-        bounded = Term(BOUNDS, inner.args, term.params)
-        question = _question(replace(inner, args=(bounded,)), log)
+    measure = plain.measure
+    if not _proxies(plain.by, log):
+        measure = _checked(Bounds(measure, missing), term)
     key = Term(BOUNDS, (parse(plain.key),), (("missing", _written(missing)),))
-    return replace(question, key=str(key), unknown_anywhere=True)
+    return replace(plain, key=str(key), measure=measure, unknown_anywhere=True)
 
 
 def _proxies(names: Iterable[str], log: Log) -> list[str]:

@@ -19,8 +19,9 @@ from evenhand.audit.grouped import Grouped
 from evenhand.logs.group import UNKNOWN
 from evenhand.measures.figure import Figure
 from evenhand.stats.bucket import Dependence
-from evenhand.stats.figure import Combined
+from evenhand.stats.figure import Combined, Figures
 from evenhand.stats.interval import Floats
+from evenhand.stats.partial import Identified
 
 TWO = 2
 
@@ -59,14 +60,20 @@ class Standardised(Figure):
     def undefined(self) -> list[str | None]:
         return list(self.reasons)
 
-    def figures(self, members: Floats, *, dependent: Dependence | None) -> Combined:
+    def figures(self, members: Floats, *, dependent: Dependence | None) -> Figures:
         chosen = members.argmax(axis=0)
         cells = self.cell[chosen].ravel()
         picks = np.zeros((self.inner.rows.shape[1], len(cells)))
         picks[cells, np.arange(len(cells))] = 1
         found = self.inner.figures(picks, dependent=dependent)
         weights: Floats = np.kron(np.eye(len(chosen)), self.weights).astype(np.float64)
-        return Combined(found, weights, f"MOVER over strata ({found.method})")
+
+        def over_strata(cells: Figures) -> Combined:
+            return Combined(cells, weights, f"MOVER over strata ({cells.method})")
+
+        if isinstance(found, Identified):
+            return Identified(over_strata(found.lowest), over_strata(found.highest))
+        return over_strata(found)
 
 
 def standardise(groups: Grouped, cells: Grouped, given: tuple[str, ...]) -> Grouped:
@@ -82,7 +89,8 @@ def standardise(groups: Grouped, cells: Grouped, given: tuple[str, ...]) -> Grou
     cell = _places(groups, cells, given, names)
     defined = np.array([reason is None for reason in cells.reasons])
     has = (cell >= 0) & defined[cell]
-    compared = np.flatnonzero(~groups.apart & has.any(axis=1))
+    known = np.array([reason is None for reason in groups.reasons])
+    compared = np.flatnonzero(~groups.apart & known & has.any(axis=1))
     kept = np.flatnonzero(has[compared].all(axis=0) & [UNKNOWN not in name for name in names])
     trials = cells.rows[cell] * has
     left = int(trials[compared].sum() - trials[np.ix_(compared, kept)].sum())
@@ -107,7 +115,8 @@ def standardise(groups: Grouped, cells: Grouped, given: tuple[str, ...]) -> Grou
     )
     found = replace(groups, figure=figure, reasons=reasons, notes=figure.notes())
     if compared.size == TWO and kept.size > 1:
-        about["homogeneity"] = _homogeneity(cells, cell[np.ix_(compared, kept)])
+        homogeneity = _homogeneity(cells, cell[np.ix_(compared, kept)])
+        about.update({"homogeneity": homogeneity} if homogeneity else {})
         found = replace(found, notes=figure.notes())
     if left:
         missed = Exclusion(f"{name}: some group has no figure in the stratum", left)
@@ -153,8 +162,13 @@ def _weights(trials: NDArray[np.float64]) -> Floats:
 
 
 def _homogeneity(cells: Grouped, pair: Indices) -> str:
-    """Return Cochran's test that the difference of two groups is the same in all strata."""
+    """Return Cochran's test that the difference of two groups is the same in all strata.
+
+    Empty where only a set is identified, of which there is no such test.
+    """
     figures = cells.compare(pair.ravel())
+    if isinstance(figures, Identified):
+        return ""
     value = figures.value.reshape(pair.shape)
     _, variance = figures.variances(0.95)
     of_gap = variance.reshape(pair.shape).sum(axis=0)

@@ -145,9 +145,9 @@ def count_dense(
     layouts = [_layout(lowered, by, values) for by in trials]
     # In the batch a group is its position in `values`; one past the end says "not in the list".
     query = lowered.frame.to_native().select(
-        *(_position(name, values[name]) for name in lowered.groups),
-        _combined_code(lowered).cast(pl.Int32).alias("codes"),
-        _any_bad(lowered).alias("bad"),
+        *(position(name, values[name]) for name in lowered.groups),
+        combined_code(lowered).cast(pl.Int32).alias("codes"),
+        any_bad(lowered).alias("bad"),
         *(pl.col(side.hash).cast(pl.Int32) for side in lowered.unit.sides),
         *([pl.col(WEIGHT)] if lowered.weight else []),
         *(_weighed(amount, lowered) for amount in lowered.amounts),
@@ -198,20 +198,23 @@ def _combinations(lowered: Lowered) -> int:
     return prod(len(entry.codes) for entry in lowered.coded)
 
 
-def _position(name: str, values: Sequence[str]) -> pl.Expr:
+def position(name: str, values: Sequence[str]) -> pl.Expr:
+    """Return the place of a row's group among the values; one past the end for any other."""
     column = pl.col(group_column(name))
     code = column.cast(pl.Enum(values), strict=False).to_physical().cast(pl.Int32)
     return code.fill_null(len(values))
 
 
-def _combined_code(lowered: Lowered) -> pl.Expr:
+def combined_code(lowered: Lowered) -> pl.Expr:
+    """Return all codes of a row as one number."""
     code: pl.Expr = pl.lit(0, dtype=pl.Int32)
     for entry in lowered.coded:
         code = code * len(entry.codes) + (pl.col(entry.column).cast(pl.Int32) - entry.codes.start)
     return code
 
 
-def _any_bad(lowered: Lowered) -> pl.Expr:
+def any_bad(lowered: Lowered) -> pl.Expr:
+    """Return whether a row has a value that its role does not allow."""
     fallible = [pl.col(entry.column) == BAD for entry in lowered.coded if entry.advice]
     return functools.reduce(operator.or_, fallible, pl.lit(False))  # noqa: FBT003 - a literal
 
@@ -225,8 +228,7 @@ def _counts(
     rows = rows.with_columns(sums)
     if layout.marks is None:
         return Counts(rows, None)
-    combinations = _keys(np.arange(layout.combinations), _codes(lowered), values)
-    held = evaluate(combinations, lowered, trials)
+    held = evaluate(code_combinations(lowered), lowered, trials)
     marks = layout.marks.reshape(-1, layout.combinations)
     largest = {
         column.key: marks.max(axis=1, where=held[column.key].to_numpy() == 1, initial=0)
@@ -236,6 +238,11 @@ def _counts(
     keys = _keys(seen, layout.mark_shape(), values)
     columns = [pl.Series(key, mark[seen], dtype=pl.Int64) for key, mark in largest.items()]
     return Counts(rows, keys.with_columns(columns))
+
+
+def code_combinations(lowered: Lowered) -> pl.DataFrame:
+    """Return all combinations of codes in the order of `combined_code`."""
+    return _keys(np.arange(_combinations(lowered)), _codes(lowered), {})
 
 
 def _codes(lowered: Lowered) -> dict[str, range]:

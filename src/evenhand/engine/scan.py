@@ -66,9 +66,10 @@ def scan(plan: ScanPlan, log: Log) -> State:
         distinct = None
         if lowered.unit != ROW and 0 < rows <= COUNTED_EXACTLY:
             distinct = _distinct(lowered, plan)
+        values = _values(sample, lowered) if log.source.engine == "polars" else None
         scores = {
             by: {
-                role: count_by_score(lowered, role, by, [stage.sums[key] for key in keys])
+                role: count_by_score(lowered, role, by, [stage.sums[key] for key in keys], values)
                 for role, keys in stage.by_score.items()
             }
             for by, stage in plan.stages.items()

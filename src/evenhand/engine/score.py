@@ -1,8 +1,9 @@
 """Tables by score value: exact up to 65,536 distinct values, then in bins; they merge like sums.
 
-A bin's width is a power of two, the smallest at which at most 65,536 bins are occupied. Bins of
-two such widths nest, so tables of different days or shards merge: the finer is coarsened, and the
-width of the whole depends on its rows alone, however they were split.
+A bin's width is a power of two, the smallest at which at most 65,536 bins are occupied, or fewer
+where there are many groups. Bins of two such widths nest, so tables of different days or shards
+merge: the finer is coarsened, and the width of the whole depends on its rows alone, however they
+were split.
 
 Where units have several rows a second table counts by bucket of units too, in few, wide bins: it
 serves variances, the first one the figures themselves.
@@ -20,14 +21,16 @@ from evenhand.engine.table import Table, group_column
 from evenhand.logs.unit import BUCKET
 
 SCORE = "score_value"
-SCORE_SUM = "score_sum"
-"""Columns of a table by score: the score (or the lower edge of its bin), and the sum of scores."""
+"""The column of a table by score that holds the score, or the lower edge of its bin."""
 
 SCORE_BUCKETS = 32
 """Buckets of units in tables by score."""
 
 MOST_SCORES = 65_536
 """Distinct scores, or bins, that are kept apart."""
+
+_MOST_ROWS, _FEWEST_SCORES = 2**21, 1_024
+"""Bins of all groups together, if these leave enough for each."""
 
 _FEWEST_BINS, _MOST_BINS, _MOST_BUCKET_ROWS = 16, 256, 2**20
 _SPAN = 36
@@ -65,6 +68,18 @@ def width_for(scores: pl.Series, most: int, width: float = 0.0) -> float:
     return 2.0**low
 
 
+def most_bins(groups: int) -> int:
+    """Return how many bins are kept where scores do not fit as they are."""
+    return max(_FEWEST_SCORES, min(MOST_SCORES, _MOST_ROWS // max(groups, 1)))
+
+
+def fine_width(scores: pl.Series, groups: int, width: float = 0.0) -> float:
+    """Return the width of the bins of so many groups; 0 where there are few distinct scores."""
+    if width == 0 and scores.n_unique() <= MOST_SCORES:
+        return 0.0
+    return width_for(scores, most_bins(groups), width)
+
+
 @dataclass(frozen=True)
 class ScoreTable:
     """Counts by groups and score, and by bucket of units, groups and wide bin of scores.
@@ -87,13 +102,13 @@ class ScoreTable:
         cls, fine: Table, width: float, coarse: Table | None = None, coarse_width: float = 0.0
     ) -> ScoreTable:
         """Return the table with its bins just wide enough; they must not be too wide already."""
-        wanted = width_for(fine.frame[SCORE], MOST_SCORES, width)
-        fine = _coarsened(fine, wanted)
+        keys = [key for key in fine.keys if key != SCORE]
+        groups = max(1, fine.frame.select(keys).n_unique() if keys else 1)
+        wanted = fine_width(fine.frame[SCORE], groups, width)
+        fine = fine if wanted == width else _coarsened(fine, wanted)
         if coarse is None:
             return cls(fine, wanted)
-        groups = [key for key in fine.keys if key != SCORE]
-        cells = SCORE_BUCKETS * max(1, fine.frame.select(groups).n_unique() if groups else 1)
-        most = max(_FEWEST_BINS, min(_MOST_BINS, _MOST_BUCKET_ROWS // cells))
+        most = max(_FEWEST_BINS, min(_MOST_BINS, _MOST_BUCKET_ROWS // (SCORE_BUCKETS * groups)))
         wide = width_for(coarse.frame[SCORE], most, max(coarse_width, wanted))
         return cls(fine, wanted, _coarsened(coarse, wide), wide)
 

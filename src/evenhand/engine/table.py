@@ -38,6 +38,8 @@ class Table:
 
     def marginal(self, keys: Sequence[str]) -> Table:
         """Return the table with the keys that are left out summed over (or their maximum)."""
+        if {*keys} == {*self.keys}:
+            return self
         return self._reduced(self.frame, tuple(keys))
 
     def _reduced(self, frame: pl.DataFrame, keys: tuple[str, ...]) -> Table:

@@ -87,8 +87,8 @@ class Bounds(Sums):
         return Term(self.name, (self.measure.term(),), self.written(self.missing))
 
     def problem(self) -> str:
-        if not isinstance(self.measure, Sums) or "label" not in self.measure.needs:
-            return f"bounds need a share that reads the label, and {self.measure} is none."
+        if not isinstance(self.measure, Sums):
+            return f"bounds need a share of two counts, and {self.measure} is none."
         terms = self.measure.terms(RoleColumns(self.measure.needs))
         if not isinstance(self.measure.finalise(TermSums.of_nothing(terms, ())), Share):
             return f"bounds need a share of two counts, and {self.measure} is none."
@@ -97,6 +97,10 @@ class Bounds(Sums):
     def terms(self, log: RoleColumns) -> dict[str, nw.Expr | int]:
         if not isinstance(self.measure, Sums):
             raise TypeError(self.problem())
+        if "label" not in self.needs:
+            # No label can be missing; only members of unknown groups widen such a share.
+            seen = {f"{name} seen": term for name, term in self.measure.terms(log).items()}
+            return {"rows": 1, **seen}
         label = log.label
         cells: dict[str, nw.Expr] = {"all": label.is_null()}
         if "prediction" in self.needs:
@@ -122,7 +126,9 @@ class Bounds(Sums):
         share = self.measure.finalise(TermSums.of_nothing(inner, ()))
         if not isinstance(share, Share):
             raise TypeError(self.problem())
-        cells = ("0", "1") if "prediction" in self.needs else ("all",)
+        cells: tuple[str, ...] = ("0", "1") if "prediction" in self.needs else ("all",)
+        if "label" not in self.needs:
+            cells = ()
         of = next(name for name in inner if name != share.among)
         corner = s.function(
             _nothing, among="rows", empty="no rows", within=(0.0, 1.0), otherwise=share.empty
@@ -146,7 +152,8 @@ class Bounded(Figure):
         sums: The sums of all terms, seen and if.
         share: The form of the share.
         of: The term in its numerator.
-        cells: The predictions among which missing labels are taken apart.
+        cells: The predictions among which missing labels are taken apart; none where the share
+            reads no label.
         missing: What is assumed of missing labels.
         unknown: Place of the group of unknown members, who may belong to any; None to leave them
             out.
@@ -168,7 +175,7 @@ class Bounded(Figure):
         return self.sums.rows
 
     def notes(self) -> Mapping[str, str]:
-        notes = {"missing labels": self.missing.convention}
+        notes = {"missing labels": self.missing.convention} if self.cells else {}
         if self.unknown is not None:
             notes["unknown groups"] = "rows of unknown group may belong to any group"
         return notes
@@ -176,6 +183,8 @@ class Bounded(Figure):
     @property
     def some_missing(self) -> bool:
         """Whether any label is missing."""
+        if not self.cells:
+            return False
         seen = [self.sums.names.index(f"{kind} seen") for kind in ("ones", "zeros")]
         return bool(
             self.sums.sums[seen].sum() < self.sums.sums[self.sums.names.index("rows")].sum()

@@ -237,9 +237,11 @@ class SmoothFunction(Figure):
 
     @staticmethod
     def _quadratic(products: Floats, members: Floats, slopes: Floats) -> Floats:
-        both: Floats = np.einsum(
-            "abg,gi,gj,ai,bj->ij", products, members, members, slopes, slopes, optimize=True
-        )
+        """Return slopes times products times slopes for every two sets, over the groups of both."""
+        both = np.zeros((members.shape[1],) * 2)
+        for term, slope in enumerate(slopes):
+            by_group = products[:, term].T @ slopes * members
+            both += by_group.T @ members * slope
         return both
 
     def _effective_rows(self, members: Floats, sums: Floats) -> Floats:

@@ -45,7 +45,7 @@ class Histogram:
     """Numbers of rows by score value, term and group.
 
     Attributes:
-        scores: The scores, ascending; the mean score of each bin where they are binned.
+        scores: The scores, ascending; the middle of each bin where they are binned.
         width: Width of a bin, a power of two; 0 where every score value has its own.
         rows: For each term, the number of rows, shape (groups, scores).
         weights: The same with weights; equals ``rows`` without.

@@ -228,4 +228,9 @@ def largest(parts: list[Estimate], level: float) -> Estimate:
     value, low, high = (
         max(getattr(part, name) for part in parts) for name in ("value", "low", "high")
     )
-    return Estimate(value, low, high, level, f"largest of {len(parts)}: {'; '.join(methods)}")
+    method = f"largest of {len(parts)}: {'; '.join(methods)}"
+    if all(part.identified is None for part in parts):
+        return Estimate(value, low, high, level, method)
+    ends = [part.identified or (part.value, part.value) for part in parts]
+    least, most = (max(end) for end in zip(*ends, strict=True))
+    return Estimate((least + most) / 2, low, high, level, method, (least, most))

@@ -63,7 +63,9 @@ class Difference(Contrast):
         widest = contrast.widest(pairs, asked.level)
         low = max(0.0, float(sets.low.max()), float((-sets.high).max()))
         high = max(float(abs(sets.low).max()), float(abs(sets.high).max()))
-        return replace(widest, value=(low + high) / 2, identified=(low, high))
+        return replace(
+            widest, value=(low + high) / 2, identified=None if low == high else (low, high)
+        )
 
 
 def _tipping_point(difference: Difference, grouped: Grouped, asked: Asked) -> str:

@@ -90,7 +90,9 @@ def _differences(grouped: Grouped, asked: Asked) -> dict[tuple[int, int], Estima
             float(found.limits.high[i]),
             asked.level,
             found.method,
-            None if sets is None else (float(sets.low[i]), float(sets.high[i])),
+            None
+            if sets is None or sets.low[i] == sets.high[i]
+            else (float(sets.low[i]), float(sets.high[i])),
         )
         for i in range(len(found.value))
     }
