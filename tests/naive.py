@@ -21,6 +21,7 @@ class Row:
     score: float = 0.5
     target: float = 0.0
     guess: float = 0.0
+    neighbours: float = 0.0
 
 
 Rows = Sequence[Row]
@@ -192,6 +193,7 @@ REFERENCE = {
     "brier_score": _mean(lambda r: (r.score - r.label) ** 2),
     "calibration_in_the_large": _mean(lambda r: r.label - r.score),
     "calibration_slope": _of_counts(_slope),
+    "consistency": _mean(lambda r: 1 - abs(r.prediction - r.neighbours)),
     "ecce": _of_counts(_ecce),
     "f1": _f1,
     "false_discovery_rate": _share(lambda r: r.label == 0, lambda r: r.prediction == 1),

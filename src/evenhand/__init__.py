@@ -13,11 +13,13 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    import polars as pl
+
     from evenhand.audit import Finding
     from evenhand.logs import Group, Log
 
 __version__ = "0.1.0"
-__all__ = ["__version__", "estimate", "estimates", "log"]
+__all__ = ["__version__", "converted", "estimate", "estimates", "log", "neighbour_means"]
 
 # The heavy imports wait for the first call: `import evenhand` stays quick.
 
@@ -130,3 +132,49 @@ def estimate(notation: object, log: Log, **how: Any) -> Finding:  # noqa: ANN401
         what = f"this gives {len(found)} findings."
         raise NotationError(Problem(f"'{notation}'", what, "Use evenhand.estimates([...], log)."))
     return found[0]
+
+
+def converted(
+    name: str, log: Log, *, by: str, reference: str | None = None
+) -> float | dict[str, float]:
+    """Return a figure as another tool defines it, such as ``aif360.disparate_impact``.
+
+    Args:
+        name: Tool and figure; a wrong one is answered with those there are.
+        log: The log, from `evenhand.log`.
+        by: The group attribute.
+        reference: The reference or privileged group, where the tool has one.
+
+    Returns:
+        The figure, without an interval; by group for tools that print one for each.
+
+    Raises:
+        NotationError: There is no such figure, or it is undefined here.
+
+    """
+    from evenhand.audit.peer import converted as convert
+
+    return convert(name, log, by=by, reference=reference)
+
+
+def neighbour_means(
+    rows: pl.DataFrame, prediction: str, features: Iterable[str], *, k: int = 5
+) -> pl.Series:
+    """Return the mean decision of the k rows that are most like each row, for `consistency`.
+
+    Args:
+        rows: A Polars table that fits into memory.
+        prediction: The column of decisions, 0 or 1.
+        features: Columns of numbers by which rows are alike, each scaled to unit variance.
+        k: Number of neighbours.
+
+    Returns:
+        Float64 in [0, 1], one for each row, named ``neighbours``.
+
+    Raises:
+        RoleError: A column is missing or no number, or there are fewer than k other rows.
+
+    """
+    from evenhand.logs.neighbour import neighbour_means as means
+
+    return means(rows, prediction, features, k=k)

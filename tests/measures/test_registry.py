@@ -44,6 +44,7 @@ def random_rows(rng: np.random.Generator, size: int, *, missing: bool = False) -
             # Exact in binary, none of them 0 or 1, which has no logit, and so few that each is a
             # bin of its own.
             "score": (2 * rng.integers(0, 4, size) + 1) / 8,
+            "neighbours": rng.integers(0, 5, size) / 4,
             "target": rng.integers(-8, 8, size) / 4,
             "guess": rng.integers(-8, 8, size) / 4,
         },
@@ -51,7 +52,7 @@ def random_rows(rng: np.random.Generator, size: int, *, missing: bool = False) -
     )
     if not missing:
         return rows
-    names = ["label", "prediction", "score", "target", "guess"]
+    names = ["label", "prediction", "score", "neighbours", "target", "guess"]
     hidden = rng.random((len(names), size)) < 0.2
     return rows.with_columns(
         pl.when(pl.lit(~gone)).then(pl.col(name)) for name, gone in zip(names, hidden, strict=True)
@@ -60,7 +61,7 @@ def random_rows(rng: np.random.Generator, size: int, *, missing: bool = False) -
 
 def open_log(rows, unit="unit", *, kind="decisions", weight=True, engine=None, where=None):
     roles = (
-        {"label": "label", "prediction": "prediction", "score": "score"}
+        {name: name for name in ("label", "prediction", "score", "neighbours")}
         if kind == "decisions"
         else {"label": "target", "prediction": "guess"}
     ) | ({"weight": "weight"} if weight else {})
@@ -145,6 +146,7 @@ def test_measure_equals_the_naive_reference_in_every_group(name, weight):
                 row["score"],
                 row["target"],
                 row["guess"],
+                row["neighbours"],
             )
             for row in rows.filter(pl.col("group").fill_null("unknown") == group).iter_rows(
                 named=True

@@ -155,9 +155,11 @@ def _reason(reason: str | None, everywhere: bool, strata: int) -> str | None:  #
 
 def _weights(trials: NDArray[np.float64]) -> Floats:
     """Return the weight of each stratum from trials by group and stratum."""
+    if not trials.size:
+        return np.zeros(trials.shape[1])
     total = trials.sum(axis=0)
     weights = trials[0] * trials[1] / total if len(trials) == TWO else total
-    share: Floats = weights / weights.sum() if weights.size else weights
+    share: Floats = weights / weights.sum()
     return share
 
 

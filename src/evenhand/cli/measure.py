@@ -34,6 +34,9 @@ def measure(
     score: Annotated[
         str | None, typer.Option(help="The number behind the decision, such as a probability.")
     ] = None,
+    neighbours: Annotated[
+        str | None, typer.Option(help="Mean decision of a row's nearest neighbours, in [0, 1].")
+    ] = None,
     weight: Annotated[
         str | None, typer.Option(help="Sampling weight of a row; not a count of rows.")
     ] = None,
@@ -87,6 +90,7 @@ def measure(
         "label": label,
         "prediction": prediction,
         "score": score,
+        "neighbours": neighbours,
         "weight": weight,
     }
     opened = log(

@@ -7,6 +7,7 @@ in every a, so its ends are at the corners of what the a may be (Manski 2003).
 
 from __future__ import annotations
 
+import functools
 import itertools
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -102,21 +103,16 @@ class Bounds(Sums):
             seen = {f"{name} seen": term for name, term in self.measure.terms(log).items()}
             return {"rows": 1, **seen}
         label = log.label
-        cells: dict[str, nw.Expr] = {"all": label.is_null()}
+        cells: dict[str, nw.Expr | None] = {"all": None}
         if "prediction" in self.needs:
-            cells = {f"{p}": label.is_null() & (log.prediction == p) for p in (0, 1)}
+            cells = {f"{p}": log.prediction == p for p in (0, 1)}
         found: dict[str, nw.Expr | int] = {"rows": 1}
         for name, term in self.measure.terms(log).items():
             found[f"{name} seen"] = _both(term, ~label.is_null())
-        for (cell, inside), value in itertools.product(cells.items(), (0, 1)):
-            for name, term in self.measure.terms(log.filled(label=value)).items():
-                found[f"{name} if {value} at {cell}"] = _both(term, inside)
-        found["ones seen"] = label == 1
-        found["zeros seen"] = label == 0
-        if "prediction" in self.needs:
-            for p in (0, 1):
-                found[f"ones seen at {p}"] = (label == 1) & (log.prediction == p)
-                found[f"zeros seen at {p}"] = (label == 0) & (log.prediction == p)
+        for cell, inside in cells.items():
+            labels = {"missing": label.is_null(), "ones": label == 1, "zeros": label == 0}
+            for what, rows in labels.items():
+                found[f"{what} at {cell}"] = rows if inside is None else rows & inside
         return found
 
     def finalise(self, s: TermSums) -> Figure:
@@ -133,11 +129,29 @@ class Bounds(Sums):
         corner = s.function(
             _nothing, among="rows", empty="no rows", within=(0.0, 1.0), otherwise=share.empty
         )
-        return Bounded("rows", "no rows", corner, share, of, cells, self.missing)
+        holds = _holding(self.measure, cells)
+        return Bounded("rows", "no rows", corner, share, of, cells, holds, self.missing)
 
 
 def _both(term: nw.Expr | int, inside: nw.Expr) -> nw.Expr:
     return inside if isinstance(term, int) else term & inside
+
+
+@functools.cache
+def _holding(measure: Sums, cells: tuple[str, ...]) -> Mapping[tuple[str, str, int], bool]:
+    """Return whether each term holds for a row of a cell if its label is 0, or 1."""
+    expressions = {}
+    for cell, label in itertools.product(cells, (0, 1)):
+        given = {} if cell == "all" else {"prediction": int(cell)}
+        terms = measure.terms(RoleColumns(measure.needs).filled(label=label, **given))
+        expressions |= {(name, cell, label): term for name, term in terms.items()}
+    row = nw.from_dict({"row": [1]}, backend="polars")
+    columns = [
+        (nw.lit(term) == 1 if isinstance(term, int) else term).alias(f"{place}")
+        for place, term in enumerate(expressions.values())
+    ]
+    values = row.with_columns(*columns).rows()[0][1:]
+    return dict(zip(expressions, map(bool, values), strict=True))
 
 
 def _nothing(sums: Mapping[str, Floats]) -> Floats:
@@ -154,6 +168,7 @@ class Bounded(Figure):
         of: The term in its numerator.
         cells: The predictions among which missing labels are taken apart; none where the share
             reads no label.
+        holds: Whether a term holds for a row of a cell if its label is 0, or 1.
         missing: What is assumed of missing labels.
         unknown: Place of the group of unknown members, who may belong to any; None to leave them
             out.
@@ -166,6 +181,7 @@ class Bounded(Figure):
     share: Share
     of: str
     cells: tuple[str, ...]
+    holds: Mapping[tuple[str, str, int], bool]
     missing: Missing
     unknown: int | None = None
     needs_products: ClassVar[bool] = True
@@ -183,12 +199,8 @@ class Bounded(Figure):
     @property
     def some_missing(self) -> bool:
         """Whether any label is missing."""
-        if not self.cells:
-            return False
-        seen = [self.sums.names.index(f"{kind} seen") for kind in ("ones", "zeros")]
-        return bool(
-            self.sums.sums[seen].sum() < self.sums.sums[self.sums.names.index("rows")].sum()
-        )
+        missing = [self.sums.names.index(f"missing at {cell}") for cell in self.cells]
+        return bool(self.sums.sums[missing].sum() > 0)
 
     def with_unknown(self, index: int) -> Bounded:
         """Return the bounds if the rows of this group may belong to any other."""
@@ -237,11 +249,13 @@ class Bounded(Figure):
         """Return the largest (sign 1) or smallest chance that a missing label is 1."""
         if np.isinf(self.missing.odds):
             return np.full_like(sums[f"{prefix}rows"], float(sign > 0))
-        ones, zeros = (sums[f"{prefix}{kind} seen"] for kind in ("ones", "zeros"))
-        if cell != "all":
-            here = [sums[f"{prefix}{kind} seen at {cell}"] for kind in ("ones", "zeros")]
-            seen = np.real(here[0] + here[1]) > 0
-            ones, zeros = np.where(seen, here[0], ones), np.where(seen, here[1], zeros)
+        ones, zeros = (
+            sum((sums[f"{prefix}{kind} at {other}"] for other in self.cells), np.zeros(()))
+            for kind in ("ones", "zeros")
+        )
+        here = [sums[f"{prefix}{kind} at {cell}"] for kind in ("ones", "zeros")]
+        seen = np.real(here[0] + here[1]) > 0
+        ones, zeros = np.where(seen, here[0], ones), np.where(seen, here[1], zeros)
         factor = self.missing.odds**sign
         value: Floats = factor * ones / (factor * ones + zeros)
         return value
@@ -277,12 +291,12 @@ class _Share:
         for name in (self.bounded.of, self.bounded.share.among):
             total = sums[f"{prefix}{name} seen"]
             for cell, sign in zip(self.bounded.cells, signs, strict=True):
-                one, zero = (sums[f"{prefix}{name} if {value} at {cell}"] for value in (1, 0))
+                missing = sums[f"{prefix}missing at {cell}"]
                 chance = self.bounded.chance(sums, cell, sign, prefix)
                 # Where no label is missing nothing depends on a chance, known or not.
-                some = np.real(one + zero) > 0
-                chance = np.where(some, chance, 0.0)
-                total = total + chance * one + (1 - chance) * zero
+                chance = np.where(np.real(missing) > 0, chance, 0.0)
+                zero, one = (self.bounded.holds[name, cell, label] for label in (0, 1))
+                total = total + missing * (chance * one + (1 - chance) * zero)
             counts.append(total)
         return counts[0], counts[1]
 

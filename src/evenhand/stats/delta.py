@@ -103,7 +103,7 @@ class Influences:
         """
         distance = np.square(self.value - edge)
         relative = np.divide(
-            self.variance * self.rows, distance, out=np.zeros_like(distance), where=distance > 0
+            self.variance * (self.df + 1), distance, out=np.zeros_like(distance), where=distance > 0
         )
         fewer: Floats = np.maximum(self.df / (1 + relative), np.minimum(self.df, 1.0))
         return fewer

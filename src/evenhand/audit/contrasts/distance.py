@@ -68,6 +68,8 @@ class Distance(Contrast):
         scores, how = h.scores, "rows"
         counts = [h.weights[term][index] for term in terms]
         sampled = counts
+        if grouped.units.dependent in {"two_way", "dyadic"}:
+            return Undefined("limits of a distance are found by drawing units of one kind")
         if grouped.units.dependent and h.buckets is not None:
             # The bootstrap by unit sees wide bins; the distance itself is of the scores.
             scores = np.bincount(h.bin_of, h.scores) / np.bincount(h.bin_of)

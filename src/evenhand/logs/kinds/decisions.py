@@ -14,6 +14,12 @@ KIND = Kind(
         ),
         Role("prediction", "binary", "exclude", "what was decided, 0/1 or a class"),
         Role("score", "number", "exclude", "the number behind the decision, such as a probability"),
+        Role(
+            "neighbours",
+            "number",
+            "exclude",
+            "mean decision of a row's nearest neighbours, from evenhand.neighbour_means",
+        ),
         Role("weight", "weight", "exclude", "sampling weight of a row, >= 0; not a count of rows"),
     ),
 )
