@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 
-.PHONY: help setup demo test test-fast lint types imports docs parity coverage bench check clean
+.PHONY: help setup demo test test-fast lint types imports docs parity coverage bench bench-measures check clean
 
 help:  ## Say what each verb does.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -53,7 +53,11 @@ bench: $(VENV)/full  ## Time and weigh the scan beside hand-written queries and 
 	$(PIP) install -c constraints.txt --group bench
 	$(BIN)/python benchmarks/scan.py
 
+bench-measures: $(VENV)/full  ## Time many measures beside few, and score measures beside a kernel.
+	$(PIP) install -c constraints.txt --group bench
+	OMP_NUM_THREADS=1 $(BIN)/python -W ignore benchmarks/measures.py
+
 check: lint types imports test  ## Do all that CI does but the fresh environment.
 
 clean:  ## Remove what the verbs made.
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache build dist
+	rm -rf $(VENV) .venv-peers .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache build dist

@@ -16,6 +16,7 @@ from scipy import special
 from evenhand.audit.cells import Indices
 from evenhand.audit.finding import Exclusion
 from evenhand.audit.grouped import Grouped
+from evenhand.audit.unit import Population, Units
 from evenhand.logs.group import UNKNOWN
 from evenhand.measures.figure import Figure
 from evenhand.stats.bucket import Dependence
@@ -113,7 +114,8 @@ def standardise(groups: Grouped, cells: Grouped, given: tuple[str, ...]) -> Grou
         reasons,
         about,
     )
-    found = replace(groups, figure=figure, reasons=reasons, notes=figure.notes())
+    units = _units_left(groups.units, figure.rows.sum(axis=0)) if left else groups.units
+    found = replace(groups, figure=figure, units=units, reasons=reasons, notes=figure.notes())
     if compared.size == TWO and kept.size > 1:
         homogeneity = _homogeneity(cells, cell[np.ix_(compared, kept)])
         about.update({"homogeneity": homogeneity} if homogeneity else {})
@@ -128,6 +130,22 @@ _WEIGHTS = {
     True: "Mantel-Haenszel, n_1 n_2 / (n_1 + n_2)",
     False: "the stratum's share of all rows compared",
 }
+
+
+def _units_left(units: Units, rows: Floats) -> Units:
+    """Return the units if only so many rows of each group are left.
+
+    Where every row is a unit they are the rows; else some of those units may have no row left.
+    """
+    populations = tuple(
+        Population(
+            np.minimum(one.by_group, rows),
+            min(one.total, float(rows.sum())),
+            exact=one.exact and units.dependent is None,
+        )
+        for one in units.populations
+    )
+    return replace(units, populations=populations)
 
 
 def _stratum(cell: Mapping[str, str], given: tuple[str, ...]) -> tuple[str, ...]:

@@ -30,26 +30,18 @@ def neighbour_means(
     """
     from scipy.spatial import KDTree
 
-    names = list(features)
-    problems = [
-        Problem(
-            "neighbour_means", f"there is no column '{name}'.", did_you_mean(name, rows.columns)
-        )
-        for name in [prediction, *names]
-        if name not in rows.columns
-    ]
-    if not problems:
-        unfit = [
-            name
-            for name in [prediction, *names]
-            if not (rows.schema[name].is_numeric() or rows.schema[name] == pl.Boolean)
-            or rows[name].null_count()
-        ]
-        hint = "Encode text as numbers, and fill or leave out missing values."
-        problems += [
-            Problem("neighbour_means", f"'{name}' is no column of numbers without gaps.", hint)
-            for name in unfit
-        ]
+    names, where = list(features), "neighbour_means"
+    problems = []
+    for name in [prediction, *names]:
+        if name not in rows.columns:
+            hint = did_you_mean(name, rows.columns)
+            problems.append(Problem(where, f"there is no column '{name}'.", hint))
+            continue
+        number = rows.schema[name].is_numeric() or rows.schema[name] == pl.Boolean
+        if not number or rows[name].null_count():
+            hint = "Encode text as numbers, and fill or leave out missing values."
+            what = f"'{name}' is no column of numbers without gaps."
+            problems.append(Problem(where, what, hint))
     if not names or not 1 <= k < len(rows):
         what = f"k = {k} neighbours of {len(rows)} rows by {len(names)} features cannot be found."
         problems.append(Problem(where, what, "Give features, and k below the rows."))

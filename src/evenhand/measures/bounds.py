@@ -140,7 +140,7 @@ def _both(term: nw.Expr | int, inside: nw.Expr) -> nw.Expr:
 @functools.cache
 def _holding(measure: Sums, cells: tuple[str, ...]) -> Mapping[tuple[str, str, int], bool]:
     """Return whether each term holds for a row of a cell if its label is 0, or 1."""
-    expressions = {}
+    expressions: dict[tuple[str, str, int], nw.Expr | int] = {}
     for cell, label in itertools.product(cells, (0, 1)):
         given = {} if cell == "all" else {"prediction": int(cell)}
         terms = measure.terms(RoleColumns(measure.needs).filled(label=label, **given))
