@@ -84,6 +84,7 @@ def estimates(
     adjust: str | None = None,
     margin: float | None = None,
     shrink: bool = False,
+    permutations: int = 0,
 ) -> list[Finding]:
     """Return the findings that the notations ask for, from one pass over the log.
 
@@ -97,6 +98,8 @@ def estimates(
         margin: Largest difference that does not matter: differences and pairs then say whether
             they are ``equivalent``, ``different`` or ``undecided``, and how many units would tell.
         shrink: Show each group's figure also shrunk towards the mean of all groups.
+        permutations: Number of permutations by which differences of shares of independent rows
+            are tested; needs ``adjust``. By default their intervals are turned over.
 
     Returns:
         Findings in the order asked; ``pairs`` gives one for every pair of groups.
@@ -111,7 +114,14 @@ def estimates(
     from evenhand.audit import estimates as answer
 
     return answer(
-        notations, log, level=level, seed=seed, adjust=adjust, margin=margin, shrink=shrink
+        notations,
+        log,
+        level=level,
+        seed=seed,
+        adjust=adjust,
+        margin=margin,
+        shrink=shrink,
+        permutations=permutations,
     )
 
 

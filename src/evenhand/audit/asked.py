@@ -38,6 +38,7 @@ class Asked:
         level: Nominal coverage of the intervals.
         seed: Seed of simultaneous critical values.
         shrink: Whether each group's figure is also shown shrunk towards the mean of all.
+        permutations: Number of permutations of a test; 0 to turn the interval over instead.
 
     """
 
@@ -47,6 +48,7 @@ class Asked:
     level: float
     seed: int
     shrink: bool = False
+    permutations: int = 0
 
     @property
     def rng(self) -> np.random.Generator:

@@ -25,6 +25,7 @@ def estimates(
     adjust: str | None = None,
     margin: float | None = None,
     shrink: bool = False,
+    permutations: int = 0,
 ) -> list[Finding]:
     """Return the findings that the notations ask for, in order.
 
@@ -41,6 +42,8 @@ def estimates(
             test.
         margin: Largest difference that does not matter; None for no verdict.
         shrink: Whether each group's figure is also shown shrunk towards the mean of all.
+        permutations: Number of permutations by which differences of shares of independent rows
+            are tested, with ``adjust``; 0 to turn their intervals over.
 
     Raises:
         EvenhandError: The notations do not fit the log, or the rows cannot be read.
@@ -52,11 +55,17 @@ def estimates(
         raise RoleError(Problem("margin", f"{margin} is not above 0.", "Write 0.05."))
     if adjust is not None:
         check_adjustment(adjust)
+    elif permutations:
+        hint = "Write adjust='holm' too (--adjust holm)."
+        raise RoleError(Problem("permutations", "a test needs an adjustment.", hint))
     questions = ask([notations] if isinstance(notations, str) else notations, log)
     if not questions:
         return []
     state = scan(plan_scan(requests(questions), log), log)
-    asked = [Asked(question, state, log, level, seed, shrink) for question in questions]
+    asked = [
+        Asked(question, state, log, level, seed, shrink=shrink, permutations=permutations)
+        for question in questions
+    ]
     answers = [(one, answer(one)) for one in asked]
     found = [findings for _, findings in answers]
     if adjust is not None:

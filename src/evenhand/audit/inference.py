@@ -9,6 +9,7 @@ from typing import Literal
 import numpy as np
 
 from evenhand.audit.asked import Asked
+from evenhand.audit.contrasts.difference import DIFFERENCE
 from evenhand.audit.finding import Finding, Test
 from evenhand.errors import Problem, RoleError, did_you_mean
 from evenhand.stats import multiplicity
@@ -86,7 +87,10 @@ def _p_values(asked: Asked, found: list[Finding]) -> list[float | None]:
 def _test(p: float | None, adjusted: float, adjust: str, asked: Asked) -> Test | None:
     if p is None:
         return None
-    return Test(p, "the interval turned over", adjusted, adjust, adjusted <= 1 - asked.level)
+    method = "the interval turned over"
+    if asked.permutations and asked.question.contrast is DIFFERENCE:
+        method = f"{asked.permutations:,} permutations"
+    return Test(p, method, adjusted, adjust, adjusted <= 1 - asked.level)
 
 
 def _at_level(asked: Asked, level: float, rejected: int, count: int) -> list[Finding]:

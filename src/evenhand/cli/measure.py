@@ -72,6 +72,9 @@ def measure(
     shrink: Annotated[
         bool, typer.Option("--shrink", help="Show groups shrunk to their mean beside the raw.")
     ] = False,
+    permutations: Annotated[
+        int, typer.Option(help="Test differences of shares by so many permutations.")
+    ] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Measure a log: values, intervals, groups, and what was left out."""
@@ -105,7 +108,14 @@ def measure(
         **{role: column for role, column in roles.items() if column is not None},
     )
     found = estimates(
-        notations, opened, level=level, seed=seed, adjust=adjust, margin=margin, shrink=shrink
+        notations,
+        opened,
+        level=level,
+        seed=seed,
+        adjust=adjust,
+        margin=margin,
+        shrink=shrink,
+        permutations=permutations,
     )
     document = {"findings": [finding.to_dict() for finding in found]}
     show(text.findings(found), document, as_json=as_json)

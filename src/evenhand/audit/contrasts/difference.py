@@ -9,6 +9,7 @@ from evenhand.audit.contrasts.contrast import Contrast
 from evenhand.audit.finding import Equivalence, Finding
 from evenhand.audit.grouped import Grouped
 from evenhand.audit.margin import of_all_pairs
+from evenhand.audit.permuted import p_value, refusal
 from evenhand.measures.bounds import MOST_ODDS, Bounded, Missing
 from evenhand.stats import contrast
 from evenhand.stats.estimate import Estimate, Outcome
@@ -40,6 +41,10 @@ class Difference(Contrast):
         grouped = asked.grouped()
         if grouped.compared.size <= 1:
             return [None]
+        if asked.permutations:
+            if refusal(grouped) is not None:
+                return [None]
+            return [p_value(grouped, asked.rng, asked.permutations)]
         figures = grouped.compare(grouped.compared)
         if isinstance(figures, Identified):
             return [None]
