@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from evenhand.audit.cells import Indices
+from evenhand.audit.cells import Floats, Indices
 from evenhand.audit.finding import Finding
 from evenhand.audit.grouped import Grouped, gather
 from evenhand.audit.proxied import proxied
@@ -18,6 +18,7 @@ from evenhand.engine.lower import WEIGHT
 from evenhand.logs.group import UNKNOWN
 from evenhand.logs.log import Log
 from evenhand.measures.bounds import Bounded
+from evenhand.measures.figure import Average, Share
 from evenhand.stats.estimate import Estimate, Outcome, Undefined, sound
 from evenhand.stats.figure import Figures
 from evenhand.stats.proportion import Proportions
@@ -91,6 +92,9 @@ class Asked:
         if self.log.where is not None:
             conventions["where"] = self.log.where.text
         conventions |= grouped.notes
+        p_values = grouped.figure.p_values(dependent=grouped.units.dependent)
+        if p_values is not None:
+            conventions["p value"] = _p_values(grouped, p_values, index)
         units, exact = grouped.units.among(index)
         found = Finding(
             key=question.key,
@@ -104,6 +108,7 @@ class Asked:
             conventions=conventions,
             contrast=None if question.contrast is None else question.contrast.name,
             by=question.by,
+            is_rate=isinstance(grouped.figure, Share | Average),
         )
         return replace(found, **more)  # type: ignore[arg-type]
 
@@ -123,6 +128,17 @@ class Asked:
             excluded=grouped.left_out(),
             groups=groups,
         )
+
+
+def _p_values(grouped: Grouped, values: Floats, index: Indices) -> str:
+    """Return what the chance of such figures is where there is nothing to find."""
+    known = [
+        f"{name_of(grouped.groups[i])}: p = {values[i]:.2g}".removeprefix(": ")
+        for i in index
+        if np.isfinite(values[i])
+    ]
+    none = "none: rows are weighed or belong together"
+    return f"of scores that are calibrated, {'; '.join(known)}" if known else none
 
 
 def _shrunk(figures: Figures, level: float) -> list[Estimate]:

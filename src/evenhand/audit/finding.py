@@ -119,6 +119,7 @@ class Finding:
         part: Which part of a family it is, where its pair does not say; empty otherwise.
         test: A test of parity, where one was asked for.
         equivalence: Whether it is within a margin, where one was given.
+        is_rate: Whether the groups' figures are shares of rows, which can be read as percentages.
 
     """
 
@@ -138,6 +139,7 @@ class Finding:
     part: str = ""
     test: Test | None = None
     equivalence: Equivalence | None = None
+    is_rate: bool = False
 
     @property
     def estimate(self) -> Estimate:

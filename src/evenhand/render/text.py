@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 from rich.console import Group, RenderableType
 from rich.padding import Padding
@@ -64,7 +65,7 @@ def _value(found: Estimate) -> str:
 
 def _reading(one: Finding) -> str:
     """Return a contrast of rates in words; empty where there is nothing to say."""
-    if isinstance(one.outcome, Undefined) or not one.groups or not _is_share(one):
+    if isinstance(one.outcome, Undefined) or not one.groups or not one.is_rate:
         return ""
     shown = [
         (group.outcome.value, _name(group))
@@ -115,11 +116,13 @@ def _groups(one: Finding) -> Table:
 
 def _pairs(found: Sequence[Finding]) -> RenderableType:
     parts, tests = any(one.part for one in found), any(one.test for one in found)
+    margins = [one.equivalence for one in found if one.equivalence is not None]
     table = _table("group", "against", *(["part"] if parts else []))
     for heading in (
         "difference",
         "interval",
         *(["p", "adjusted"] if tests else []),
+        *([f"within {margins[0].margin:g}", "units that tell"] if margins else []),
         "rows",
         "units",
     ):
@@ -132,6 +135,7 @@ def _pairs(found: Sequence[Finding]) -> RenderableType:
             *map(Text, names),
             *_cells(one.outcome),
             *(_p_values(one) if tests else ()),
+            *(_verdict(one) if margins else ()),
             f"{one.rows:,}",
             _units(one),
         )
@@ -148,7 +152,25 @@ def _pairs(found: Sequence[Finding]) -> RenderableType:
         for one in found
         if one.undefined
     ]
-    return Group(headline, Padding(table, (1, 0, 1, 2)), *reasons, _notes(found[0]))
+    # Said under the table is what holds for every row of it.
+    shared = {
+        name: convention
+        for name, convention in found[0].conventions.items()
+        if all(one.conventions.get(name) == convention for one in found)
+    }
+    return Group(
+        headline,
+        Padding(table, (1, 0, 1, 2)),
+        *reasons,
+        _notes(replace(found[0], conventions=shared)),
+    )
+
+
+def _verdict(one: Finding) -> tuple[str, str]:
+    if one.equivalence is None:
+        return _DASH, _DASH
+    needed = one.equivalence.units_needed
+    return one.equivalence.verdict, _DASH if math.isinf(needed) else f"{needed:,.0f}"
 
 
 def _p_values(one: Finding) -> tuple[str, str]:
@@ -156,15 +178,6 @@ def _p_values(one: Finding) -> tuple[str, str]:
         return _DASH, _DASH
     adjusted = one.test.adjusted
     return f"{one.test.p_value:.2g}", _DASH if adjusted is None else f"{adjusted:.2g}"
-
-
-def _is_share(one: Finding) -> bool:
-    """Return whether all groups' figures can be read as percentages."""
-    found = [group.outcome for group in one.groups if isinstance(group.outcome, Estimate)]
-    return bool(found) and all(
-        estimate.low >= 0 and estimate.high <= 1 and estimate.identified is None
-        for estimate in found
-    )
 
 
 def _table(*headings: str) -> Table:
@@ -190,7 +203,7 @@ def _notes(one: Finding) -> Text:
     ]
     if one.test is not None and not one.pair:
         notes.append(_tested(one.test))
-    if one.equivalence is not None:
+    if one.equivalence is not None and not one.pair:
         notes.append(_judged(one.equivalence))
     notes += [f"{name}: {convention}" for name, convention in one.conventions.items()]
     return Text("\n".join(f"  {note}" for note in notes), style="dim")
