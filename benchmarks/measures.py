@@ -30,6 +30,7 @@ from evenhand.engine import plan_scan, scan
 from evenhand.engine.table import group_column
 from evenhand.logs.log import Log
 from evenhand.logs.unit import BUCKET, BUCKETS
+from evenhand.measures.decisions.confusion import Rate
 from evenhand.measures.registry import measures
 from evenhand.stats.resample import bucket_replicates
 
@@ -59,10 +60,12 @@ def make_log(path: Path, rows: int) -> None:
 
 
 def fifty() -> list[str]:
-    """Return fifty measures of decisions and scores."""
-    names = [name for name, cls in measures().items() if cls.reads == "classes"]
-    negative = [f"{name}(positive=0)" for name in names if hasattr(measures()[name], "positive")]
-    return [*names, *negative][:50]
+    """Return fifty measures: all of decisions and scores, and the rates of other classes."""
+    has = {"label", "prediction", "score"}
+    names = [n for n, cls in measures().items() if cls.reads == "classes" and {*cls.needs} <= has]
+    rates = [name for name in names if issubclass(measures()[name], Rate)]
+    others = [f"{name}(positive=0)" for name in rates]
+    return [*names, *others, *(f"{name}(average=macro)" for name in rates)][:50]
 
 
 def state(log: Log, names: list[str] | tuple[str, ...]) -> Callable[[], object]:

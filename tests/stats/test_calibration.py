@@ -13,7 +13,6 @@ from scipy import special
 from evenhand.stats.calibration import (
     Obstacle,
     brownian_range_survival,
-    calibration_in_the_large,
     calibration_line,
     cumulative_calibration_error,
     equal_mass_bins,
@@ -48,23 +47,6 @@ def assert_is_derivative(figure, positives, negatives):
         assert influence.positives[cell] == pytest.approx(rise, rel=1e-4, abs=1e-7)
         rise = (figure(positives, negatives + more).value - influence.value) / step
         assert influence.negatives[cell] == pytest.approx(rise, rel=1e-4, abs=1e-7)
-
-
-# In the large
-
-
-def test_in_the_large_is_the_mean_of_label_minus_score():
-    positives, negatives = histograms(1)
-    figure = calibration_in_the_large(SCORES, positives, negatives)
-    variance = figure.variance(positives, negatives)
-    for group in range(4):
-        s, y = expanded(positives[group], negatives[group])
-        assert figure.value[group] == pytest.approx(np.mean(y - s))
-        assert variance[group] == pytest.approx(np.var(y - s) / len(y))
-
-
-def test_in_the_large_of_no_rows_is_nan():
-    assert np.isnan(calibration_in_the_large(SCORES, SCORES * 0, SCORES * 0).value)
 
 
 # Slope and intercept

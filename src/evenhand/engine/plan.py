@@ -167,7 +167,7 @@ def columns_of(measure: Measure, log: Log) -> MeasureColumns:
     """Return where a measure finds its sums in a state of this log."""
     present = _present(measure, log)
     log_columns = role_columns(measure, log)
-    terms = [*measure.terms(log_columns)]
+    terms = measure.terms(log_columns)
     amounts = [*measure.amounts(log_columns)] if isinstance(measure, Sums) else []
     figure = (
         measure.finalise(TermSums.of_nothing(terms, amounts))
@@ -192,7 +192,10 @@ def columns_of(measure: Measure, log: Log) -> MeasureColumns:
         seen={name: _key(name, present) for name in (_SEEN if _selective(measure, log) else ())},
         amounts={amount: _key(names[amount], present) for amount in amounts},
         products={
-            (one, other): _key(_product_name(names[one], names[other]), present)
+            (one, other): _key(
+                _product_name(names[one], names[other], same=_same_sum(one, other, terms, log)),
+                present,
+            )
             for one, other in itertools.combinations_with_replacement([*terms, *amounts], 2)
         }
         if figure.needs_products
@@ -233,6 +236,8 @@ def _conditions_and_amounts(
     if not products:
         return conditions, summed
     for one, other in itertools.combinations_with_replacement([*terms, *numbers], 2):
+        if _same_sum(one, other, terms, log):
+            continue
         name = _product_name(one, other)
         if other in terms:
             conditions[name] = _both(terms[one], terms[other])
@@ -284,8 +289,20 @@ def _named(name: str, measure: Measure) -> str:
     return name if positive is None else f"{name} of {positive}"
 
 
-def _product_name(one: str, other: str) -> str:
-    return f"{one} x {other}"
+def _product_name(one: str, other: str, *, same: bool = False) -> str:
+    return other if same else f"{one} x {other}"
+
+
+def _same_sum(one: str, other: str, terms: Mapping[str, nw.Expr | int], log: Log) -> bool:
+    """Return whether the product of two terms has the sum that the second has anyway.
+
+    A condition times itself, or times every row, is itself; so is a number times every row, but
+    for the power of the weight.
+    """
+    every_row = isinstance(terms.get(one), int)
+    if other in terms:
+        return every_row or one == other
+    return every_row and WEIGHT not in log.roles
 
 
 def _present(measure: Measure, log: Log) -> tuple[str, ...]:

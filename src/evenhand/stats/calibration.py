@@ -32,26 +32,6 @@ _SWITCH = 1.7
 _TERMS = np.arange(1.0, 13.0)
 
 
-def calibration_in_the_large(scores: Floats, positives: Floats, negatives: Floats) -> Influence:
-    """Return the mean of label minus score, E[Y - S]; 0 is calibrated, above 0 too low a score.
-
-    nan where there are no rows.
-
-    Source: Cox 1958; Van Calster et al. 2019 (calibration in the large).
-
-    >>> scores = np.array([0.2, 0.6])
-    >>> of = calibration_in_the_large(scores, np.array([1.0, 1.0]), np.array([1.0, 1.0]))
-    >>> round(float(of.value), 12)                                       # 1/2 - 0.4
-    0.1
-    """
-    size = (positives + negatives).sum(axis=-1, keepdims=True)
-    total = (positives * (1 - scores) - negatives * scores).sum(axis=-1, keepdims=True)
-    value = quotient(total, size)
-    return Influence(
-        value[..., 0], quotient(1 - scores - value, size), quotient(-scores - value, size)
-    )
-
-
 class Obstacle(IntEnum):
     """Why a logistic regression of the label on the score has no answer; 0 where it has one."""
 
