@@ -212,9 +212,9 @@ def _add(stage: Stage, measure: Measure, log: Log) -> None:
         *_missing_columns(measure, log),
     ]:
         _same(stage.sums.setdefault(column.key, column).condition, column.condition, column.key)
-    for amount in summed:
-        key = _key(amount.name, present)
-        known = stage.amounts.setdefault(key, AmountColumn(key, amount, columns.rows))
+    for name, amount, among in summed:
+        key = _key(name, present)
+        known = stage.amounts.setdefault(key, AmountColumn(key, amount, _key(among, present)))
         _same(known.amount.expression, amount.expression, key)
     stage.trials[columns.trials] = None
     if isinstance(measure, Keyed):
@@ -224,15 +224,19 @@ def _add(stage: Stage, measure: Measure, log: Log) -> None:
 
 def _conditions_and_amounts(
     measure: Measure, log: Log, *, products: bool
-) -> tuple[dict[str, nw.Expr | int], list[Amount]]:
-    """Return what a measure counts and what it sums by name, products of both among them."""
+) -> tuple[dict[str, nw.Expr | int], list[tuple[str, Amount, str]]]:
+    """Return what a measure counts by name, and what it sums: name, number, and among which rows.
+
+    Products are among both. A condition times a number is the number among fewer rows, which
+    counts by codes tell without another pass.
+    """
     columns = role_columns(measure, log)
     terms = {_named(name, measure): term for name, term in measure.terms(columns).items()}
     numbers: dict[str, nw.Expr] = {}
     if isinstance(measure, Sums):
         numbers = {_named(name, measure): n for name, n in measure.amounts(columns).items()}
     conditions: dict[str, nw.Expr | int] = {ROW_COUNT: 1, **terms}
-    summed = [Amount(name, number, 1) for name, number in numbers.items()]
+    summed = [(name, Amount(name, number, 1), ROW_COUNT) for name, number in numbers.items()]
     if not products:
         return conditions, summed
     for one, other in itertools.combinations_with_replacement([*terms, *numbers], 2):
@@ -242,11 +246,14 @@ def _conditions_and_amounts(
         if other in terms:
             conditions[name] = _both(terms[one], terms[other])
         elif one in numbers:
-            summed.append(Amount(name, numbers[one] * numbers[other], 2))
+            product = Amount(name, numbers[one] * numbers[other], 2)
+            summed.append((name, product, ROW_COUNT))
         else:
-            term, number = terms[one], numbers[other]
-            within = number if isinstance(term, int) else nw.when(term).then(number)
-            summed.append(Amount(name, within, 2))
+            among = ROW_COUNT if isinstance(terms[one], int) else one
+            number = Amount(other, numbers[other], 1)
+            if WEIGHT in log.roles:
+                number = Amount(f"{other}, squared weight", numbers[other], 2)
+            summed.append((name, number, among))
     return conditions, summed
 
 
