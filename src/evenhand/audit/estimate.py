@@ -53,6 +53,9 @@ def estimates(
         raise RoleError(Problem("level", f"{level} is not between 0 and 1.", "Write 0.95."))
     if margin is not None and not margin > 0:
         raise RoleError(Problem("margin", f"{margin} is not above 0.", "Write 0.05."))
+    if margin is not None and level <= 0.5:  # noqa: PLR2004 - one-sided limits must point outwards
+        what = f"a verdict about a margin needs a level above 0.5, not {level}."
+        raise RoleError(Problem("level", what, "Write 0.95."))
     if adjust is not None:
         check_adjustment(adjust)
     elif permutations:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from evenhand.audit.asked import Asked
 from evenhand.audit.cells import Indices
 from evenhand.audit.finding import Equivalence
@@ -43,4 +45,7 @@ def of_all_pairs(grouped: Grouped, index: Indices, margin: float, asked: Asked) 
         units_needed_difference(margin, per_unit[i], per_unit[j], level=asked.level)
         for i, j in zip(alone.first, alone.second, strict=True)
     )
+    if (figures.df < 1).any():
+        # A single unit does not tell how units differ, so no number of them can be named.
+        needed = np.inf
     return Equivalence(margin, verdict, asked.level, needed)

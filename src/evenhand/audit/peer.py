@@ -194,6 +194,9 @@ def converted(
         ]
         if undefined:
             raise NotationError(Problem(f"'{name}'", f"undefined, {'; '.join(undefined)}."))
+        if len(names) < 2:  # noqa: PLR2004 - a comparison
+            what = f"there are no two groups of '{by}' to compare."
+            raise NotationError(Problem(f"'{name}'", what))
         needs = convention.lumps or convention.by_group
         if needs and reference not in names:
             hint = did_you_mean(reference or "", names)

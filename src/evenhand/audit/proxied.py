@@ -120,6 +120,8 @@ def proxied(by_value: Grouped, proxy: Proxy, attribute: str, *, bounded: bool) -
         reason = f"{attribute} is known only as a probability: write bounds(...) around it"
     elif not isinstance(figure, Share) or figure.curve is not None or figure.among != "rows":
         reason = f"with a proxy, bounds are known for shares of all rows, not for {figure.among}"
+    else:
+        reason = _unseen(by_value, values)
     if reason is not None or not isinstance(figure, Share):
         return replace(
             by_value,
@@ -144,6 +146,24 @@ def proxied(by_value: Grouped, proxy: Proxy, attribute: str, *, bounded: bool) -
         apart=np.zeros(len(groups), dtype=bool),
         notes={**by_value.notes, **found.notes()},
     )
+
+
+def _unseen(by_value: Grouped, values: list[str]) -> str | None:
+    """Return for which values of the proxy something was not observed, None if for none.
+
+    That a value has no rows, or one unit with many of them, is no matter for groups.
+    """
+    known = zip(
+        by_value.figure.undefined(),
+        by_value.units.reasons(by_value.figure.rows.sum(axis=0)),
+        strict=True,
+    )
+    unseen = [
+        f"{value}: {reason}"
+        for value, reason, others in zip(values, by_value.reasons, known, strict=True)
+        if reason and reason not in others and not reason.startswith("no rows with")
+    ]
+    return "; ".join(unseen) or None
 
 
 @dataclass(frozen=True)

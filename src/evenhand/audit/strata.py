@@ -23,6 +23,7 @@ from evenhand.stats.bucket import Dependence
 from evenhand.stats.figure import Combined, Figures
 from evenhand.stats.interval import Floats
 from evenhand.stats.partial import Identified
+from evenhand.stats.proportion import Curve, Proportions
 
 TWO = 2
 
@@ -69,12 +70,58 @@ class Standardised(Figure):
         found = self.inner.figures(picks, dependent=dependent)
         weights: Floats = np.kron(np.eye(len(chosen)), self.weights).astype(np.float64)
 
-        def over_strata(cells: Figures) -> Combined:
-            return Combined(cells, weights, f"MOVER over strata ({cells.method})")
-
+        if len(self.weights) == 1:
+            return found
         if isinstance(found, Identified):
-            return Identified(over_strata(found.lowest), over_strata(found.highest))
-        return over_strata(found)
+            ends = (_over_strata(end, weights) for end in (found.lowest, found.highest))
+            return Identified(*ends)
+        return _over_strata(found, weights)
+
+
+def _over_strata(cells: Figures, weights: Floats) -> Figures:
+    """Return weighted sums of the figures in cells of group and stratum.
+
+    Limits of small cells do not add up to limits of their sum: Wilson's are pulled to one half in
+    every cell, so that MOVER over ten strata of five rows covered .91 and over matched pairs .78.
+    A share has Wilson's interval with the number of trials that its variance corresponds to, each
+    cell's being unbiased; a cell of a single trial has the variance of all strata together.
+
+    Args:
+        cells: The figures, cells of one group after another.
+        weights: Weight of every cell in every group, shape (groups, cells).
+
+    Source: Korn and Graubard 1998 (effective number of trials).
+
+    """
+    combined = Combined(cells, weights, f"MOVER over strata ({cells.method})")
+    if not isinstance(cells, Proportions):
+        return combined
+    share, n = cells.proportion, cells.n
+    together = ((weights > 0).T * (weights @ share)).sum(axis=1)
+    variance = np.where(
+        n < TWO, together * (1 - together) / n, share * (1 - share) / np.maximum(n - 1, 1)
+    )
+    least, most = cells.within
+    if cells.curve is not None:
+        variance = variance * np.square(cells.curve.slope(share) / (most - least))
+    scaled = weights * np.sqrt(variance)
+    covariance = scaled @ cells.correlation @ scaled.T
+    total = np.diag(covariance)
+    scale = np.sqrt(np.where(total > 0, total, 1.0))
+    correlation = covariance / np.outer(scale, scale)
+    np.fill_diagonal(correlation, 1.0)
+    value = np.clip((weights @ cells.value - least) / (most - least), 0.0, 1.0)
+    spread = value * (1 - value)
+    alike = 1 / (np.square(weights) @ (1 / n))
+    trials = np.divide(spread, total, out=alike, where=(total > 0) & (spread > 0))
+    curve = None
+    if (least, most) != (0.0, 1.0):
+        curve = Curve(
+            value=lambda share: least + (most - least) * share,
+            slope=lambda share: np.full_like(share, most - least),
+        )
+    method = f"{cells.method} over strata"
+    return Proportions(value, trials, combined.df, correlation, method, curve)
 
 
 def standardise(groups: Grouped, cells: Grouped, given: tuple[str, ...]) -> Grouped:

@@ -55,6 +55,9 @@ def proxy_from(spec: object, given: str, where: str) -> Proxy:
         if given not in spec.columns:
             what = f"the table of probabilities has no column '{given}'."
             raise RoleError(Problem(where, what, f"Columns: {listed(spec.columns)}."))
+        if spec[given].n_unique() < len(spec):
+            what = f"the table of probabilities has a value of '{given}' twice."
+            raise RoleError(Problem(where, what, _EXAMPLE))
         rows = spec.iter_rows(named=True)
         spec = {
             str(row[given]): {name: p for name, p in row.items() if name != given} for row in rows
@@ -64,7 +67,11 @@ def proxy_from(spec: object, given: str, where: str) -> Proxy:
     groups = tuple(dict.fromkeys(str(name) for row in spec.values() for name in row))
     table = []
     for value, row in spec.items():
-        chances = tuple(float(row.get(name, 0.0)) for name in groups)
+        try:
+            chances = tuple(float(row.get(name, 0.0)) for name in groups)
+        except (TypeError, ValueError) as error:
+            what = f"the probabilities of '{value}' are not all numbers."
+            raise RoleError(Problem(where, what, _EXAMPLE)) from error
         if any(not 0 <= chance <= 1 for chance in chances) or sum(chances) > 1 + _ROUNDING:
             what = f"the probabilities of '{value}' are not in [0, 1] with a sum of at most 1."
             raise RoleError(Problem(where, what, _EXAMPLE))

@@ -199,8 +199,7 @@ class Bounded(Figure):
     @property
     def some_missing(self) -> bool:
         """Whether any label is missing."""
-        missing = [self.sums.names.index(f"missing at {cell}") for cell in self.cells]
-        return bool(self.sums.sums[missing].sum() > 0)
+        return bool(self._labels("missing").sum() > 0)
 
     def with_unknown(self, index: int) -> Bounded:
         """Return the bounds if the rows of this group may belong to any other."""
@@ -216,7 +215,20 @@ class Bounded(Figure):
             return reasons
         ends = self._ends(np.eye(len(reasons)), dependent=None)
         known = np.isfinite(ends[0].value) & np.isfinite(ends[1].value)
-        return [None if defined else self.share.empty for defined in known]
+        unseen = "no label is seen, so odds of those seen say nothing"
+        blind = ~np.isinf(self.missing.odds) & (self._labels("missing") > 0)
+        blind &= self._labels("ones", "zeros") == 0
+        return [
+            None if defined else unseen if without else self.share.empty
+            for defined, without in zip(known, blind, strict=True)
+        ]
+
+    def _labels(self, *kinds: str) -> Floats:
+        """Return the sum of rows whose label is of these kinds, by group."""
+        names = [f"{kind} at {cell}" for kind in kinds for cell in self.cells]
+        places = [self.sums.names.index(name) for name in names]
+        total: Floats = self.sums.sums[places].sum(axis=(0, 1))
+        return total
 
     def figures(self, members: Floats, *, dependent: Dependence | None) -> Figures:
         low, high = (end.figures() for end in self._ends(members, dependent=dependent))

@@ -232,14 +232,32 @@ def variance_of(h: Histogram, effect: Effect, members: Floats) -> tuple[Floats, 
             rows = _kish(weights, squares.sum(axis=1))
             # A single row, or one that outweighs all others, tells nothing of how rows differ.
             fewer = np.maximum(rows - 1, 0.0)
-            parts.append((np.square(phi) * squares).sum(axis=1) * rows / np.maximum(fewer, 1.0))
-            less.append(fewer)
+            power = (np.square(phi) * squares).sum(axis=1)
+            parts.append(power * rows / np.maximum(fewer, 1.0))
+            # Fourth powers of weights are not kept; the mean of their squares stands for them.
+            mean = squares.sum(axis=1) / np.maximum(rows, 1.0)
+            fourth = (np.square(np.square(phi)) * squares).sum(axis=1) * mean
+            less.append(_known(power, fourth, rows))
     variance: Floats = np.sum(parts, axis=0)
     variance = variance + effect.more
     with np.errstate(divide="ignore", invalid="ignore"):
         below = np.nansum([np.square(v) / m for v, m in zip(parts, less, strict=True)], axis=0)
         df = np.where(below > 0, np.square(variance) / below, np.inf)
     return variance, np.where(np.min(less, axis=0) < 1, 0.0, df)
+
+
+def _known(power: Floats, fourth: Floats, rows: Floats) -> Floats:
+    """Return the degrees of freedom of a sum of squares whose terms may differ much.
+
+    Near an area of 1 few rows carry all of it, and it is known poorly: Satterthwaite's formula
+    with the variance of the terms as observed, as for buckets of units.
+    """
+    with np.errstate(divide="ignore", invalid="ignore"):
+        excess = fourth / np.square(power) - 1 / rows
+        observed = np.where(excess > 0, 2 / excess, np.inf)
+    most = np.maximum(rows - 1, 0.0)
+    known: Floats = np.minimum(most, np.maximum(observed, np.minimum(most, 1.0)))
+    return known
 
 
 def _kish(weights: Floats, squares: Floats) -> Floats:
@@ -298,6 +316,8 @@ class PathRange(Figure):
         return self.histogram.notes()
 
     def p_values(self, *, dependent: Dependence | None) -> Floats:
+        if not self.histogram.scores.size:
+            return np.full(self.rows.shape[1], np.nan)
         found = self._of(np.eye(self.rows.shape[1]))
         if dependent is None and not self.histogram.weighted:
             return found.p_value

@@ -1,0 +1,61 @@
+"""A method in a situation whose truth is known, and how often its interval covers that truth."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+LEVEL = 0.95
+LOWEST = 0.935
+HIGHEST = 0.97
+REPLICATES = 4_000
+
+Floats = NDArray[np.float64]
+Draw = Callable[[np.random.Generator], "bool | NDArray[np.bool_]"]
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A method in a situation.
+
+    Attributes:
+        method: What is covered: the figure of a group, one difference, or all of them at once.
+        situation: The distribution, sizes and dependence, for the table.
+        covers: Draws logs and says of each whether the interval covered the truth; a log without
+            a figure is left out.
+        conservative: Whether the method may cover more than nominal in this situation.
+        logs: How many logs one call of ``covers`` draws.
+        most: Most replicates, fewer where one is expensive.
+        outside: Whether the situation is beyond the range for which coverage is claimed. Such a
+            cell is in the table and not in the tests.
+
+    """
+
+    method: str
+    situation: str
+    covers: Draw
+    conservative: bool = False
+    logs: int = 1
+    most: int = REPLICATES
+    outside: bool = False
+
+    def problem(self, share: float) -> str:
+        """Return why this coverage is not what the method claims; empty where it is."""
+        if self.outside:
+            return ""
+        if share < LOWEST:
+            return f"covers {share:.3f}, below {LOWEST}"
+        if share > HIGHEST and not self.conservative:
+            return f"covers {share:.3f}, above {HIGHEST}"
+        return ""
+
+
+def coverage(cell: Cell, replicates: int = REPLICATES, seed: int = 1) -> float:
+    """Return the share of replicates in which the interval covered the truth."""
+    rng = np.random.default_rng(seed)
+    calls = math.ceil(min(replicates, cell.most) / cell.logs)
+    return float(np.concatenate([np.atleast_1d(cell.covers(rng)) for _ in range(calls)]).mean())
