@@ -100,10 +100,26 @@ class Histogram:
         """Return how scores were binned, if they were."""
         if not self.width:
             return {}
-        return {
-            "score": f"more than 65,536 scores, taken in bins of {self.width:g}; "
-            "scores in one bin count as tied"
-        }
+        told = f"more than 65,536 scores, taken in bins of {self.width:g}"
+        if {"positives", "negatives"} <= {*self.weights}:
+            told += f"; areas are off by at most {self._tied():.2g}, half the pairs in one bin"
+        return {"score": told}
+
+    def _tied(self) -> float:
+        """Return half the share of pairs of a positive and a negative in one bin, at its largest.
+
+        That is how far ties in a bin can move an area under the curve of any group.
+        """
+        positives, negatives = (self.weights[term] for term in ("positives", "negatives"))
+        tied = (positives * negatives).sum(axis=1)
+        pairs = positives.sum(axis=1) * negatives.sum(axis=1)
+        share = np.divide(tied, pairs, out=np.zeros_like(tied), where=pairs > 0)
+        half = float(share.max(initial=0.0)) / 2
+        if half == 0:
+            return half
+        # Rounded up to the two digits that are printed: a bound must not be rounded down.
+        digit = 10.0 ** (np.floor(np.log10(half)) - 1)
+        return float(np.ceil(half / digit) * digit)
 
 
 @dataclass(frozen=True)
