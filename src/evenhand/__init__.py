@@ -159,7 +159,8 @@ def converted(
         The figure, without an interval; by group for tools that print one for each.
 
     Raises:
-        NotationError: There is no such figure, or it is undefined here.
+        NotationError: There is no such figure or reference group.
+        UndefinedError: The figure is undefined here.
 
     """
     from evenhand.audit.peer import converted as convert

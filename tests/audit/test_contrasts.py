@@ -160,3 +160,29 @@ def test_contrast_is_printed(notation):
     with (console := Console(width=150)).capture() as capture:
         console.print(text.findings(found))
     assert notation in capture.get()
+
+
+# Nobody disappears: a group without a figure is listed, or named, with its reason.
+@pytest.mark.parametrize("notation", ["xauc(by=g)", "kitagawa(true_positive_rate, by=g, given=s)"])
+def test_pairs_with_a_group_that_has_no_figure_are_listed_with_the_reason(notation):
+    groups = list("aaaabbbbcc")
+    rows = {"g": groups, "y": [1, 0] * 4 + [0, 0], "p": [1, 0, 0, 1, 1, 1, 0, 0, 1, 0]}
+    rows |= {"r": [0.1, 0.2, 0.6, 0.4, 0.5, 0.3, 0.7, 0.8, 0.9, 0.2], "s": ["x"] * 10}
+    found = eh.estimates([notation], decisions(rows, score="r"))
+    named = {tuple(group["g"] for group in one.pair): one.undefined for one in found}
+    assert {*named} == {("a", "b"), ("a", "c"), ("b", "c")}
+    assert "c: no positive" in named["a", "c"]
+
+
+def test_a_distance_names_the_groups_that_it_leaves_out():
+    rows = {"g": list("aaaabbbbcc"), "y": [1, 0] * 4 + [0, 0], "p": [1] * 10}
+    rows |= {"r": [0.1, 0.2, 0.6, 0.4, 0.5, 0.3, 0.7, 0.8, 0.9, 0.2]}
+    found = eh.estimate("abroca(by=g)", decisions(rows, score="r"))
+    assert found.conventions["not compared"] == "c: no positives"
+
+
+def test_xauc_that_rests_on_a_single_positive_warns_of_nothing_and_claims_nothing():
+    rows = {"g": list("aaaabbbb"), "y": [1, 0, 0, 0, 1, 1, 0, 0], "p": [1] * 8}
+    rows |= {"r": [0.1, 0.2, 0.6, 0.4, 0.5, 0.3, 0.7, 0.8]}
+    (found,) = eh.estimates(["xauc(by=g)"], decisions(rows, score="r"))
+    assert (found.low, found.high) == (-1, 1)

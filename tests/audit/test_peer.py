@@ -7,7 +7,7 @@ import pytest
 
 import evenhand as eh
 from evenhand.audit.peer import CONVENTIONS, converted
-from evenhand.errors import NotationError
+from evenhand.errors import NotationError, UndefinedError
 
 # By group: label and prediction of (1, 1), (1, 0), (0, 1), (0, 0).
 COUNTS = {"a": (5, 3, 2, 7), "b": (2, 4, 1, 8), "c": (6, 1, 5, 3)}
@@ -147,21 +147,21 @@ def test_a_misspelt_reference_has_a_hint():
 
 def test_an_undefined_group_is_named_with_its_reason():
     log = decisions({**COUNTS, "d": (0, 0, 1, 3)})
-    with pytest.raises(NotationError, match="d: no positive labels"):
+    with pytest.raises(UndefinedError, match="d: no positive labels"):
         converted("fairlearn.equal_opportunity_difference", log, by="g")
 
 
 @pytest.mark.parametrize("name", ["aif360.disparate_impact", "aequitas.ppr_disparity"])
 def test_a_reference_of_zero_divides_nothing(name):
     log = decisions({"a": (0, 3, 0, 2), "b": COUNTS["b"]})
-    with pytest.raises(NotationError, match="the reference group's figure is 0") as caught:
+    with pytest.raises(UndefinedError, match="the reference group's figure is 0") as caught:
         converted(name, log, by="g", reference="a")
     assert "Compare differences instead" in str(caught.value)
 
 
 def test_nobody_selected_is_no_ratio():
     log = decisions({"a": (0, 3, 0, 2), "b": (0, 1, 0, 2)})
-    with pytest.raises(NotationError, match="undefined"):
+    with pytest.raises(UndefinedError, match="undefined"):
         converted("fairlearn.demographic_parity_ratio", log, by="g")
 
 

@@ -32,7 +32,9 @@ def test_consistency_of_equal_people_who_are_decided_alike_is_one():
     rows = pl.DataFrame({"a": [0.0] * 5 + [9.0] * 5, "p": [1] * 5 + [0] * 5})
     rows = rows.with_columns(eh.neighbour_means(rows, "p", ["a"], k=4))
     log = eh.log(rows, kind="decisions", prediction="p", neighbours="neighbours")
-    assert eh.estimate("consistency", log).value == 1
+    found = eh.estimate("consistency", log)
+    assert found.value == 1
+    assert "too narrow" in found.conventions["neighbours"]
 
 
 @pytest.mark.parametrize(

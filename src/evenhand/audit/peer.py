@@ -16,7 +16,7 @@ from evenhand.audit.asked import Asked
 from evenhand.audit.estimate import requests
 from evenhand.audit.question import ask
 from evenhand.engine import plan_scan, scan
-from evenhand.errors import NotationError, Problem, did_you_mean
+from evenhand.errors import NotationError, Problem, UndefinedError, did_you_mean
 from evenhand.logs.log import Log
 
 
@@ -172,7 +172,8 @@ def converted(
         The figure; by group for tools that print one for each.
 
     Raises:
-        NotationError: There is no such figure, or a group is undefined or 0 where it divides.
+        NotationError: There is no such figure or reference group.
+        UndefinedError: A group is undefined, or 0 where it divides.
 
     """
     if name not in CONVENTIONS:
@@ -193,7 +194,7 @@ def converted(
             if reason and not apart
         ]
         if undefined:
-            raise NotationError(Problem(f"'{name}'", f"undefined, {'; '.join(undefined)}."))
+            raise UndefinedError(Problem(f"'{name}'", f"undefined, {'; '.join(undefined)}."))
         if len(names) < 2:  # noqa: PLR2004 - a comparison
             what = f"there are no two groups of '{by}' to compare."
             raise NotationError(Problem(f"'{name}'", what))
@@ -216,7 +217,7 @@ def converted(
     values = found if isinstance(found, list) else [found]
     if not np.all(np.isfinite(values)):
         what = "undefined, the reference group's figure is 0."
-        raise NotationError(Problem(f"'{name}'", what, "Compare differences instead."))
+        raise UndefinedError(Problem(f"'{name}'", what, "Compare differences instead."))
     if isinstance(found, list):
         return dict(zip(others, map(float, found), strict=True))
     return float(found)  # type: ignore[arg-type]

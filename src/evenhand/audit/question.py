@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from evenhand.audit.contrasts import Contrast, contrasts
 from evenhand.engine import role_columns
@@ -46,7 +46,6 @@ class Question:
         parts: The contrasts of which the largest is asked for; empty for a single one.
         alias: The name that was written, where it stands for something else; else empty.
         unknown_anywhere: Whether rows of unknown group may belong to any group.
-        parameters: Other parameters of the contrast.
 
     """
 
@@ -58,7 +57,6 @@ class Question:
     parts: tuple[Question, ...] = ()
     alias: str = ""
     unknown_anywhere: bool = False
-    parameters: tuple[tuple[str, Value], ...] = field(default=())
 
     @property
     def sets(self) -> tuple[tuple[str, ...], ...]:
@@ -130,7 +128,6 @@ def _contrast(term: Term, contrast: Contrast, log: Log) -> Question:
         contrast,
         by,
         given,
-        parameters=tuple(parameters.items()),
     )
     wrong = contrast.problem(question)
     if wrong is not None:

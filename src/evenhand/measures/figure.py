@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evenhand.stats.bucket import Dependence
-from evenhand.stats.delta import Function, Influences, gradient
+from evenhand.stats.delta import Function, Influences, gradient, kish
 from evenhand.stats.figure import Combined, Figures
 from evenhand.stats.proportion import Curve, Proportion, Proportions, clustered, independent
 
@@ -156,6 +156,7 @@ class SmoothFunction(Figure):
         within: The smallest and the largest value.
         otherwise: Why the figure is undefined where there are trials and the function has none.
         needs: Terms that it divides by, and why the figure is undefined where one is 0.
+        about: What qualifies the figure, by topic.
 
     """
 
@@ -169,11 +170,15 @@ class SmoothFunction(Figure):
     within: tuple[float, float]
     otherwise: str
     needs: Mapping[str, str] = field(default_factory=dict)
+    about: Mapping[str, str] = field(default_factory=dict)
     needs_products: ClassVar[bool] = True
 
     @property
     def rows(self) -> Floats:
         return self.trials
+
+    def notes(self) -> Mapping[str, str]:
+        return self.about
 
     def undefined(self) -> list[str | None]:
         value, _ = gradient(self.function, self._named(self.sums.sum(axis=1)))
@@ -247,12 +252,7 @@ class SmoothFunction(Figure):
     def _effective_rows(self, members: Floats, sums: Floats) -> Floats:
         """Return Kish's number of rows: few where some weights are much larger than others."""
         place = self.names.index(self.among)
-        square = self.products[place, place] @ members
-        total = sums[place].sum(axis=0)
-        kish: Floats = np.divide(
-            np.square(total), square, out=np.zeros_like(total), where=square > 0
-        )
-        return kish
+        return kish(sums[place].sum(axis=0), self.products[place, place] @ members)
 
     def _named(self, sums: Floats) -> Mapping[str, Floats]:
         return dict(zip(self.names, sums, strict=True))

@@ -9,13 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evenhand.measures.figure import Figure
-from evenhand.stats.bucket import Between, Dependence, rest_correlation
-from evenhand.stats.calibration import (
-    BrownianRange,
-    CumulativeError,
-    cumulative_calibration_error,
-)
-from evenhand.stats.delta import Influences
+from evenhand.stats.bucket import Dependence, rest_correlation
+from evenhand.stats.delta import Influences, kish, satterthwaite
 from evenhand.stats.figure import Figures
 from evenhand.stats.interval import Floats
 
@@ -81,6 +76,7 @@ class Histogram:
         within: tuple[float, float],
         otherwise: str,
         looks_outside: bool = False,
+        about: Mapping[str, str] | None = None,
     ) -> ByScore:
         """Return a figure of the counts.
 
@@ -92,34 +88,25 @@ class Histogram:
             within: The smallest and the largest value that the figure can have.
             otherwise: Why the figure is undefined where ``effect`` gives nan.
             looks_outside: Whether the figure depends on rows outside the group.
+            about: What qualifies the figure, by topic.
 
         """
-        return ByScore(among, empty, self, effect, within, otherwise, looks_outside=looks_outside)
+        return ByScore(
+            among,
+            empty,
+            self,
+            effect,
+            within,
+            otherwise,
+            looks_outside,
+            {**self.notes(), **(about or {})},
+        )
 
     def notes(self) -> Mapping[str, str]:
         """Return how scores were binned, if they were."""
         if not self.width:
             return {}
-        told = f"more than 65,536 scores, taken in bins of {self.width:g}"
-        if {"positives", "negatives"} <= {*self.weights}:
-            told += f"; areas are off by at most {self._tied():.2g}, half the pairs in one bin"
-        return {"score": told}
-
-    def _tied(self) -> float:
-        """Return half the share of pairs of a positive and a negative in one bin, at its largest.
-
-        That is how far ties in a bin can move an area under the curve of any group.
-        """
-        positives, negatives = (self.weights[term] for term in ("positives", "negatives"))
-        tied = (positives * negatives).sum(axis=1)
-        pairs = positives.sum(axis=1) * negatives.sum(axis=1)
-        share = np.divide(tied, pairs, out=np.zeros_like(tied), where=pairs > 0)
-        half = float(share.max(initial=0.0)) / 2
-        if half == 0:
-            return half
-        # Rounded up to the two digits that are printed: a bound must not be rounded down.
-        digit = 10.0 ** (np.floor(np.log10(half)) - 1)
-        return float(np.ceil(half / digit) * digit)
+        return {"score": f"more than 65,536 scores, taken in bins of {self.width:g}"}
 
 
 @dataclass(frozen=True)
@@ -132,7 +119,8 @@ class ByScore(Figure):
     effect: Callable[[Floats, ByTerm, ByTerm], Effect]
     within: tuple[float, float]
     otherwise: str
-    looks_outside: bool = False
+    looks_outside: bool
+    about: Mapping[str, str]
 
     @property
     def rows(self) -> Floats:
@@ -156,7 +144,7 @@ class ByScore(Figure):
         ]
 
     def notes(self) -> Mapping[str, str]:
-        return self.histogram.notes()
+        return self.about
 
     def figures(self, members: Floats, *, dependent: Dependence | None) -> Figures:
         return self.influences(members, dependent=dependent).figures()
@@ -245,7 +233,7 @@ def variance_of(h: Histogram, effect: Effect, members: Floats) -> tuple[Floats, 
             if rest:
                 squares = h.square_weights[term].sum(axis=0) - squares
                 weights = h.weights[term].sum() - weights
-            rows = _kish(weights, squares.sum(axis=1))
+            rows = kish(weights, squares.sum(axis=1))
             # A single row, or one that outweighs all others, tells nothing of how rows differ.
             fewer = np.maximum(rows - 1, 0.0)
             power = (np.square(phi) * squares).sum(axis=1)
@@ -253,35 +241,13 @@ def variance_of(h: Histogram, effect: Effect, members: Floats) -> tuple[Floats, 
             # Fourth powers of weights are not kept; the mean of their squares stands for them.
             mean = squares.sum(axis=1) / np.maximum(rows, 1.0)
             fourth = (np.square(np.square(phi)) * squares).sum(axis=1) * mean
-            less.append(_known(power, fourth, rows))
+            less.append(satterthwaite(power, fourth, rows))
     variance: Floats = np.sum(parts, axis=0)
     variance = variance + effect.more
     with np.errstate(divide="ignore", invalid="ignore"):
         below = np.nansum([np.square(v) / m for v, m in zip(parts, less, strict=True)], axis=0)
         df = np.where(below > 0, np.square(variance) / below, np.inf)
     return variance, np.where(np.min(less, axis=0) < 1, 0.0, df)
-
-
-def _known(power: Floats, fourth: Floats, rows: Floats) -> Floats:
-    """Return the degrees of freedom of a sum of squares whose terms may differ much.
-
-    Near an area of 1 few rows carry all of it, and it is known poorly: Satterthwaite's formula
-    with the variance of the terms as observed, as for buckets of units.
-    """
-    with np.errstate(divide="ignore", invalid="ignore"):
-        excess = fourth / np.square(power) - 1 / rows
-        observed = np.where(excess > 0, 2 / excess, np.inf)
-    most = np.maximum(rows - 1, 0.0)
-    known: Floats = np.minimum(most, np.maximum(observed, np.minimum(most, 1.0)))
-    return known
-
-
-def _kish(weights: Floats, squares: Floats) -> Floats:
-    """Return Kish's number of rows: few where some weights are much larger than others."""
-    rows: Floats = np.divide(
-        np.square(weights), squares, out=np.zeros_like(weights), where=squares > 0
-    )
-    return rows
 
 
 def by_bucket(h: Histogram, effect: Effect, members: Floats) -> tuple[Floats, Floats]:
@@ -303,105 +269,6 @@ def by_bucket(h: Histogram, effect: Effect, members: Floats) -> tuple[Floats, Fl
         seen = seen + of_sets.sum(axis=2)
     return sums, seen
 
-
-@dataclass(frozen=True)
-class PathRange(Figure):
-    """The range of the cumulative sum of label minus score, in order of the score.
-
-    Its error is at most the range of the path's own error, which is that of Brownian motion, so
-    limits follow from the distribution of that range: they hold at any true miscalibration.
-    """
-
-    among: str
-    empty: str
-    histogram: Histogram
-
-    @property
-    def rows(self) -> Floats:
-        rows: Floats = self.histogram.rows[self.among].sum(axis=1)[None, :]
-        return rows
-
-    def undefined(self) -> list[str | None]:
-        weights = self.histogram.weights[self.among].sum(axis=1)
-        return [
-            self.empty if not rows else None if weight > 0 else "all weights are 0"
-            for rows, weight in zip(self.rows[0], weights, strict=True)
-        ]
-
-    def notes(self) -> Mapping[str, str]:
-        return self.histogram.notes()
-
-    def p_values(self, *, dependent: Dependence | None) -> Floats:
-        if not self.histogram.scores.size:
-            return np.full(self.rows.shape[1], np.nan)
-        found = self._of(np.eye(self.rows.shape[1]))
-        if dependent is None and not self.histogram.weighted:
-            return found.p_value
-        return np.full_like(found.value, np.nan)
-
-    def figures(self, members: Floats, *, dependent: Dependence | None) -> Figures:
-        h = self.histogram
-        value = self._of(members).value
-        total = (members.T @ h.weights[self.among]).sum(axis=1)
-        # Squared errors of the labels, which are at least their variances.
-        square = sum(
-            (members.T @ h.square_weights[term] * np.square(label - h.scores)).sum(axis=1)
-            for term, label in _LABELS.items()
-        )
-        variance = square / np.square(total)
-        effect: Floats | float = 1.0
-        if dependent is not None:
-            effect = self._design_effect(members, variance, total, dependent)
-        return BrownianRange(
-            value,
-            np.sqrt(variance * effect),
-            _kish(total, (members.T @ h.square_weights[self.among]).sum(axis=1)),
-            np.full_like(value, np.inf),
-            np.eye(len(value)),
-            "range of Brownian motion"
-            + ("" if dependent is None else ", design effect of the path"),
-        )
-
-    def _of(self, members: Floats) -> CumulativeError:
-        h = self.histogram
-        positives, negatives = (members.T @ h.weights[term] for term in _LABELS)
-        return cumulative_calibration_error(h.scores, positives, negatives, weighted=h.weighted)
-
-    def _design_effect(
-        self, members: Floats, variance: Floats, total: Floats, dependent: Dependence
-    ) -> Floats:
-        """Return how much more the end of the path varies between buckets of units, at least 1."""
-        h = self.histogram
-        per_bin = np.bincount(h.bin_of)
-        scores = np.bincount(h.bin_of, h.scores) / per_bin
-        steps = sum(
-            np.einsum("bgs,gj,s->bjs", (h.buckets or {})[term], members, label - scores)
-            for term, label in _LABELS.items()
-        )
-        path: Floats = np.cumsum(np.asarray(steps), axis=2)
-        if dependent == "buckets":
-            centred = path - path.mean(axis=0)
-            occupied = max(2, int((np.abs(path).sum(axis=(1, 2)) > 0).sum()))
-            between = np.square(centred).sum(axis=0) * occupied / (occupied - 1)
-        else:
-            counts = np.sum([(h.buckets or {})[t].sum(axis=2) @ members for t in _LABELS], axis=0)
-            # Each step of a path is a figure of its own; a bucket's residual is what it adds
-            # beyond its share of the rows.
-            beyond = path - (counts / counts.sum(axis=0))[:, :, None] * path.sum(axis=0)
-            rows = np.broadcast_to(counts[:, :, None], path.shape)
-            between = np.stack(
-                [
-                    Between.of(beyond[:, j], rows[:, j], dependent).variance
-                    for j in range(path.shape[1])
-                ]
-            )
-        worst: Floats = between.max(axis=1) / np.square(total)
-        return np.maximum(
-            np.divide(worst, variance, out=np.ones_like(worst), where=variance > 0), 1
-        )
-
-
-_LABELS = {"positives": 1.0, "negatives": 0.0}
 
 _LEAST_SEEN = 0.25
 """Where coarse bins show less of a figure's variance than this, no more is added for the rest."""

@@ -51,7 +51,7 @@ class Influences:
     buckets: Floats | None
     occupied: np.ndarray | None
     within: tuple[float, float]
-    dependent: Dependence | None = "buckets"
+    dependent: Dependence | None
 
     def figures(self) -> Figures:
         """Return the figures with variances from rows or, where there are some, from buckets.
@@ -114,6 +114,44 @@ _TOGETHER: dict[Dependence, str] = {
     "two_way": ", both units taken together",
     "dyadic": ", pairs that share a unit taken together",
 }
+
+
+def kish(weights: Floats, squares: Floats) -> Floats:
+    """Return the effective number of rows: few where some weights are much larger than others.
+
+    Args:
+        weights: Sums of weights.
+        squares: Sums of squared weights, of the same shape.
+
+    Source: Kish 1965.
+
+    """
+    rows: Floats = np.divide(
+        np.square(weights), squares, out=np.zeros_like(weights), where=squares > 0
+    )
+    return rows
+
+
+def satterthwaite(power: Floats, fourth: Floats, rows: Floats) -> Floats:
+    """Return the degrees of freedom of a sum of squares whose terms may differ much.
+
+    At most ``rows - 1``; fewer where few rows carry the sum, by Satterthwaite's formula with the
+    variance of the terms as observed, as `evenhand.stats.bucket` has it for buckets.
+
+    Args:
+        power: Sum of the squares.
+        fourth: Sum of the fourth powers.
+        rows: Number of terms.
+
+    Source: Satterthwaite 1946.
+
+    """
+    with np.errstate(divide="ignore", invalid="ignore"):
+        excess = fourth / np.square(power) - 1 / rows
+        observed = np.where(excess > 0, 2 / excess, np.inf)
+    most = np.maximum(rows - 1, 0.0)
+    df: Floats = np.minimum(most, np.maximum(observed, np.minimum(most, 1.0)))
+    return df
 
 
 def gradient(function: Function, sums: Mapping[str, Floats]) -> tuple[Floats, Floats]:

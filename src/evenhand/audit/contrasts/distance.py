@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from abc import abstractmethod
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
-from evenhand.audit.asked import Asked, name_of, too_few
+from evenhand.audit.asked import Asked, name_of, too_few, why_undefined
 from evenhand.audit.contrasts.contrast import Contrast
 from evenhand.audit.finding import Finding
 from evenhand.audit.grouped import Grouped
@@ -28,11 +31,7 @@ from evenhand.stats.estimate import Estimate, Outcome, Undefined
 from evenhand.stats.interval import Floats
 from evenhand.stats.roc import abroca
 
-Exact = Callable[..., Floats]
-"""From scores, the two groups of every pair and counts by group to the distances."""
-
-Bootstrap = Callable[..., PairDistances]
-"""From scores, counts, level and generator to distances with limits."""
+Indices = NDArray[np.intp]
 
 
 class Distance(Contrast):
@@ -40,8 +39,6 @@ class Distance(Contrast):
 
     labelled = False
     parameters: ClassVar[dict[str, Value]] = {"of": ""}
-    exact: ClassVar[Exact]
-    bootstrap: ClassVar[Bootstrap]
 
     @property
     def example(self) -> str:
@@ -61,7 +58,20 @@ class Distance(Contrast):
         outcome: Outcome = too_few(grouped)
         if index.size > 1 and isinstance(figure, Spread):
             outcome = self._furthest(figure.histogram, grouped, asked)
-        return [asked.finding(grouped, outcome, index, excluded=grouped.left_out())]
+        found = asked.finding(grouped, outcome, index, excluded=grouped.left_out())
+        without = why_undefined(grouped, np.flatnonzero(~grouped.apart).tolist())
+        notes = {"not compared": without} if without else {}
+        return [replace(found, conventions={**found.conventions, **notes})]
+
+    @abstractmethod
+    def exact(self, scores: Floats, first: Indices, second: Indices, *counts: Floats) -> Floats:
+        """Return the distance of each pair from counts by group and score."""
+
+    @abstractmethod
+    def bootstrap(
+        self, scores: Floats, counts: Sequence[Floats], level: float, rng: np.random.Generator
+    ) -> PairDistances:
+        """Return the distances of all pairs with their limits."""
 
     def _furthest(self, h: Histogram, grouped: Grouped, asked: Asked) -> Outcome:
         index, terms = grouped.compared, ("positives", "negatives") if self.labelled else ("rows",)
@@ -76,8 +86,8 @@ class Distance(Contrast):
             sampled, how = [h.buckets[term][:, index] for term in terms], "buckets of units"
         elif h.weighted:
             return Undefined("weighted rows need their unit: limits are found by drawing units")
-        pairs = type(self).bootstrap(scores, *sampled, asked.level, asked.rng)
-        value = type(self).exact(h.scores, pairs.first, pairs.second, *counts)
+        pairs = self.bootstrap(scores, sampled, asked.level, asked.rng)
+        value = self.exact(h.scores, pairs.first, pairs.second, *counts)
         at = int(np.argmax(value))
         apart = [name_of(grouped.groups[index[i[at]]]) for i in (pairs.first, pairs.second)]
         below, above = pairs.value - pairs.limits.low, pairs.limits.high - pairs.value
@@ -96,8 +106,17 @@ class KolmogorovSmirnov(Distance):
     name = "ks_distance"
     convention = "largest difference of two groups' distribution functions; 0 is parity"
     order = 10
-    exact = lambda scores, i, j, counts: kolmogorov_smirnov(counts[i], counts[j])  # noqa: E731, ARG005
-    bootstrap = kolmogorov_smirnov_pairs
+
+    def exact(self, scores: Floats, first: Indices, second: Indices, *counts: Floats) -> Floats:
+        """Return the distance of each pair from counts by group and score."""
+        del scores  # Only their order matters.
+        return kolmogorov_smirnov(counts[0][first], counts[0][second])
+
+    def bootstrap(
+        self, scores: Floats, counts: Sequence[Floats], level: float, rng: np.random.Generator
+    ) -> PairDistances:
+        """Return the distances of all pairs with their limits."""
+        return kolmogorov_smirnov_pairs(scores, counts[0], level, rng)
 
 
 class Wasserstein(Distance):
@@ -106,8 +125,16 @@ class Wasserstein(Distance):
     name = "wasserstein_distance"
     convention = "mean change of score from one group's distribution to the other's; 0 is parity"
     order = 11
-    exact = lambda scores, i, j, counts: wasserstein(scores, counts[i], counts[j])  # noqa: E731
-    bootstrap = wasserstein_pairs
+
+    def exact(self, scores: Floats, first: Indices, second: Indices, *counts: Floats) -> Floats:
+        """Return the distance of each pair from counts by group and score."""
+        return wasserstein(scores, counts[0][first], counts[0][second])
+
+    def bootstrap(
+        self, scores: Floats, counts: Sequence[Floats], level: float, rng: np.random.Generator
+    ) -> PairDistances:
+        """Return the distances of all pairs with their limits."""
+        return wasserstein_pairs(scores, counts[0], level, rng)
 
 
 class Abroca(Distance):
@@ -118,15 +145,21 @@ class Abroca(Distance):
     order = 12
     labelled = True
     parameters: ClassVar[dict[str, Value]] = {}
-    exact = lambda scores, i, j, p, n: _areas(i, j, p, n)  # noqa: E731, ARG005
-    bootstrap = abroca_pairs
 
+    def exact(self, scores: Floats, first: Indices, second: Indices, *counts: Floats) -> Floats:
+        """Return the distance of each pair from counts by group and score."""
+        del scores  # Only their order matters.
+        positives, negatives = counts
+        pairs = zip(first, second, strict=True)
+        areas = (abroca(positives[i], negatives[i], positives[j], negatives[j]) for i, j in pairs)
+        return np.array([float(area) for area in areas])
 
-def _areas(first: np.ndarray, second: np.ndarray, positives: Floats, negatives: Floats) -> Floats:
-    pairs = zip(first, second, strict=True)
-    return np.array(
-        [float(abroca(positives[i], negatives[i], positives[j], negatives[j])) for i, j in pairs]
-    )
+    def bootstrap(
+        self, scores: Floats, counts: Sequence[Floats], level: float, rng: np.random.Generator
+    ) -> PairDistances:
+        """Return the distances of all pairs with their limits."""
+        positives, negatives = counts
+        return abroca_pairs(scores, positives, negatives, level, rng)
 
 
 KS_DISTANCE = KolmogorovSmirnov()

@@ -10,6 +10,7 @@ import numpy as np
 
 from evenhand.audit.asked import Asked, name_of, too_few
 from evenhand.audit.contrasts.contrast import Contrast
+from evenhand.audit.contrasts.pairs import of_pair, pairs_of
 from evenhand.audit.finding import Finding
 from evenhand.audit.flat import side_by_side
 from evenhand.audit.grouped import Grouped
@@ -51,10 +52,18 @@ class Kitagawa(Contrast):
         cells = asked.part(
             replace(question, by=(*question.by, *question.given), given=()), asked.level
         ).grouped()
-        pairs = [*itertools.combinations(groups.compared.tolist(), 2)]
+        known = {*itertools.combinations(groups.compared.tolist(), 2)}
+        pairs = pairs_of(groups)
         if not pairs:
             return [asked.finding(groups, too_few(groups), groups.compared)]
-        return [finding for pair in pairs for finding in _of_pair(asked, groups, cells, pair)]
+        found = []
+        for pair in pairs:
+            found += (
+                _of_pair(asked, groups, cells, pair)
+                if pair in known
+                else [of_pair(asked, groups, pair, None)]
+            )
+        return found
 
 
 def _of_pair(asked: Asked, groups: Grouped, cells: Grouped, pair: tuple[int, int]) -> list[Finding]:
@@ -77,14 +86,7 @@ def _of_pair(asked: Asked, groups: Grouped, cells: Grouped, pair: tuple[int, int
             outcome = Undefined("; ".join(misses))
         else:
             outcome = _part(cells, index, len(strata), part, asked.level)
-        finding = asked.finding(
-            groups,
-            outcome,
-            np.array(pair),
-            pair=(groups.groups[pair[0]], groups.groups[pair[1]]),
-            excluded=groups.left_out(),
-            part=part,
-        )
+        finding = of_pair(asked, groups, pair, outcome, part)
         note = {"part": f"{part}: {about}", "given": ", ".join(given)}
         found.append(replace(finding, conventions={**finding.conventions, **note}))
     return found

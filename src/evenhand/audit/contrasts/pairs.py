@@ -12,7 +12,7 @@ from evenhand.audit.finding import Equivalence, Finding
 from evenhand.audit.grouped import Grouped
 from evenhand.audit.margin import of_all_pairs
 from evenhand.stats.contrast import pair_differences, pair_p_values
-from evenhand.stats.estimate import Estimate, Undefined
+from evenhand.stats.estimate import Estimate, Outcome, Undefined
 from evenhand.stats.partial import Identified, identified_pairs
 
 
@@ -28,26 +28,17 @@ class Pairs(Contrast):
     def findings(self, asked: Asked) -> list[Finding]:
         """Return a finding for every pair of groups, undefined ones with the reason."""
         grouped = asked.grouped()
-        pairs = _pairs_of(grouped)
-        left_out = grouped.left_out()
+        pairs = pairs_of(grouped)
         if not pairs:
-            return [asked.finding(grouped, too_few(grouped), grouped.compared, excluded=left_out)]
+            none = too_few(grouped)
+            return [asked.finding(grouped, none, grouped.compared, excluded=grouped.left_out())]
         outcomes = _differences(grouped, asked)
-        return [
-            asked.finding(
-                grouped,
-                outcomes.get(pair) or Undefined(why_undefined(grouped, pair)),
-                np.array(pair),
-                pair=(grouped.groups[pair[0]], grouped.groups[pair[1]]),
-                excluded=left_out,
-            )
-            for pair in pairs
-        ]
+        return [of_pair(asked, grouped, pair, outcomes.get(pair)) for pair in pairs]
 
     def p_values(self, asked: Asked) -> list[float | None] | None:
         """Return each pair's own p-value."""
         grouped = asked.grouped()
-        places = {pair: place for place, pair in enumerate(_pairs_of(grouped))}
+        places = {pair: place for place, pair in enumerate(pairs_of(grouped))}
         found: list[float | None] = [None] * max(len(places), 1)
         members = grouped.compared
         figures = grouped.compare(members) if members.size > 1 else None
@@ -64,11 +55,26 @@ class Pairs(Contrast):
         compared = {*grouped.compared.tolist()}
         return [
             of_all_pairs(grouped, np.array(pair), margin, asked) if {*pair} <= compared else None
-            for pair in _pairs_of(grouped)
+            for pair in pairs_of(grouped)
         ] or [None]
 
 
-def _pairs_of(grouped: Grouped) -> list[tuple[int, int]]:
+def of_pair(
+    asked: Asked, grouped: Grouped, pair: tuple[int, int], outcome: Outcome | None, part: str = ""
+) -> Finding:
+    """Return the finding of a pair; without an outcome, why its groups have none."""
+    return asked.finding(
+        grouped,
+        outcome or Undefined(why_undefined(grouped, pair)),
+        np.array(pair),
+        pair=(grouped.groups[pair[0]], grouped.groups[pair[1]]),
+        excluded=grouped.left_out(),
+        part=part,
+    )
+
+
+def pairs_of(grouped: Grouped) -> list[tuple[int, int]]:
+    """Return all pairs of groups that stand for themselves, defined or not."""
     return [*itertools.combinations(np.flatnonzero(~grouped.apart).tolist(), 2)]
 
 

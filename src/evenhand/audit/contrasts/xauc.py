@@ -9,6 +9,7 @@ import numpy as np
 
 from evenhand.audit.asked import Asked, name_of, too_few
 from evenhand.audit.contrasts.contrast import Contrast
+from evenhand.audit.contrasts.pairs import of_pair, pairs_of
 from evenhand.audit.finding import Finding
 from evenhand.audit.grouped import Grouped
 from evenhand.logs.log import Log
@@ -50,25 +51,22 @@ class Xauc(Contrast):
     def findings(self, asked: Asked) -> list[Finding]:
         """Return a finding for every pair of groups."""
         grouped = asked.grouped()
-        pairs = [*itertools.combinations(grouped.compared.tolist(), 2)]
+        known = [*itertools.combinations(grouped.compared.tolist(), 2)]
+        pairs = pairs_of(grouped)
         if not pairs:
             return [asked.finding(grouped, too_few(grouped), grouped.compared)]
-        shared = bonferroni(asked.level, len(pairs))
+        shared = bonferroni(asked.level, max(1, len(known)))
         found = []
         for pair in pairs:
+            if pair not in known:
+                found.append(of_pair(asked, grouped, pair, None))
+                continue
             estimate, areas = _gap(grouped, pair, shared)
-            adjusted = f"{estimate.method}, Bonferroni over {len(pairs)} pairs"
-            method = estimate.method if len(pairs) == 1 else adjusted
+            adjusted = f"{estimate.method}, Bonferroni over {len(known)} pairs"
+            method = estimate.method if len(known) == 1 else adjusted
             outcome: Outcome = replace(estimate, level=asked.level, method=method)
-            groups = [grouped.groups[one] for one in pair]
-            finding = asked.finding(
-                grouped,
-                outcome,
-                np.array(pair),
-                pair=tuple(groups),
-                excluded=grouped.left_out(),
-            )
-            names = [name_of(group) for group in groups]
+            finding = of_pair(asked, grouped, pair, outcome)
+            names = [name_of(grouped.groups[one]) for one in pair]
             note = "; ".join(
                 f"xAUC({one}, {other}) = {area:.4f}"
                 for (one, other), area in zip((names, names[::-1]), areas, strict=True)
@@ -98,7 +96,8 @@ def _gap(
     members[list(pair), [0, 1]] = 1
     variance, df = variance_of(h, effect, members)
     both = float(variance.sum())
-    below = float((np.square(variance) / df).sum())
+    # A sample of one row leaves nothing to judge by, and so has no degrees of freedom.
+    below = float((np.square(variance) / df).sum()) if (df > 0).all() else np.inf
     buckets = occupied = None
     if grouped.units.dependent and h.buckets is not None:
         each, seen = by_bucket(h, effect, members)

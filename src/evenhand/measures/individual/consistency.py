@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import narwhals as nw
 
 from evenhand.measures.figure import Figure
@@ -37,4 +39,6 @@ class Consistency(OneClass, Sums):
 
     def finalise(self, s: TermSums) -> Figure:
         empty = "no rows with a prediction and neighbours"
-        return s.mean("agreement", among="rows", empty=empty, within=(0.0, 1.0))
+        figure = s.mean("agreement", among="rows", empty=empty, within=(0.0, 1.0))
+        least = "taken as given; rows that share them vary together, so the interval is too narrow"
+        return replace(figure, about={"neighbours": least})

@@ -37,7 +37,29 @@ class _Area(OneClass, Keyed):
             within=(0.0, 1.0),
             otherwise=self.otherwise,
             looks_outside="outside" in {self.positives, self.negatives},
+            about={"ties": f"areas are off by at most {self._tied(h):.2g}"} if h.width else None,
         )
+
+    def _tied(self, h: Histogram) -> float:
+        """Return half the largest share of pairs of a positive and a negative in one bin.
+
+        That is how far ties in bins can move the area of a group; rounded up to two digits.
+        """
+        inside = h.weights
+        sides = {
+            "inside": inside,
+            "outside": {term: counts.sum(axis=0) - counts for term, counts in inside.items()},
+        }
+        positives, negatives = (
+            sides[self.positives]["positives"],
+            sides[self.negatives]["negatives"],
+        )
+        pairs = positives.sum(axis=1) * negatives.sum(axis=1)
+        tied = (positives * negatives).sum(axis=1)
+        share = np.divide(tied, pairs, out=np.zeros_like(tied), where=pairs > 0)
+        half = float(share.max(initial=0.0)) / 2
+        digit = 10.0 ** (np.floor(np.log10(half)) - 1) if half > 0 else 1.0
+        return float(np.ceil(half / digit) * digit)
 
     def _effect(self, scores: Floats, own: ByTerm, rest: ByTerm) -> Effect:  # noqa: ARG002 - their order is enough
         sides = {"inside": own, "outside": rest}

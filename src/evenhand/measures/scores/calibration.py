@@ -8,8 +8,9 @@ import narwhals as nw
 import numpy as np
 
 from evenhand.measures.figure import REAL, Figure
-from evenhand.measures.histogram import ByTerm, Effect, Histogram, PathRange
+from evenhand.measures.histogram import ByTerm, Effect, Histogram
 from evenhand.measures.measure import Keyed, OneClass, RoleColumns, measure
+from evenhand.measures.path import PathRange
 from evenhand.stats.calibration import (
     calibration_line,
     squared_calibration_error,
