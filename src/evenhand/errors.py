@@ -76,6 +76,18 @@ class UndefinedError(EvenhandError):
     """The value of a figure was asked for that the rows do not define."""
 
 
+class PlanError(EvenhandError):
+    """An audit plan that cannot be read, or that does not fit its log."""
+
+
+class BundleError(EvenhandError):
+    """Evidence that cannot be read: cut, edited, from a newer version, or no evidence at all."""
+
+
+class OutputError(EvenhandError):
+    """Something that cannot be written, such as a file that is there already."""
+
+
 class EngineError(EvenhandError):
     """The engine failed while it read the rows."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -40,6 +41,8 @@ class Asked:
         seed: Seed of simultaneous critical values.
         shrink: Whether each group's figure is also shown shrunk towards the mean of all.
         permutations: Number of permutations of a test; 0 to turn the interval over instead.
+        min_units: Groups of fewer units are neither shown nor compared.
+        scope: The slice of the rows that the log is, as it was asked for; None for all rows.
 
     """
 
@@ -50,6 +53,8 @@ class Asked:
     seed: int
     shrink: bool = False
     permutations: int = 0
+    min_units: int = 0
+    scope: str | None = None
 
     @property
     def rng(self) -> np.random.Generator:
@@ -58,8 +63,13 @@ class Asked:
 
     def grouped(self) -> Grouped:
         """Return the question's measure in its groups, inside strata where they are given."""
+        return self._grouped
+
+    @functools.cached_property
+    def _grouped(self) -> Grouped:
         asked = self.question
         groups = gather(asked.measure, asked.by, self.state, self.log)
+        groups = groups.without_small(self.min_units)
         proxy = self.log.group(asked.by[0]).proxy if asked.by else None
         if proxy is not None:
             bounded = asked.unknown_anywhere
@@ -70,6 +80,10 @@ class Asked:
             cells = gather(asked.measure, (*asked.by, *asked.given), self.state, self.log)
             groups = standardise(groups, cells, asked.given)
         return groups
+
+    def at(self, level: float) -> Asked:
+        """Return the same question at another level."""
+        return self.part(self.question, level)
 
     def part(self, question: Question, level: float) -> Asked:
         """Return another question of the same log at another level."""
@@ -108,6 +122,8 @@ class Asked:
             conventions=conventions,
             contrast=None if question.contrast is None else question.contrast.name,
             by=question.by,
+            given=question.given,
+            slice=self.scope,
             is_rate=isinstance(grouped.figure, Share | Average),
         )
         return replace(found, **more)  # type: ignore[arg-type]

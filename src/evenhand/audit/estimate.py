@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -64,11 +64,9 @@ def estimates(
     questions = ask([notations] if isinstance(notations, str) else notations, log)
     if not questions:
         return []
-    state = scan(plan_scan(requests(questions), log), log)
-    asked = [
-        Asked(question, state, log, level, seed, shrink=shrink, permutations=permutations)
-        for question in questions
-    ]
+    asked = asked_of(
+        questions, log, level=level, seed=seed, shrink=shrink, permutations=permutations
+    )
     answers = [(one, answer(one)) for one in asked]
     found = [findings for _, findings in answers]
     if adjust is not None:
@@ -76,6 +74,35 @@ def estimates(
     if margin is not None:
         found = [_judged(one, family, margin) for one, family in zip(asked, found, strict=True)]
     return [finding for family in found for finding in family]
+
+
+def asked_of(
+    questions: Sequence[Question],
+    log: Log,
+    *,
+    level: float,
+    seed: int,
+    shrink: bool = False,
+    permutations: int = 0,
+    min_units: int = 0,
+    scope: str | None = None,
+) -> list[Asked]:
+    """Return the questions beside the one state of the log that answers them all."""
+    state = scan(plan_scan(requests(questions), log), log)
+    return [
+        Asked(
+            question,
+            state,
+            log,
+            level,
+            seed,
+            shrink=shrink,
+            permutations=permutations,
+            min_units=min_units,
+            scope=scope,
+        )
+        for question in questions
+    ]
 
 
 def _judged(asked: Asked, found: list[Finding], margin: float) -> list[Finding]:

@@ -22,6 +22,7 @@ class GroupFinding:
         units: Independent units among them.
         units_exact: False when the number of units is an estimate.
         compared: False for missing and left-over values, which are shown apart.
+        suppressed: Whether the group has too few units to be shown.
         shrunk: The measure pulled towards the mean of the groups, where that was asked for.
 
     """
@@ -32,6 +33,7 @@ class GroupFinding:
     units: int
     units_exact: bool = True
     compared: bool = True
+    suppressed: bool = False
     shrunk: Estimate | None = None
 
     def to_dict(self) -> dict[str, Any]:
@@ -39,10 +41,12 @@ class GroupFinding:
         document: dict[str, Any] = {
             "group": dict(self.group),
             **_limits(self.outcome),
-            "units": self.units,
-            "rows": self.rows,
+            "units": None if self.suppressed else self.units,
+            "units_exact": self.units_exact,
+            "rows": None if self.suppressed else self.rows,
             "undefined": _reason(self.outcome),
-            "suppressed": False,
+            "suppressed": self.suppressed,
+            "compared": self.compared,
         }
         identified = _identified(self.outcome)
         if identified is not None:
@@ -116,6 +120,8 @@ class Finding:
         groups: What a contrast compares; empty for a plain measure.
         pair: The two groups of a signed difference, in order; empty otherwise.
         by: The group attributes of a contrast.
+        given: The attributes inside whose strata groups are compared.
+        slice: The slice of the rows that it is about, as an expression; None for all rows.
         part: Which part of a family it is, where its pair does not say; empty otherwise.
         test: A test of parity, where one was asked for.
         equivalence: Whether it is within a margin, where one was given.
@@ -136,6 +142,8 @@ class Finding:
     groups: tuple[GroupFinding, ...] = ()
     pair: tuple[Mapping[str, str], ...] = ()
     by: tuple[str, ...] = ()
+    given: tuple[str, ...] = ()
+    slice: str | None = None
     part: str = ""
     test: Test | None = None
     equivalence: Equivalence | None = None
@@ -184,7 +192,11 @@ class Finding:
         document: dict[str, Any] = {
             "key": self.key,
             "measure": self.measure,
-            "slice": None,
+            "slice": self.slice,
+            "contrast": self.contrast,
+            "by": list(self.by),
+            "given": list(self.given),
+            "is_rate": self.is_rate,
             **_limits(self.outcome),
             "level": estimate.level if estimate else None,
             "method": estimate.method if estimate else None,

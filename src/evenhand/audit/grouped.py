@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import polars as pl
@@ -39,6 +39,7 @@ class Grouped:
         reasons: Why a group's figure is undefined, None where it is defined.
         excluded: Rows left out, by reason.
         apart: Groups that stand for missing or left-over values, which are shown, not compared.
+        small: Groups of too few units, whose figures are neither shown nor compared.
         notes: What qualifies the figures, by topic.
 
     """
@@ -50,6 +51,7 @@ class Grouped:
     excluded: tuple[Exclusion, ...]
     apart: NDArray[np.bool_]
     notes: Mapping[str, str] = field(default_factory=dict)
+    small: frozenset[int] = frozenset()
 
     @property
     def rows(self) -> NDArray[np.int64]:
@@ -61,6 +63,15 @@ class Grouped:
     def compared(self) -> Indices:
         """Indices of the groups that a contrast compares: defined, and not apart."""
         return np.flatnonzero(self._defined & ~self.apart)
+
+    def without_small(self, min_units: int) -> Grouped:
+        """Return the groups with those of fewer units set aside, the log as a whole too."""
+        few = self.units.by_group < min_units
+        reasons = tuple(
+            f"fewer than {min_units} units" if small else reason
+            for small, reason in zip(few, self.reasons, strict=True)
+        )
+        return replace(self, reasons=reasons, small=frozenset(np.flatnonzero(few).tolist()))
 
     @property
     def _defined(self) -> NDArray[np.bool_]:
@@ -123,14 +134,17 @@ class Grouped:
                 round(float(units)),
                 units_exact=self.units.exact,
                 compared=not apart,
+                suppressed=place in self.small,
             )
-            for group, outcome, rows, units, apart in zip(
-                self.groups,
-                self.outcomes(level),
-                self.rows,
-                self.units.by_group,
-                self.apart,
-                strict=True,
+            for place, (group, outcome, rows, units, apart) in enumerate(
+                zip(
+                    self.groups,
+                    self.outcomes(level),
+                    self.rows,
+                    self.units.by_group,
+                    self.apart,
+                    strict=True,
+                )
             )
         )
 

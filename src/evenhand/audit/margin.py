@@ -6,11 +6,9 @@ import numpy as np
 
 from evenhand.audit.asked import Asked
 from evenhand.audit.cells import Indices
+from evenhand.audit.compared import Against, Compared, differences, per_unit, unsigned
 from evenhand.audit.finding import Equivalence
 from evenhand.audit.grouped import Grouped
-from evenhand.stats.contrast import pair_differences
-from evenhand.stats.equivalence import equivalence
-from evenhand.stats.partial import Identified, identified_pairs
 from evenhand.stats.power import units_needed_difference
 
 
@@ -22,30 +20,47 @@ def of_all_pairs(grouped: Grouped, index: Indices, margin: float, asked: Asked) 
 
     Source: Berger 1982 (intersection-union); Schuirmann 1987.
     """
-    figures = grouped.compare(index)
-    level = 2 * asked.level - 1
-    if isinstance(figures, Identified):
-        alone, _ = identified_pairs(figures, level, asked.rng)
-        together = alone
-    else:
-        alone = pair_differences(figures, level, None)
-        together = pair_differences(figures, level, asked.rng)
-    inside = [
-        equivalence(low, high, margin) == "equivalent"
-        for low, high in zip(*alone.limits, strict=True)
-    ]
-    beyond = [
-        equivalence(low, high, margin) == "different"
-        for low, high in zip(*together.limits, strict=True)
-    ]
-    verdict = "equivalent" if all(inside) else "different" if any(beyond) else "undecided"
-    _, variance = figures.variances(asked.level)
-    per_unit = variance * grouped.units.by_group[index]
-    needed = max(
-        units_needed_difference(margin, per_unit[i], per_unit[j], level=asked.level)
-        for i, j in zip(alone.first, alone.second, strict=True)
+    against = Against(margin, at_most=True)
+    found = pairs_compared(grouped, index, asked, 2 * asked.level - 1, against)
+    inside, beyond = found.inside(against).all(), found.beyond(against).any()
+    verdict = "equivalent" if inside else "different" if beyond else "undecided"
+    return Equivalence(margin, verdict, asked.level, float(found.needed.max()))
+
+
+def pairs_compared(
+    grouped: Grouped,
+    index: Indices,
+    asked: Asked,
+    level: float,
+    against: Against,
+) -> Compared:
+    """Return the absolute differences of all pairs of groups.
+
+    Args:
+        grouped: The groups.
+        index: The places of those compared.
+        asked: The question.
+        level: Two-sided coverage; each limit is one-sided at (1 + level) / 2.
+        against: What the differences are held against.
+
+    """
+    alone, together = differences(grouped, index, level, asked.rng)
+    variance = per_unit(grouped, index, asked.level)
+    needed = np.array(
+        [
+            units_needed_difference(
+                against.limit,
+                variance[i],
+                variance[j],
+                alternative=against.alternative,
+                level=(1 + level) / 2,
+            )
+            for i, j in zip(alone.first, alone.second, strict=True)
+        ]
     )
-    if (figures.df < 1).any():
-        # A single unit does not tell how units differ, so no number of them can be named.
-        needed = np.inf
-    return Equivalence(margin, verdict, asked.level, needed)
+    return Compared(
+        tuple(zip(index[alone.first].tolist(), index[alone.second].tolist(), strict=True)),
+        unsigned(alone.limits),
+        unsigned(together.limits),
+        needed,
+    )

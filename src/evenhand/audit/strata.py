@@ -121,7 +121,9 @@ def _over_strata(cells: Figures, weights: Floats) -> Figures:
             slope=lambda share: np.full_like(share, most - least),
         )
     method = f"{cells.method} over strata"
-    return Proportions(value, trials, combined.df, correlation, method, curve)
+    moved = combined.deviations
+    buckets = None if moved is None else moved / (most - least)
+    return Proportions(value, trials, combined.df, correlation, method, curve, buckets)
 
 
 def standardise(groups: Grouped, cells: Grouped, given: tuple[str, ...]) -> Grouped:

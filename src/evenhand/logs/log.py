@@ -141,7 +141,7 @@ def open_log(
     problems += independent.problems(schema)
     condition = None if where is None else Expression(where)
     if condition is not None:
-        problems += _where_problems(condition, schema)
+        problems += check_where(condition, schema)
     if top is not None and top < 1:
         problems.append(Problem("top", f"{top} is not a number of values; it must be at least 1."))
     if problems:
@@ -169,7 +169,8 @@ def _class_problems(classes: tuple[Class, ...], kind: Kind) -> list[Problem]:
     return []
 
 
-def _where_problems(condition: Expression, schema: Schema) -> list[Problem]:
+def check_where(condition: Expression, schema: Schema) -> list[Problem]:
+    """Return why an expression is no filter of rows with this schema."""
     found = condition.problems(schema, "where")
     if not found and condition.dtype(schema) != nw.Boolean:
         what = f"'{condition.text}' is {condition.dtype(schema)}, not a condition."

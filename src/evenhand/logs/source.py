@@ -45,6 +45,7 @@ class Source:
         frame: The rows, lazily.
         verify: Raises SourceError for faults that the engine itself would pass over; called once
             before the rows are scanned.
+        files: The files that they are in; empty for a table in memory.
 
     """
 
@@ -52,6 +53,7 @@ class Source:
     engine: Engine
     frame: Frame
     verify: Callable[[], None] = lambda: None
+    files: tuple[str, ...] = ()
 
 
 def open_source(source: object, engine: str | None = None) -> Source:
@@ -171,8 +173,8 @@ def _open_path(path: str, engine: Engine) -> Source:
     except Exception as error:
         raise unreadable(path, error) from error
     if form == "csv" and engine == "polars":
-        return Source(path, engine, frame, lambda: check_field_counts(paths))
-    return Source(path, engine, frame)
+        return Source(path, engine, frame, lambda: check_field_counts(paths), tuple(paths))
+    return Source(path, engine, frame, files=tuple(paths))
 
 
 def _check_not_empty(paths: list[str]) -> None:

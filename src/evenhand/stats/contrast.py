@@ -147,9 +147,30 @@ def ratio(groups: Figures, level: float, rng: np.random.Generator) -> Outcome:
     largest = float(groups.value.max())
     if largest == 0:
         return Undefined("every group is 0, and 0 / 0 is no ratio")
+    limits, method = pair_ratios(groups, level, rng)
+    return Estimate(
+        value=float(groups.value.min()) / largest,
+        low=float(limits.low.min()),
+        high=min(1.0, float(limits.high.min())),
+        level=level,
+        method=method,
+    )
+
+
+def pair_ratios(
+    groups: Figures, level: float, rng: np.random.Generator | None
+) -> tuple[Limits, str]:
+    """Return limits of the smaller over the larger of each pair i < j, and their method.
+
+    Without a generator each pair has its own interval, and they do not hold together. A limit
+    above 1 is possible where it is not known which of two groups is the larger.
+    """
     first, second = pair_indices(len(groups.value))
     centre, variance = groups.variances(level)
-    crit, adjustment = max_t_critical(variance / np.square(centre), groups.correlation, level, rng)
+    crit, adjustment = critical(level), ""
+    if rng is not None:
+        relative = variance / np.square(centre)
+        crit, adjustment = max_t_critical(relative, groups.correlation, level, rng)
     pair_crit = student(crit, welch(variance, groups.df, first, second))
     limits = [groups.limits_at(pair_crit, index) for index in (first, second)]
     correlation = groups.correlation[first, second]
@@ -164,12 +185,9 @@ def ratio(groups: Figures, level: float, rng: np.random.Generator) -> Outcome:
 
     forth, back = over(0, 1), over(1, 0)
     name = f"MOVER-R of {groups.method}"
-    return Estimate(
-        value=float(groups.value.min()) / largest,
-        low=float(min(forth.low.min(), back.low.min())),
-        high=min(1.0, float(min(forth.high.min(), back.high.min()))),
-        level=level,
-        method=f"{name}, {adjustment}" if adjustment else name,
+    return (
+        Limits(np.minimum(forth.low, back.low), np.minimum(forth.high, back.high)),
+        f"{name}, {adjustment}" if adjustment else name,
     )
 
 

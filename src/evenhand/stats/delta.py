@@ -78,7 +78,13 @@ class Influences:
                 if not how:
                     df = self._df_of_logarithm(edge)
             return Linearised(
-                self.value, variance, df, correlation, f"{method}{how}", (least, most)
+                self.value,
+                variance,
+                df,
+                correlation,
+                f"{method}{how}",
+                (least, most),
+                self.buckets,
             )
         share = np.clip((self.value - least) / (most - least), 0.0, 1.0)
         spread = share * (1 - share)
@@ -92,7 +98,8 @@ class Influences:
                 slope=lambda share: np.full_like(share, most - least),
             )
         method = f"Wilson with the delta method's variance{how}"
-        return Proportions(share, n, df, correlation, method, curve)
+        buckets = None if self.buckets is None else self.buckets / (most - least)
+        return Proportions(share, n, df, correlation, method, curve, buckets)
 
     def _df_of_logarithm(self, edge: float) -> Floats:
         """Return the degrees of freedom of the variance of the log of the distance to an edge.

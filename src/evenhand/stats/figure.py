@@ -34,6 +34,14 @@ class Figures(ABC):
     method: str
 
     @property
+    def deviations(self) -> Floats | None:
+        """How far each bucket of units moves the figures, shape (buckets, K); each adds up to 0.
+
+        None where rows are independent, or where only sets are identified.
+        """
+        return None
+
+    @property
     @abstractmethod
     def value(self) -> Floats:
         """The figures."""
@@ -69,6 +77,7 @@ class Linearised(Figures):
         variance: Their variances, > 0.
         range: The smallest and the largest value that such a figure can have; where one of them is
             finite, the interval is on the scale of the logarithm of the distance to it.
+        buckets: How far each bucket of units moves them; None for independent rows.
 
     """
 
@@ -78,10 +87,15 @@ class Linearised(Figures):
     correlation: Floats
     method: str
     range: tuple[float, float] = field(default=(-np.inf, np.inf))
+    buckets: Floats | None = None
 
     @property
     def value(self) -> Floats:
         return self.estimate
+
+    @property
+    def deviations(self) -> Floats | None:
+        return self.buckets
 
     @property
     def within(self) -> tuple[float, float]:
@@ -131,6 +145,11 @@ class Combined(Figures):
     @property
     def value(self) -> Floats:
         return self.weights @ self.parts.value
+
+    @property
+    def deviations(self) -> Floats | None:
+        parts = self.parts.deviations
+        return None if parts is None else parts @ self.weights.T
 
     @property
     def within(self) -> tuple[float, float]:

@@ -55,6 +55,31 @@ def units_needed_difference(
     return _units(first, second, gap, lambda df: _distance(df, level, power, (limit + truth) / gap))
 
 
+def units_needed_limit(
+    limit: float, alternative: float, variance: float, *, level: float = 0.95, power: float = 0.8
+) -> float:
+    """Return how many units show that a figure is on the allowed side of a limit.
+
+    Args:
+        limit: The most, or the least, that is allowed.
+        alternative: The true figure at which that should be shown.
+        variance: Variance per unit.
+        level: Coverage of the one-sided limit.
+        power: Probability to show it, in (0, 1).
+
+    Returns:
+        A whole number, 2 or more; infinite when ``alternative`` is the limit.
+
+    >>> units_needed_limit(0.9, 0.95, 0.05)
+    124
+
+    """
+    gap = abs(limit - alternative)
+    if gap == 0:
+        return np.inf
+    return _units(variance, 0.0, gap, lambda df: _quantile(df, level) + _quantile(df, power))
+
+
 def units_needed_to_detect(
     effect: float,
     first: float,
@@ -99,6 +124,8 @@ def _units(first: float, second: float, gap: float, distance: Callable[[float], 
     errs on the side of more units, and only where there are hardly any.
     """
     variance = first + second
+    if not np.isfinite(variance):
+        return np.inf
     units = max(2.0, variance * (distance(np.inf) / gap) ** 2)
     if variance > 0:
         df = (units - 1) * variance**2 / (first**2 + second**2)

@@ -67,6 +67,7 @@ class Proportions(Figures):
         correlation: Correlation of the estimates, shape (K, K).
         method: Name of the interval of one proportion.
         curve: The function of the proportion that is the figure; None for the proportion itself.
+        buckets: How far each bucket of units moves the proportions; None for independent rows.
 
     """
 
@@ -76,6 +77,13 @@ class Proportions(Figures):
     correlation: Floats
     method: str
     curve: Curve | None = None
+    buckets: Floats | None = None
+
+    @property
+    def deviations(self) -> Floats | None:
+        if self.buckets is None or self.curve is None:
+            return self.buckets
+        return self.buckets * self.curve.slope(self.proportion)
 
     @property
     def value(self) -> Floats:
@@ -172,6 +180,7 @@ def clustered(sums: Proportion, dependent: Dependence = "buckets") -> Proportion
         df=between.df,
         correlation=between.correlation,
         method=f"Wilson with {_EFFECT[dependent]}",
+        buckets=residual / trials,
     )
 
 

@@ -5,11 +5,16 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, ClassVar
 
+import numpy as np
+
 from evenhand.audit.asked import Asked
+from evenhand.audit.compared import Against, Compared
 from evenhand.audit.finding import Equivalence, Finding
 from evenhand.logs.log import Log
 from evenhand.measures.measure import Measure
 from evenhand.notation import Value
+from evenhand.stats.estimate import Estimate
+from evenhand.stats.interval import Limits
 
 if TYPE_CHECKING:
     from evenhand.audit.question import Question
@@ -61,6 +66,28 @@ class Contrast(ABC):
     def margins(self, asked: Asked, margin: float) -> list[Equivalence | None] | None:  # noqa: ARG002
         """Return for each finding whether it is within a margin."""
         return None
+
+    def rule_problem(self, question: Question, against: Against) -> tuple[str, str] | None:  # noqa: ARG002
+        """Return why a rule cannot hold this against such a limit, and what to write instead."""
+        return None
+
+    def compared(self, asked: Asked, level: float, against: Against) -> Compared:  # noqa: ARG002
+        """Return what a rule holds against its limit: by default each finding's own interval.
+
+        Args:
+            asked: The question, whose groups can be compared.
+            level: Two-sided coverage; each limit is one-sided at (1 + level) / 2.
+            against: The limit.
+
+        """
+        found = [finding.outcome for finding in self.findings(asked.at(level))]
+        known = [one if isinstance(one, Estimate) else None for one in found]
+        low, high = (
+            np.array([np.nan if one is None else getattr(one, end) for one in known])
+            for end in ("low", "high")
+        )
+        limits = Limits(low, high)
+        return Compared(((),) * len(known), limits, limits, np.full(len(known), np.inf))
 
     @abstractmethod
     def findings(self, asked: Asked) -> list[Finding]:

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from evenhand.audit.asked import Asked, too_few
+from evenhand.audit.compared import Against, Compared
 from evenhand.audit.contrasts.contrast import Contrast
 from evenhand.audit.finding import Equivalence, Finding
 from evenhand.audit.grouped import Grouped
-from evenhand.audit.margin import of_all_pairs
+from evenhand.audit.margin import of_all_pairs, pairs_compared
 from evenhand.audit.permuted import p_value, refusal
 from evenhand.measures.bounds import MOST_ODDS, Bounded, Missing
 from evenhand.stats import contrast
 from evenhand.stats.estimate import Estimate, Outcome
 from evenhand.stats.identified import tipping_point
 from evenhand.stats.partial import Identified, identified_pairs
+
+if TYPE_CHECKING:
+    from evenhand.audit.question import Question
 
 
 class Difference(Contrast):
@@ -49,6 +54,18 @@ class Difference(Contrast):
         if isinstance(figures, Identified):
             return [None]
         return [contrast.difference_p_value(figures, asked.rng)]
+
+    def rule_problem(self, question: Question, against: Against) -> tuple[str, str] | None:
+        """Return why a rule cannot hold a gap against such a limit."""
+        if against.at_most and against.limit > 0:
+            return None
+        what = "a gap is held below a limit above 0."
+        return what, f"Write {question.key} <= 0.05."
+
+    def compared(self, asked: Asked, level: float, against: Against) -> Compared:
+        """Return the absolute differences of all pairs."""
+        grouped = asked.grouped()
+        return pairs_compared(grouped, grouped.compared, asked, level, against)
 
     def margins(self, asked: Asked, margin: float) -> list[Equivalence | None]:
         """Return whether all pairs are within the margin."""

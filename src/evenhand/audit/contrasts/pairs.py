@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import itertools
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from evenhand.audit.asked import Asked, too_few, why_undefined
+from evenhand.audit.compared import Against
 from evenhand.audit.contrasts.contrast import Contrast
 from evenhand.audit.finding import Equivalence, Finding
 from evenhand.audit.grouped import Grouped
@@ -14,6 +16,9 @@ from evenhand.audit.margin import of_all_pairs
 from evenhand.stats.contrast import pair_differences, pair_p_values
 from evenhand.stats.estimate import Estimate, Outcome, Undefined
 from evenhand.stats.partial import Identified, identified_pairs
+
+if TYPE_CHECKING:
+    from evenhand.audit.question import Question
 
 
 class Pairs(Contrast):
@@ -34,6 +39,11 @@ class Pairs(Contrast):
             return [asked.finding(grouped, none, grouped.compared, excluded=grouped.left_out())]
         outcomes = _differences(grouped, asked)
         return [of_pair(asked, grouped, pair, outcomes.get(pair)) for pair in pairs]
+
+    def rule_problem(self, question: Question, against: Against) -> tuple[str, str] | None:  # noqa: ARG002
+        """Return that a rule about all pairs is one about their largest difference."""
+        instead = question.key.replace("pairs(", "difference(", 1)
+        return "the sign of a pair depends on the order of its groups.", f"Write {instead} <= 0.05."
 
     def p_values(self, asked: Asked) -> list[float | None] | None:
         """Return each pair's own p-value."""

@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+
 from evenhand.audit.asked import Asked, too_few
+from evenhand.audit.compared import Against, Compared, per_unit
 from evenhand.audit.contrasts.contrast import Contrast
 from evenhand.audit.finding import Finding
 from evenhand.stats import contrast
 from evenhand.stats.estimate import Outcome, Undefined
+from evenhand.stats.interval import Limits
+from evenhand.stats.power import units_needed_difference
+from evenhand.stats.simultaneous import pair_indices
+
+if TYPE_CHECKING:
+    from evenhand.audit.question import Question
 
 
 class Ratio(Contrast):
@@ -30,6 +42,41 @@ class Ratio(Contrast):
             else:
                 outcome = contrast.ratio(figures, asked.level, asked.rng)
         return [asked.over_groups(grouped, outcome)]
+
+    def rule_problem(self, question: Question, against: Against) -> tuple[str, str] | None:
+        """Return why a rule cannot hold a ratio against such a limit."""
+        if not against.at_most and 0 < against.limit < 1:
+            return None
+        what = "the smaller over the larger group is held above a limit between 0 and 1."
+        return what, f"Write {question.key} >= 0.8."
+
+    def compared(self, asked: Asked, level: float, against: Against) -> Compared:
+        """Return the smaller over the larger group of all pairs."""
+        grouped = asked.grouped()
+        index = grouped.compared
+        figures = grouped.compare(index)
+        first, second = pair_indices(len(index))
+        members = tuple(zip(index[first].tolist(), index[second].tolist(), strict=True))
+        if figures.within[0] < 0 or not figures.value.any():
+            none = np.full(len(members), np.nan)
+            return Compared(members, Limits(none, none), Limits(none, none), none)
+        alone, _ = contrast.pair_ratios(figures, level, None)
+        together, _ = contrast.pair_ratios(figures, level, asked.rng)
+        centre, _ = figures.variances(asked.level)
+        relative = per_unit(grouped, index, asked.level) / np.square(centre)
+        # On the scale of logarithms a ratio is a difference.
+        target = against.limit**0.5 if against.alternative is None else against.alternative
+        needed = [
+            units_needed_difference(
+                -math.log(against.limit),
+                relative[i],
+                relative[j],
+                alternative=abs(math.log(target)),
+                level=(1 + level) / 2,
+            )
+            for i, j in zip(first, second, strict=True)
+        ]
+        return Compared(members, alone, together, np.array(needed))
 
 
 RATIO = Ratio()

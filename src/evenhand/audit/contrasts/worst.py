@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from evenhand.audit.asked import Asked, name_of, too_few
+from evenhand.audit.compared import Against, Compared, one_by_one, per_unit
 from evenhand.audit.contrasts.contrast import Contrast
 from evenhand.audit.finding import Finding
 from evenhand.notation import Term
@@ -33,6 +34,23 @@ class Worst(Contrast):
         instead = Term("difference", (measure.term(),), (("by", by),))
         what = f"{measure.name} has no direction: neither high nor low is worse in itself."
         return what, f"Write {instead}."
+
+    def rule_problem(self, question: Question, against: Against) -> tuple[str, str] | None:
+        """Return that the limit must be on the side where the measure is bad, if it is not."""
+        lower = question.measure.better == "lower"
+        if against.at_most == lower:
+            return None
+        sign = "<=" if lower else ">="
+        what = f"{question.measure.name} is better when {question.measure.better}."
+        return what, f"Write {question.key} {sign} {against.limit:g}."
+
+    def compared(self, asked: Asked, level: float, against: Against) -> Compared:
+        """Return every group's figure."""
+        grouped = asked.grouped()
+        index = grouped.compared
+        members = [(place,) for place in index.tolist()]
+        variance = per_unit(grouped, index, asked.level)
+        return one_by_one(grouped.compare(index), members, variance, level, against)
 
     def findings(self, asked: Asked) -> list[Finding]:
         """Return the one finding."""

@@ -1,0 +1,69 @@
+"""Replicates: how far each bucket of units moves a measure in a group.
+
+Two audits of the same units differ by less than their intervals suggest, since what a unit adds to
+one figure it adds to the other. The deviations by bucket tell by how much.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+
+import polars as pl
+
+from evenhand.audit.asked import Asked
+from evenhand.audit.evidence.bundle import REPLICATES
+
+
+def replicates_of(asked: Iterable[Asked]) -> pl.DataFrame:
+    """Return the deviations of every measure in every group that is shown; columns `REPLICATES`.
+
+    Their squares, summed over buckets, are the variance of the figure but for a factor near 1.
+    A measure of independent rows has none: its rows are told apart by nothing.
+    """
+    parts = {}
+    for one in asked:
+        question = one.question
+        place = (str(question.measure), written_by(question.by, question.given), one.scope or "")
+        if place not in parts:
+            parts[place] = _of(one, place)
+    frames = [frame for frame in parts.values() if frame is not None]
+    return pl.concat(frames) if frames else pl.DataFrame(schema=REPLICATES)
+
+
+def written_by(by: Sequence[str], given: Sequence[str]) -> str:
+    """Return the groups and strata of a contrast as they are told apart in replicates."""
+    return json.dumps([[*by], [*given]], ensure_ascii=False)
+
+
+def written_group(group: Mapping[str, str]) -> str:
+    """Return a group as it is told apart in replicates."""
+    return json.dumps([*group.values()], ensure_ascii=False)
+
+
+def _of(one: Asked, place: tuple[str, str, str]) -> pl.DataFrame | None:
+    grouped = one.grouped()
+    compared = grouped.compared
+    if compared.size == 0:
+        return None
+    deviations = grouped.compare(compared).deviations
+    if deviations is None:
+        return None
+    buckets = pl.int_range(len(deviations), eager=True, dtype=pl.Int32)
+    measure, by, scope = place
+    return pl.concat(
+        [
+            pl.DataFrame(
+                {
+                    "measure": measure,
+                    "by": by,
+                    "slice": scope,
+                    "group": written_group(grouped.groups[index]),
+                    "bucket": buckets,
+                    "deviation": deviations[:, column],
+                },
+                schema=REPLICATES,
+            ).filter(pl.col("deviation") != 0)
+            for column, index in enumerate(compared.tolist())
+        ]
+    )

@@ -1,0 +1,1 @@
+"""Gates: rules, and the verdicts on them."""

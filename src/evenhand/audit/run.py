@@ -1,0 +1,140 @@
+"""Running a plan: roles on the schema, a scan for every slice, findings, verdicts, evidence."""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import os
+import platform
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from importlib.metadata import version as installed_version
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from evenhand.audit.asked import Asked
+from evenhand.audit.estimate import answer, asked_of
+from evenhand.audit.evidence.bundle import Bundle, Input
+from evenhand.audit.evidence.chart import charts_of
+from evenhand.audit.evidence.replicate import replicates_of
+from evenhand.audit.gate.judge import Case, judge
+from evenhand.audit.gate.verdict import WaiverNote
+from evenhand.audit.plan.fit import Fit
+from evenhand.engine.state import State
+from evenhand.logs.log import ROW, Log
+
+Progress = Callable[[str, float], None]
+"""Called with what is being done and the share that is done, in [0, 1]."""
+
+
+def _silent(_: str, __: float) -> None:
+    """Show nothing."""
+
+
+def run(fit: Fit, *, version: str, progress: Progress = _silent) -> Bundle:
+    """Return the evidence of an audit.
+
+    Args:
+        fit: The plan, checked against its log.
+        version: The version of Evenhand.
+        progress: Told what is being done.
+
+    Raises:
+        EvenhandError: The rows cannot be read, or hold what a role does not allow.
+
+    """
+    plan, started = fit.plan, dt.datetime.now(dt.UTC)
+    asked: list[Asked] = []
+    scopes = [*fit.questions]
+    for place, scope in enumerate(scopes):
+        progress("reading " + (scope or "all rows"), place / (len(scopes) + 1))
+        asked += asked_of(
+            fit.questions[scope],
+            fit.log_of(scope),
+            level=plan.level,
+            seed=plan.seed,
+            min_units=plan.min_units,
+            scope=scope,
+        )
+    progress("comparing groups", len(scopes) / (len(scopes) + 1))
+    findings = tuple(finding for one in asked for finding in answer(one))
+    rules = judge(cases(fit, asked)) if plan.gate else []
+    inputs = tuple(inputs_of(fit.log))
+    finished = dt.datetime.now(dt.UTC)
+    progress("done", 1.0)
+    return Bundle(
+        plan=plan,
+        findings=findings,
+        rules=tuple(rules),
+        replicates=replicates_of(asked),
+        environment={
+            **_environment(fit.log, version),
+            "rows": asked[0].state.rows,
+            "seconds": round((finished - started).total_seconds(), 3),
+        },
+        inputs=inputs,
+        units=units_of(asked[0].state, fit.log),
+        created=finished.replace(microsecond=0),
+        version=version,
+        charts=charts_of(findings),
+    )
+
+
+def cases(fit: Fit, asked: Sequence[Asked]) -> list[Case]:
+    """Return every rule in every scope in which its measure is measured."""
+    waivers = {
+        waiver.rule: WaiverNote(waiver.owner, waiver.expires, waiver.reason)
+        for waiver in fit.plan.waivers
+    }
+    return [
+        Case(
+            rule,
+            fit.limits[rule.id],
+            one,
+            waivers.get(rule.id),
+            fit.line(("gate", place, "rule")),
+        )
+        for place, rule in enumerate(fit.plan.gate)
+        for one in asked
+        if one.question.key == fit.limits[rule.id].notation
+    ]
+
+
+def inputs_of(log: Log) -> Iterator[Input]:
+    """Yield the files that a log is read from, with their digests."""
+    if not log.source.files:
+        yield Input(log.source.name, None, None)
+    for file in log.source.files:
+        with Path(file).open("rb") as stream:
+            digest = hashlib.file_digest(stream, "sha256").hexdigest()
+        yield Input(Path(file).name, os.stat(file).st_size, f"sha256:{digest}")
+
+
+def units_of(state: State, log: Log) -> dict[str, Any]:
+    """Return what is independent, and a digest of the set of units.
+
+    The digest is of the sketch that counts units: equal for equal sets, in any order of rows, and
+    it tells nothing of any one unit.
+    """
+    if log.unit == ROW or not state.units:
+        return {"unit": str(log.unit), "sha256": None}
+    marks = state.units_by(()).frame
+    columns = [name for name in marks.columns if name != marks.columns[0]]
+    largest = marks.select(marks.columns[0], mark=pl.max_horizontal(*columns))
+    text = largest.sort(marks.columns[0]).write_csv()
+    return {"unit": str(log.unit), "sha256": f"sha256:{hashlib.sha256(text.encode()).hexdigest()}"}
+
+
+_PACKAGES = ("polars", "narwhals", "numpy", "scipy")
+
+
+def _environment(log: Log, version: str) -> Mapping[str, Any]:
+    engines = {"duckdb": ["duckdb"], "spark": ["pyspark"]}.get(log.source.engine, [])
+    return {
+        "evenhand": version,
+        "python": platform.python_version(),
+        "system": platform.system(),
+        "engine": log.source.engine,
+        "packages": {name: installed_version(name) for name in (*_PACKAGES, *engines)},
+    }
