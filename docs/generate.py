@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import inspect
+import json
 from pathlib import Path
+from typing import Any
 
 from typer.testing import CliRunner
 
+from evenhand.audit.evidence.document import FINDINGS, RULES
+from evenhand.audit.plan.plan import FORMAT, AuditPlan
 from evenhand.cli.main import app, verbs
 from evenhand.measures.registry import measures
 
@@ -45,12 +49,28 @@ def cli_page() -> str:
     return "\n".join(lines) + "\n"
 
 
-PAGES = {"measures.md": measures_page, "cli.md": cli_page}
+def schema_page(name: str, schema: dict[str, Any]) -> str:
+    """Return a published JSON Schema."""
+    head = {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": f"Evenhand {name}, format {FORMAT}",
+    }
+    return json.dumps({**schema, **head}, indent=2) + "\n"
+
+
+PAGES = {
+    "measures.md": measures_page,
+    "cli.md": cli_page,
+    "schema/audit-plan.json": lambda: schema_page("audit plan", AuditPlan.model_json_schema()),
+    "schema/findings.json": lambda: schema_page("findings", FINDINGS.json_schema()),
+    "schema/rules.json": lambda: schema_page("verdicts", RULES.json_schema()),
+}
 
 
 def main() -> None:
     """Write all pages."""
     for name, page in PAGES.items():
+        (HERE / name).parent.mkdir(exist_ok=True)
         (HERE / name).write_text(page(), encoding="utf-8")
 
 

@@ -10,16 +10,28 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import polars as pl
 
     from evenhand.audit import Finding
+    from evenhand.audit.evidence.bundle import Bundle
+    from evenhand.audit.plan import AuditPlan
     from evenhand.logs import Group, Log
 
 __version__ = "0.1.0"
-__all__ = ["__version__", "converted", "estimate", "estimates", "log", "neighbour_means"]
+__all__ = [
+    "__version__",
+    "audit",
+    "converted",
+    "estimate",
+    "estimates",
+    "log",
+    "neighbour_means",
+    "read_bundle",
+]
 
 # The heavy imports wait for the first call: `import evenhand` stays quick.
 
@@ -189,3 +201,65 @@ def neighbour_means(
     from evenhand.logs.neighbour import neighbour_means as means
 
     return means(rows, prediction, features, k=k)
+
+
+def audit(
+    plan: str | Path | Mapping[str, Any] | AuditPlan,
+    *,
+    table: object = None,
+    engine: str | None = None,
+    out: str | Path | None = None,
+    html: str | Path | None = None,
+    sign: str | Path | None = None,
+    force: bool = False,
+) -> Bundle:
+    """Return the evidence of an audit: findings, verdicts, and what they were made with.
+
+    Args:
+        plan: A file (``audit.yaml``), or the same as a mapping.
+        table: A table in memory to audit instead of the plan's source, as `evenhand.log` takes it.
+        engine: ``polars``, ``duckdb`` or ``spark``.
+        out: Write the evidence here, ``x.evidence.zip``.
+        html: Write the report here, one HTML file.
+        sign: Sign the evidence with this Ed25519 key, a PEM file.
+        force: Write over files that are there.
+
+    Raises:
+        PlanError: With every problem of the plan and its line.
+        OutputError: A file that would be written is there already.
+        EvenhandError: The rows cannot be read, or hold what a role does not allow.
+
+    """
+    from evenhand.audit.evidence.archive import write_bundle
+    from evenhand.audit.plan import AuditPlan, Located, plan_from
+    from evenhand.audit.plan.file import open_plan
+    from evenhand.audit.plan.fit import fit
+    from evenhand.audit.run import run
+    from evenhand.render.file import check_targets, write_text
+    from evenhand.render.html import FORMAT
+
+    targets = [Path(target) for target in (out, html) if target is not None]
+    check_targets(targets, force=force)
+    if isinstance(plan, str | Path):
+        fitted = open_plan(plan, table=table, engine=engine)
+    else:
+        given = plan if isinstance(plan, AuditPlan) else plan_from(Located("", plan, {}))
+        fitted = fit(given, table=table, engine=engine)
+    bundle = run(fitted, version=__version__)
+    if out is not None:
+        write_bundle(bundle, Path(out), force=force, key=sign)
+    if html is not None:
+        write_text(Path(html), FORMAT.render(bundle), force=force)
+    return bundle
+
+
+def read_bundle(path: str | Path) -> Bundle:
+    """Return the evidence of a file, after checking that nothing in it was changed.
+
+    Raises:
+        BundleError: It is cut, edited, from a newer version, or no evidence.
+
+    """
+    from evenhand.audit.evidence.archive import read_bundle as read
+
+    return read(Path(path))

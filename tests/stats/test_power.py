@@ -5,10 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from scipy import special
-from statsmodels.stats.power import tt_ind_solve_power
+from statsmodels.stats.power import TTestPower, tt_ind_solve_power
 
 from evenhand.stats.interval import critical, mover_difference, wilson
-from evenhand.stats.power import units_needed_difference, units_needed_to_detect
+from evenhand.stats.power import (
+    units_needed_difference,
+    units_needed_limit,
+    units_needed_to_detect,
+)
 
 REPLICATES = 20_000
 """One standard error of a simulated power is .003; .03 from .80 is ten of them."""
@@ -109,3 +113,13 @@ def test_more_power_and_a_higher_level_take_more_units():
     base = units_needed_difference(0.1, 0.2, 0.2)
     assert units_needed_difference(0.1, 0.2, 0.2, power=0.9) > base
     assert units_needed_difference(0.1, 0.2, 0.2, level=0.99) > base
+
+
+@pytest.mark.parametrize(("gap", "variance"), [(0.05, 0.05), (0.02, 0.21), (0.3, 1.0)])
+def test_units_for_a_limit_are_those_of_a_one_sided_t_test(gap, variance):
+    wanted = TTestPower().solve_power(gap / variance**0.5, alpha=0.05, power=0.8)
+    one_sided = TTestPower().solve_power(
+        gap / variance**0.5, alpha=0.05, power=0.8, alternative="larger"
+    )
+    assert one_sided < wanted
+    assert units_needed_limit(0.5, 0.5 + gap, variance) == pytest.approx(one_sided, abs=1.5)

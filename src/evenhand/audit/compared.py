@@ -101,12 +101,21 @@ def one_by_one(
 def differences(
     grouped: Grouped, index: Indices, level: float, rng: np.random.Generator
 ) -> tuple[PairDifferences, PairDifferences]:
-    """Return the differences of all pairs of groups, each by itself and all together."""
+    """Return the differences of all pairs of groups, each by itself and all together.
+
+    By itself, each limit is one-sided at (1 + level) / 2. Together, that is the coverage of both
+    limits: an absolute difference can be beyond a small limit on either side.
+    """
     figures = grouped.compare(index)
+    both = both_sides(level)
     if isinstance(figures, Identified):
-        found, _ = identified_pairs(figures, level, rng)
-        return found, found
-    return pair_differences(figures, level, None), pair_differences(figures, level, rng)
+        return identified_pairs(figures, level, rng)[0], identified_pairs(figures, both, rng)[0]
+    return pair_differences(figures, level, None), pair_differences(figures, both, rng)
+
+
+def both_sides(level: float) -> float:
+    """Return the two-sided coverage that errs as often as one limit at this coverage does."""
+    return (1 + level) / 2
 
 
 def unsigned(limits: Limits) -> Limits:

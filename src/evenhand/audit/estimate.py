@@ -12,6 +12,7 @@ from evenhand.audit.finding import Finding
 from evenhand.audit.inference import check_adjustment, tested
 from evenhand.audit.question import Question, ask
 from evenhand.engine import Request, plan_scan, scan
+from evenhand.engine.dense import Watch, ignore
 from evenhand.errors import Problem, RoleError
 from evenhand.logs.log import Log
 
@@ -86,9 +87,10 @@ def asked_of(
     permutations: int = 0,
     min_units: int = 0,
     scope: str | None = None,
+    watch: Watch = ignore,
 ) -> list[Asked]:
     """Return the questions beside the one state of the log that answers them all."""
-    state = scan(plan_scan(requests(questions), log), log)
+    state = scan(plan_scan(requests(questions), log), log, watch)
     return [
         Asked(
             question,
@@ -118,7 +120,7 @@ def _judged(asked: Asked, found: list[Finding], margin: float) -> list[Finding]:
 
 def requests(questions: Iterable[Question]) -> list[Request]:
     """Return the measures and sets of groups whose sums answer the questions."""
-    asked = [part for question in questions for part in question.parts or (question,)]
+    asked = [part for question in questions for part in question.every]
     return [Request(part.measure, by) for part in asked for by in part.sets]
 
 

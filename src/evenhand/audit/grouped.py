@@ -40,6 +40,7 @@ class Grouped:
         excluded: Rows left out, by reason.
         apart: Groups that stand for missing or left-over values, which are shown, not compared.
         small: Groups of too few units, whose figures are neither shown nor compared.
+        unseen: Rows of each group that may count, but what says so was not observed.
         notes: What qualifies the figures, by topic.
 
     """
@@ -52,6 +53,7 @@ class Grouped:
     apart: NDArray[np.bool_]
     notes: Mapping[str, str] = field(default_factory=dict)
     small: frozenset[int] = frozenset()
+    unseen: NDArray[np.int64] | None = None
 
     @property
     def rows(self) -> NDArray[np.int64]:
@@ -65,8 +67,13 @@ class Grouped:
         return np.flatnonzero(self._defined & ~self.apart)
 
     def without_small(self, min_units: int) -> Grouped:
-        """Return the groups with those of fewer units set aside, the log as a whole too."""
+        """Return the groups with those of fewer units set aside, the log as a whole too.
+
+        A group whose figure waits for as many observations is not small: nothing is known of it.
+        """
         few = self.units.by_group < min_units
+        if self.unseen is not None:
+            few &= self.unseen < min_units
         reasons = tuple(
             f"fewer than {min_units} units" if small else reason
             for small, reason in zip(few, self.reasons, strict=True)
@@ -185,6 +192,7 @@ def gather(measure: Measure, by: Sequence[str], state: State, log: Log) -> Group
         excluded=tuple(part for part in left_out if part.rows),
         apart=np.array([not apart.isdisjoint(group.values()) for group in cells.groups]),
         notes={**figure.notes(), **units.notes(trials, cells.groups)},
+        unseen=sum(unobserved.values(), np.zeros(len(cells.groups))).astype(np.int64),
     )
 
 

@@ -59,6 +59,11 @@ class Question:
     unknown_anywhere: bool = False
 
     @property
+    def every(self) -> tuple[Question, ...]:
+        """The questions that it is made of: its parts, or itself."""
+        return self.parts or (self,)
+
+    @property
     def sets(self) -> tuple[tuple[str, ...], ...]:
         """The sets of groups whose sums answer it."""
         return (self.by, (*self.by, *self.given)) if self.given else (self.by,)
@@ -77,7 +82,7 @@ def ask(notations: Iterable[str], log: Log) -> list[Question]:
         try:
             question = _question(parse(notation), log)
             questions.append(question)
-            for part in question.parts or (question,):
+            for part in question.every:
                 problems += _unmet(part, log)
         except EvenhandError as error:
             problems += error.problems

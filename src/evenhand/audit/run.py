@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
-import os
 import platform
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib.metadata import version as installed_version
@@ -21,8 +20,10 @@ from evenhand.audit.evidence.replicate import replicates_of
 from evenhand.audit.gate.judge import Case, judge
 from evenhand.audit.gate.verdict import WaiverNote
 from evenhand.audit.plan.fit import Fit
+from evenhand.engine.dense import Watch
 from evenhand.engine.state import State
 from evenhand.logs.log import ROW, Log
+from evenhand.logs.source import row_count
 
 Progress = Callable[[str, float], None]
 """Called with what is being done and the share that is done, in [0, 1]."""
@@ -47,8 +48,9 @@ def run(fit: Fit, *, version: str, progress: Progress = _silent) -> Bundle:
     plan, started = fit.plan, dt.datetime.now(dt.UTC)
     asked: list[Asked] = []
     scopes = [*fit.questions]
+    share = 1 / (len(scopes) + 1)
+    total = row_count(fit.log.source)
     for place, scope in enumerate(scopes):
-        progress("reading " + (scope or "all rows"), place / (len(scopes) + 1))
         asked += asked_of(
             fit.questions[scope],
             fit.log_of(scope),
@@ -56,8 +58,9 @@ def run(fit: Fit, *, version: str, progress: Progress = _silent) -> Bundle:
             seed=plan.seed,
             min_units=plan.min_units,
             scope=scope,
+            watch=_watch(progress, scope, place * share, share, total),
         )
-    progress("comparing groups", len(scopes) / (len(scopes) + 1))
+    progress("comparing groups", 1 - share)
     findings = tuple(finding for one in asked for finding in answer(one))
     rules = judge(cases(fit, asked)) if plan.gate else []
     inputs = tuple(inputs_of(fit.log))
@@ -79,6 +82,29 @@ def run(fit: Fit, *, version: str, progress: Progress = _silent) -> Bundle:
         version=version,
         charts=charts_of(findings),
     )
+
+
+def _watch(
+    progress: Progress, scope: str | None, done: float, share: float, total: int | None
+) -> Watch:
+    """Return what is told of rows, and tells how much of the audit they are.
+
+    Args:
+        progress: Told what is being done.
+        scope: The slice that is read.
+        done: Share of the audit that was done before it.
+        share: Share of the audit that it is.
+        total: Number of rows, where it is known.
+
+    """
+    about = "" if scope is None else f", {scope}"
+    progress(f"reading{about}", done)
+
+    def watch(rows: int) -> None:
+        of = "" if total is None else f" of {total:,}"
+        progress(f"{rows:,}{of} rows{about}", done + share * (rows / total if total else 0.0))
+
+    return watch
 
 
 def cases(fit: Fit, asked: Sequence[Asked]) -> list[Case]:
@@ -108,7 +134,7 @@ def inputs_of(log: Log) -> Iterator[Input]:
     for file in log.source.files:
         with Path(file).open("rb") as stream:
             digest = hashlib.file_digest(stream, "sha256").hexdigest()
-        yield Input(Path(file).name, os.stat(file).st_size, f"sha256:{digest}")
+        yield Input(Path(file).name, Path(file).stat().st_size, f"sha256:{digest}")
 
 
 def units_of(state: State, log: Log) -> dict[str, Any]:

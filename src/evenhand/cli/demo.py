@@ -1,79 +1,189 @@
-"""``evenhand demo``: a planted gap found in a simulated world, and real data where present."""
+"""``evenhand demo``: what was planted in a simulated product beside what an audit finds."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from evenhand.cli import flags
 from evenhand.cli.output import show
 
-_GAP = "difference(false_positive_rate, by=group)"
+if TYPE_CHECKING:
+    import polars as pl
+    from rich.console import RenderableType
+
+    from evenhand.audit.evidence.bundle import Bundle
+    from evenhand.audit.finding import Finding
+
+_PLAN: dict[str, Any] = {
+    "evenhand": 1,
+    "subject": {"product": "short videos", "model": "moderation", "version": "demo"},
+    "log": {"source": "simulated videos", "kind": "decisions"},
+    "roles": {"label": "breaks_rules", "prediction": "removed"},
+    "unit": "creator",
+    "groups": {"language": "language"},
+    "measures": [
+        "difference(false_positive_rate, by=language)",
+        "difference(true_positive_rate, by=language)",
+        "worst(true_positive_rate, by=language)",
+        "pairs(false_positive_rate, by=language)",
+        "accuracy",
+    ],
+    "gate": [
+        {
+            "id": "wrongly-removed",
+            "rule": "difference(false_positive_rate, by=language) <= 0.05",
+            "why": "videos within the rules are removed alike in every language",
+        },
+        {
+            "id": "rightly-removed",
+            "rule": "difference(true_positive_rate, by=language) <= 0.1",
+            "why": "videos that break the rules are found alike in every language",
+        },
+        {"id": "finds-enough", "rule": "worst(true_positive_rate, by=language) >= 0.6"},
+    ],
+}
+
+_COMPAS: dict[str, Any] = {
+    "evenhand": 1,
+    "subject": {"product": "justice", "model": "COMPAS", "version": "2013-2014"},
+    "roles": {"label": "two_year_recid", "prediction": "score_text != 'Low'"},
+    "groups": {"race": "race"},
+    "measures": [
+        "difference(false_positive_rate, by=race)",
+        "difference(false_negative_rate, by=race)",
+        "difference(positive_predictive_value, by=race)",
+    ],
+    "gate": [
+        {"id": "false-alarms", "rule": "difference(false_positive_rate, by=race) <= 0.05"},
+        {
+            "id": "predictive-parity",
+            "rule": "difference(positive_predictive_value, by=race) <= 0.1",
+        },
+    ],
+}
 
 
 def demo(
     *,
     seed: Annotated[int, typer.Option(help="Seed of the simulated world.")] = 1,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    out: Annotated[
+        Path | None, typer.Option(help="Write evidence and reports into this folder.")
+    ] = None,
+    force: flags.Force = False,
+    as_json: flags.AsJson = False,
 ) -> None:
-    """Audit a simulated moderation team with a planted gap, then real decisions where present.
+    """Audit a simulated short-video product with planted gaps, then real decisions if present.
 
     [bold]Example[/bold]
 
-      EVENHAND_DATA=/path/to/data evenhand demo
+      EVENHAND_DATA=/path/to/data evenhand demo --out demo
     """
     import numpy as np
     from rich.console import Group
     from rich.text import Text
 
-    from evenhand import estimates, log
-    from evenhand.render import text
-    from evenhand.worlds.decisions import DecisionWorld
+    from evenhand.render import verdicts
+    from evenhand.worlds.moderation import ModerationWorld
 
-    rates = {"established": 0.10, "new": 0.20}
-    world = DecisionWorld(
-        true_positive_rates={"established": 0.70, "new": 0.70},
-        false_positive_rates=rates,
-        base_rates={"established": 0.30, "new": 0.30},
-        rows_per_unit=20,
-        intra_unit=0.15,
-    )
-    rows = world.rows({"established": 500, "new": 300}, np.random.default_rng(seed))
-    questions = [_GAP, "difference(true_positive_rate, by=group)"]
-    decisions = log(rows, kind="decisions", label="label", prediction="prediction", unit="unit")
-    simulated = estimates(questions, decisions)
-    planted = rates["new"] - rates["established"]
-    parts = [
-        Text("A simulated moderation team, 800 creators with 20 videos each", "bold underline"),
+    world = ModerationWorld()
+    rows = world.rows(np.random.default_rng(seed))
+    bundle = _audited(_PLAN, "moderation", out, force=force, table=rows)
+    planted = world.truth()["false_positive_rate"]
+    told = [_told(finding, planted) for finding in bundle.findings if finding.pair]
+    creators, videos = sum(world.creators.values()), world.videos
+    parts: list[RenderableType] = [
+        Text(f"A simulated short-video product: {creators:,} creators, {videos} videos each"),
         Text(
-            f"Planted: videos of new creators are wrongly removed {100 * planted:.0f} points more "
-            "often; rightly removed alike.\n"
+            "Planted: videos within the rules are wrongly removed more often in some languages; "
+            "videos that break them are found alike.\n"
         ),
-        text.findings(simulated),
+        verdicts.audited(
+            bundle,
+            out=_file(out, "moderation", "evidence.zip"),
+            html=_file(out, "moderation", "html"),
+        ),
+        Text("\nWrongly removed: planted beside found"),
+        _table(told),
+        Text(""),
     ]
-    document = {"planted": {_GAP: planted}, "simulated": [one.to_dict() for one in simulated]}
+    document: dict[str, Any] = {"planted": told, "simulated": bundle.to_dict()}
     data = Path(os.environ.get("EVENHAND_DATA", "../shared/data")) / "compas_two_years.parquet"
-    parts.append(
-        Text("\nReal decisions: COMPAS recidivism scores, Broward County", "bold underline")
-    )
+    parts.append(Text("Real decisions: COMPAS recidivism scores, Broward County"))
     if data.exists():
-        real = estimates(
-            [
-                "difference(false_positive_rate, by=race)",
-                "difference(false_negative_rate, by=race)",
-            ],
-            log(
-                data,
-                kind="decisions",
-                label="two_year_recid",
-                prediction="score_text != 'Low'",
-                where="race in ['African-American', 'Caucasian']",
-            ),
-        )
-        parts.append(text.findings(real))
-        document["real"] = [one.to_dict() for one in real]
+        plan = {**_COMPAS, "log": {"source": str(data)}}
+        real = _audited(plan, "compas", out, force=force)
+        written = (_file(out, "compas", "evidence.zip"), _file(out, "compas", "html"))
+        parts.append(verdicts.audited(real, out=written[0], html=written[1]))
+        document["real"] = real.to_dict()
     else:
         parts.append(Text(f"Skipped: {data} is not here; EVENHAND_DATA names the folder.", "dim"))
     show(Group(*parts), document, as_json=as_json)
+
+
+def _audited(
+    plan: dict[str, Any],
+    name: str,
+    out: Path | None,
+    *,
+    force: bool,
+    table: pl.DataFrame | None = None,
+) -> Bundle:
+    """Return the evidence of a plan, written into the folder where one is given."""
+    import evenhand
+
+    if out is not None:
+        out.mkdir(parents=True, exist_ok=True)
+    return evenhand.audit(
+        plan,
+        table=table,
+        out=_file(out, name, "evidence.zip"),
+        html=_file(out, name, "html"),
+        force=force,
+    )
+
+
+def _file(out: Path | None, name: str, ending: str) -> Path | None:
+    return None if out is None else out / f"{name}.{ending}"
+
+
+def _told(finding: Finding, planted: dict[str, float]) -> dict[str, Any]:
+    """Return what was planted between two languages, and what the audit says of it."""
+    first, second = (group["language"] for group in finding.pair)
+    truth = planted[first] - planted[second]
+    if finding.undefined is not None:
+        says = f"not looked at: {finding.undefined}"
+        found = None
+    else:
+        found = {"value": finding.value, "low": finding.low, "high": finding.high}
+        apart = finding.low > 0 or finding.high < 0
+        says = {
+            (True, True): "found",
+            (False, False): "rightly none found",
+            (False, True): "not found: too few creators to tell",
+            (True, False): "a false alarm",
+        }[apart, truth != 0]
+    return {"pair": [first, second], "planted": truth, "found": found, "says": says}
+
+
+def _table(told: list[dict[str, Any]]) -> RenderableType:
+    from rich.padding import Padding
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    table.add_column("languages")
+    for heading in ("planted", "found", "interval"):
+        table.add_column(heading, justify="right")
+    table.add_column("")
+    for one in told:
+        found = one["found"]
+        shown = ("\N{EN DASH}", "\N{EN DASH}")
+        if found is not None:
+            shown = (f"{found['value']:+.3f}", f"[{found['low']:+.3f}, {found['high']:+.3f}]")
+        cells = (" - ".join(one["pair"]), f"{one['planted']:+.3f}", *shown, one["says"])
+        table.add_row(*map(Text, cells))
+    return Padding(table, (0, 0, 0, 2))

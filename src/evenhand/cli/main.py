@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+import signal
 import sys
+from collections.abc import Callable
 from typing import Annotated
 
 import typer
 
 import evenhand
 from evenhand import cli
-from evenhand.cli.output import fail
+from evenhand.cli.output import INTERRUPTED, fail
 from evenhand.errors import EvenhandError, Problem
 
 app = typer.Typer(
@@ -53,21 +55,41 @@ def _options(
 def verbs() -> list[str]:
     """Return the names of all verbs: each module with a function of its own name is one."""
     names = sorted(module.name for module in pkgutil.iter_modules(cli.__path__))
-    return [name for name in names if name not in {"main", "output"}]
+    return [name for name in names if name != "main" and _function(name) is not None]
+
+
+def _function(name: str) -> Callable[..., None] | None:
+    found: Callable[..., None] | None = vars(importlib.import_module(f"{cli.__name__}.{name}")).get(
+        name
+    )
+    return found
 
 
 for _verb in verbs():
-    app.command(_verb)(getattr(importlib.import_module(f"evenhand.cli.{_verb}"), _verb))
+    app.command(_verb)(_function(_verb))  # type: ignore[type-var]
+
+
+class _StoppedError(BaseException):
+    """Somebody pressed Ctrl-C."""
+
+
+def _stop(*_: object) -> None:
+    raise _StoppedError
 
 
 def main() -> None:
     """Run the command; problems go to stderr (or to stdout as JSON) and exit with 2."""
     as_json = "--json" in sys.argv
+    # Typer would turn Ctrl-C into status 1, which says that a gate failed.
+    signal.signal(signal.SIGINT, _stop)
     try:
         # With --json the usage errors of the option parser must be JSON too.
         status = app(standalone_mode=not as_json)
     except EvenhandError as error:
         sys.exit(fail(error, as_json=as_json))
+    except _StoppedError:
+        typer.echo("stopped; no file was left half-written", err=True)
+        sys.exit(INTERRUPTED)
     except _USAGE_ERROR as error:
         said: str = error.format_message()  # type: ignore[attr-defined]
         problem = Problem("command line", said, "See evenhand --help, or evenhand VERB --help.")

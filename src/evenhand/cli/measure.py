@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
+from evenhand.cli import flags
 from evenhand.cli.output import show
 
 EXAMPLE = """
@@ -26,42 +27,20 @@ def measure(
         ),
     ],
     *,
-    kind: Annotated[str, typer.Option(help="What the rows are.")] = "decisions",
-    label: Annotated[str | None, typer.Option(help="What was true: column or expression.")] = None,
-    prediction: Annotated[
-        str | None, typer.Option(help="What was decided: column or expression.")
-    ] = None,
-    score: Annotated[
-        str | None, typer.Option(help="The number behind the decision, such as a probability.")
-    ] = None,
-    neighbours: Annotated[
-        str | None, typer.Option(help="Mean decision of a row's nearest neighbours, in [0, 1].")
-    ] = None,
-    weight: Annotated[
-        str | None, typer.Option(help="Sampling weight of a row; not a count of rows.")
-    ] = None,
-    classes: Annotated[
-        list[str] | None,
-        typer.Option("--class", help="A class of label and prediction, where not yes or no."),
-    ] = None,
-    group: Annotated[
-        list[str] | None,
-        typer.Option(help="A group with bins: 'age: [25, 45]'. Plain columns need no flag."),
-    ] = None,
-    unit: Annotated[
-        str,
-        typer.Option(
-            help="What is independent: row, the column of its id, '\\[user, item]' where a row has "
-            "two, or 'pair(a, b)' where it is a pair of one kind."
-        ),
-    ] = "row",
-    where: Annotated[str | None, typer.Option(help="Rows in scope, as an expression.")] = None,
-    engine: Annotated[str | None, typer.Option(help="polars (default), duckdb or spark.")] = None,
-    level: Annotated[float, typer.Option(help="Coverage of the intervals.")] = 0.95,
-    seed: Annotated[int, typer.Option(help="Seed of simultaneous intervals.")] = 1,
-    top: Annotated[
-        int | None, typer.Option(help="Keep the most frequent values of each group.")
-    ] = None,
+    kind: flags.Kind = "decisions",
+    label: flags.Label = None,
+    prediction: flags.Prediction = None,
+    score: flags.Score = None,
+    neighbours: flags.Neighbours = None,
+    weight: flags.Weight = None,
+    classes: flags.Classes = None,
+    group: flags.Groups = None,
+    unit: flags.Unit = "row",
+    where: flags.Where = None,
+    engine: flags.Engine = None,
+    level: flags.Level = 0.95,
+    seed: flags.Seed = 1,
+    top: flags.Top = None,
     adjust: Annotated[
         str | None,
         typer.Option(help="Test parity: holm, benjamini_hochberg or benjamini_yekutieli."),
@@ -75,7 +54,7 @@ def measure(
     permutations: Annotated[
         int, typer.Option(help="Test differences of shares by so many permutations.")
     ] = 0,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: flags.AsJson = False,
 ) -> None:
     """Measure a log: values, intervals, groups, and what was left out."""
     import yaml
@@ -89,13 +68,9 @@ def measure(
         hint = 'evenhand measure "selection_rate" decisions.parquet --prediction approved'
         raise NotationError(Problem("measure", what, hint))
     *notations, source = arguments
-    roles: dict[str, Any] = {
-        "label": label,
-        "prediction": prediction,
-        "score": score,
-        "neighbours": neighbours,
-        "weight": weight,
-    }
+    roles = flags.given(
+        label=label, prediction=prediction, score=score, neighbours=neighbours, weight=weight
+    )
     opened = log(
         source,
         kind=kind,
@@ -105,7 +80,7 @@ def measure(
         engine=engine,
         top=top,
         classes=[yaml.safe_load(value) for value in classes or []],
-        **{role: column for role, column in roles.items() if column is not None},
+        **roles,
     )
     found = estimates(
         notations,

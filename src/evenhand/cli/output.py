@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime as dt
 import json
 import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import typer
 from rich.console import Console, RenderableType
 
 from evenhand.errors import EngineError, EvenhandError
 
+if TYPE_CHECKING:
+    from evenhand.audit.gate.verdict import RuleVerdict
+
+FAIL = 1
 USAGE = 2
+UNDECIDED = 3
 ENGINE = 4
+INTERRUPTED = 130
 
 
 def show(text: RenderableType, document: object, *, as_json: bool) -> None:
@@ -23,6 +32,21 @@ def show(text: RenderableType, document: object, *, as_json: bool) -> None:
     # Piped output is not wrapped to a screen that is not there.
     console = Console(width=None if sys.stdout.isatty() else 160, highlight=False)
     console.print(text)
+
+
+def exit_with(rules: Sequence[RuleVerdict], *, honour_waivers: bool) -> None:
+    """Leave with the status of a gate: 0 pass, 1 fail, 3 undecided."""
+    from evenhand.audit.gate.verdict import of_all
+
+    today = dt.datetime.now(dt.UTC).date()
+    standing = [
+        rule.verdict
+        for rule in rules
+        if not (honour_waivers and rule.waiver and rule.waiver.expires >= today)
+    ]
+    status = {"pass": 0, "fail": FAIL, "undecided": UNDECIDED}[of_all(standing)]
+    if status:
+        raise typer.Exit(status)
 
 
 def fail(error: EvenhandError, *, as_json: bool) -> int:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import functools
 import operator
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
 
@@ -38,6 +38,12 @@ MOST_CELLS = 2**23
 _BATCH = 250_000
 
 Values = Mapping[str, Sequence[str]]
+Watch = Callable[[int], None]
+"""Told how many rows are counted so far."""
+
+
+def ignore(_rows: int) -> None:
+    """Watch nothing."""
 
 
 class UnseenValueError(Exception):
@@ -128,7 +134,10 @@ def cells(lowered: Lowered, by: Sequence[str], values: Values) -> int:
 
 
 def count_dense(
-    lowered: Lowered, trials: Mapping[tuple[str, ...], Sequence[SumColumn]], values: Values
+    lowered: Lowered,
+    trials: Mapping[tuple[str, ...], Sequence[SumColumn]],
+    values: Values,
+    watch: Watch = ignore,
 ) -> dict[tuple[str, ...], Counts]:
     """Return counts for each set of groups, in one pass over a Polars frame.
 
@@ -136,6 +145,7 @@ def count_dense(
         lowered: The log as the engine sees it, on Polars.
         trials: For each set of groups, the columns whose units are counted too.
         values: All values of each group.
+        watch: Told the number of rows after every batch.
 
     Raises:
         UnseenValueError: A group has a value not in ``values``.
@@ -155,7 +165,10 @@ def count_dense(
     # Sums of numbers depend on the order of the rows in their last digits.
     in_order = lowered.weight or bool(lowered.amounts)
     batches = query.collect_batches(chunk_size=_BATCH, maintain_order=in_order, engine="streaming")
+    rows = 0
     for batch in batches:
+        rows += len(batch)
+        watch(rows)
         if batch["bad"].any():
             raise BadCodeError
         groups = {name: batch[group_column(name)].to_numpy() for name in lowered.groups}

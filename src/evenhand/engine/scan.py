@@ -13,7 +13,15 @@ import polars as pl
 from evenhand.engine.by_score import count_by_score
 from evenhand.engine.by_unit import Exact, count_by_unit
 from evenhand.engine.counts import BadCodeError, Counts
-from evenhand.engine.dense import MOST_CELLS, UnseenValueError, Values, cells, count_dense
+from evenhand.engine.dense import (
+    MOST_CELLS,
+    UnseenValueError,
+    Values,
+    Watch,
+    cells,
+    count_dense,
+    ignore,
+)
 from evenhand.engine.lower import BAD, ROWS, Lowered, SumColumn, lower, tabulate
 from evenhand.engine.plan import ScanPlan
 from evenhand.engine.relational import collect, count_relational
@@ -41,8 +49,13 @@ _SAMPLE = 100_000
 """Rows looked at before the scan, to refuse what is too large and to learn the groups' values."""
 
 
-def scan(plan: ScanPlan, log: Log) -> State:
+def scan(plan: ScanPlan, log: Log, watch: Watch = ignore) -> State:
     """Return the state of a log: sums by bucket and groups for every stage of the plan.
+
+    Args:
+        plan: What is summed.
+        log: The log.
+        watch: Told the number of rows as they are counted, where the engine tells.
 
     Raises:
         StateSizeError: A set of groups has too many values; refused after a look at the first
@@ -61,7 +74,8 @@ def scan(plan: ScanPlan, log: Log) -> State:
         sample = _sample(lowered)
         for by in plan.stages:
             _check_size(by, sample, lowered, "among the first rows")
-        counts = _count(lowered, trials, sample, dense=log.source.engine == "polars")
+        dense = log.source.engine == "polars"
+        counts = _count(lowered, trials, sample, watch if dense else None)
         rows = int(next(iter(counts.values())).rows[ROWS].sum())
         distinct = None
         if lowered.unit != ROW and 0 < rows <= COUNTED_EXACTLY:
@@ -161,9 +175,10 @@ def _check_size(
 
 
 def _count(
-    lowered: Lowered, trials: Trials, sample: pl.DataFrame, *, dense: bool
+    lowered: Lowered, trials: Trials, sample: pl.DataFrame, watch: Watch | None
 ) -> dict[tuple[str, ...], Counts]:
-    counts = _count_dense(lowered, trials, sample) if dense else None
+    """Return counts; with ``watch``, which only Polars has, by the fast path where it fits."""
+    counts = None if watch is None else _count_dense(lowered, trials, sample, watch)
     if counts is None:
         counts = {by: count_relational(lowered, by, trials[by]) for by in trials}
     for by, counted in counts.items():
@@ -172,7 +187,7 @@ def _count(
 
 
 def _count_dense(
-    lowered: Lowered, trials: Trials, sample: pl.DataFrame
+    lowered: Lowered, trials: Trials, sample: pl.DataFrame, watch: Watch
 ) -> dict[tuple[str, ...], Counts] | None:
     """Return counts by the fast path, or None where its arrays would be too large."""
     values = _values(sample, lowered)
@@ -180,7 +195,7 @@ def _count_dense(
         if sum(cells(lowered, by, values) for by in trials) > MOST_CELLS:
             return None
         try:
-            return count_dense(lowered, trials, values)
+            return count_dense(lowered, trials, values, watch)
         except UnseenValueError:
             values = _all_values(lowered)
     return None

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ast
+import keyword
 import operator
+import unicodedata
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeAlias
 
@@ -54,7 +56,10 @@ def column_name(node: ast.expr) -> str | None:
 
 def written(text: str, schema: Schema) -> str:
     """Return how a formula names a column or contains an expression: ``col('odd name')``."""
-    return f"col({text!r})" if text in schema and not text.isidentifier() else text
+    # `class` is no name in the language, and it reads names in their NFKC form.
+    plain = text.isidentifier() and not keyword.iskeyword(text)
+    plain = plain and unicodedata.is_normalized("NFKC", text)
+    return f"col({text!r})" if text in schema and not plain else text
 
 
 def names(node: ast.expr) -> Iterator[str]:

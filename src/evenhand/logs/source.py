@@ -56,6 +56,14 @@ class Source:
     files: tuple[str, ...] = ()
 
 
+def row_count(source: Source) -> int | None:
+    """Return the number of rows where it is known without reading them, as in Parquet files."""
+    if not source.files or {format_of(file) for file in source.files} != {"parquet"}:
+        return None
+    lazy = pl.scan_parquet([*source.files])
+    return int(lazy.select(pl.len()).collect().item())
+
+
 def open_source(source: object, engine: str | None = None) -> Source:
     """Return the source as a lazy frame on an engine.
 

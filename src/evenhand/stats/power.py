@@ -71,7 +71,7 @@ def units_needed_limit(
         A whole number, 2 or more; infinite when ``alternative`` is the limit.
 
     >>> units_needed_limit(0.9, 0.95, 0.05)
-    124
+    126
 
     """
     gap = abs(limit - alternative)

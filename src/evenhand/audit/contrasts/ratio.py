@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from evenhand.audit.asked import Asked, too_few
-from evenhand.audit.compared import Against, Compared, per_unit
+from evenhand.audit.compared import Against, Compared, both_sides, per_unit
 from evenhand.audit.contrasts.contrast import Contrast
 from evenhand.audit.finding import Finding
 from evenhand.stats import contrast
@@ -61,7 +61,7 @@ class Ratio(Contrast):
             none = np.full(len(members), np.nan)
             return Compared(members, Limits(none, none), Limits(none, none), none)
         alone, _ = contrast.pair_ratios(figures, level, None)
-        together, _ = contrast.pair_ratios(figures, level, asked.rng)
+        together, _ = contrast.pair_ratios(figures, both_sides(level), asked.rng)
         centre, _ = figures.variances(asked.level)
         relative = per_unit(grouped, index, asked.level) / np.square(centre)
         # On the scale of logarithms a ratio is a difference.

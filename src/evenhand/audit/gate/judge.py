@@ -24,7 +24,6 @@ from evenhand.audit.gate.verdict import (
     ALL_ROWS,
     RuleVerdict,
     UndecidedGroup,
-    Verdict,
     WaiverNote,
 )
 from evenhand.audit.grouped import Grouped
@@ -103,10 +102,9 @@ def _failures(cases: Sequence[Case]) -> dict[int, Compared]:
 
 def _verdict(case: Case, failure: Compared | None) -> RuleVerdict:
     rule, limit, asked = case.rule, case.limit, case.asked
-    written = f"{asked.question.key} {limit.sign} {limit.value:g}"
-    verdict = RuleVerdict(
+    undecided = RuleVerdict(
         id=rule.id,
-        rule=written,
+        rule=f"{asked.question.key} {limit.sign} {limit.value:g}",
         key=asked.question.key,
         certainty=rule.certainty,
         scope=asked.scope or ALL_ROWS,
@@ -122,49 +120,74 @@ def _verdict(case: Case, failure: Compared | None) -> RuleVerdict:
     )
     found = case.compared(1 - rule.certainty)
     if isinstance(found, Undefined):
-        return replace(verdict, reason=f"undecided: {found.reason}")
-    return replace(verdict, **_told(case, found, failure))
+        return replace(
+            undecided,
+            reason=f"undecided: {found.reason}",
+            undecided_groups=_named(asked.grouped(), _aside(asked.grouped())),
+        )
+    if failure is not None:
+        return _failed(case, failure, undecided)
+    return _open(case, found, undecided)
 
 
-def _told(case: Case, found: Compared, failure: Compared | None) -> dict[str, object]:
-    """Return what a comparison says about a rule."""
-    grouped, against = case.asked.grouped(), case.against
-    inside = found.inside(against)
-    by_group = any(found.groups)
-    aside = _aside(grouped) if by_group else {}
-    blocked = [place for place in aside if place not in grouped.small and not grouped.apart[place]]
-    doubtful = _doubtful(found, inside, grouped.units.by_group)
-    passes = bool(inside.all()) and not blocked
-    verdict: Verdict = "fail" if failure is not None else "pass" if passes else "undecided"
-    if not by_group:
-        needed = None if verdict != "undecided" else _most(found.needed)
-        return {
-            "verdict": verdict,
-            "reason": _sentence(case, verdict, failure, None, 0, needed),
-            "units_needed": needed,
-        }
-    beyond = [] if failure is None else np.flatnonzero(failure.beyond(against)).tolist()
-    broken = {} if failure is None else {place: failure.groups[place] for place in beyond}
-    if verdict == "fail":
-        doubtful = {place for member in broken.values() for place in member}
+def _failed(case: Case, failure: Compared, verdict: RuleVerdict) -> RuleVerdict:
+    """Return the verdict of a rule that is surely broken."""
+    grouped = case.asked.grouped()
+    broken = [failure.groups[place] for place in np.flatnonzero(failure.beyond(case.against))]
+    by_group = any(failure.groups)
+    names = tuple(tuple(grouped.groups[place] for place in member) for member in broken)
+    limits, at_most = failure.together, case.against.at_most
+    worst = int(np.nanargmax(limits.low) if at_most else np.nanargmin(limits.high))
+    end = limits.low[worst] if at_most else limits.high[worst]
+    who = " against ".join(name_of(grouped.groups[place]) for place in failure.groups[worst])
+    text = f"it is {'at least' if at_most else 'at most'} {end:.4g}{f' ({who})' if who else ''}"
+    return replace(
+        verdict,
+        verdict="fail",
+        reason=f"fail: {_sure(case)} that {text}; the limit is {case.limit.value:g}",
+        failed_groups=names if by_group else (),
+        undecided_groups=_named(grouped, _aside(grouped)) if by_group else (),
+    )
+
+
+def _open(case: Case, found: Compared, verdict: RuleVerdict) -> RuleVerdict:
+    """Return the verdict of a rule that is not surely broken."""
+    inside = found.inside(case.against)
+    needed = None if inside.all() else _most(found.needed[~inside])
+    if not any(found.groups):
+        if inside.all():
+            return replace(verdict, verdict="pass", reason=f"pass, {_sure(case)}")
+        text = f"undecided: the interval contains the limit{_would_decide(needed, '')}"
+        return replace(verdict, reason=text, units_needed=needed)
+    grouped = case.asked.grouped()
     units = grouped.units.by_group
-    sure = [place for place in range(len(units)) if place not in doubtful and place not in aside]
-    share = float(units[sure].sum() / units.sum()) if units.sum() else 0.0
-    undecided = {**aside, **({} if verdict == "fail" else dict.fromkeys(sorted(doubtful), _CLOSE))}
-    needed = _most(found.needed[~inside]) if verdict == "undecided" and not inside.all() else None
-    return {
-        "verdict": verdict,
-        "reason": _sentence(case, verdict, failure, share, len(undecided), needed),
-        "pass_share": share if verdict != "fail" else None,
-        "failed_groups": tuple(
-            tuple(grouped.groups[place] for place in member) for member in broken.values()
-        ),
-        "undecided_groups": tuple(
-            UndecidedGroup(grouped.groups[place], round(float(units[place])), reason)
-            for place, reason in undecided.items()
-        ),
-        "units_needed": needed,
-    }
+    aside = _aside(grouped)
+    doubtful = _doubtful(found, inside, units)
+    undecided = {**aside, **dict.fromkeys(sorted(doubtful), _CLOSE)}
+    sure = [place for place in range(len(units)) if place not in undecided and units[place]]
+    share = float(units[sure].sum() / units.sum())
+    blocked = any(place not in grouped.small and not grouped.apart[place] for place in aside)
+    verdict = replace(
+        verdict,
+        pass_share=share,
+        undecided_groups=_named(grouped, undecided),
+        units_needed=needed,
+    )
+    count = f"{len(undecided)} group{'s' * (len(undecided) != 1)} undecided"
+    if inside.all() and not blocked:
+        whom = f" for {_percent(share)} of units; {count}" if undecided else ""
+        return replace(verdict, verdict="pass", reason=f"pass{whom}, {_sure(case)}")
+    others = f"; the others, {_percent(share)} of units, keep the rule" if sure else ""
+    return replace(
+        verdict, reason=f"undecided: {count}{others}{_would_decide(needed, ' per group')}"
+    )
+
+
+def _named(grouped: Grouped, undecided: Mapping[int, str]) -> tuple[UndecidedGroup, ...]:
+    return tuple(
+        UndecidedGroup(grouped.groups[place], round(float(grouped.units.by_group[place])), reason)
+        for place, reason in undecided.items()
+    )
 
 
 _CLOSE = "its interval contains the limit"
@@ -176,7 +199,7 @@ def _aside(grouped: Grouped) -> dict[int, str]:
     return {
         place: grouped.reasons[place] or "a missing or left-over value, which is no group"
         for place in range(len(grouped.groups))
-        if place not in compared and grouped.units.by_group[place] > 0
+        if place not in compared and (grouped.rows[place] or not grouped.apart[place])
     }
 
 
@@ -194,7 +217,10 @@ def _doubtful(found: Compared, inside: NDArray[np.bool_], units: Floats) -> set[
         worst = max({*places}, key=lambda place: (places.count(place), -units[place], -place))
         out.add(worst)
         left = [member for member in left if worst not in member]
-    return out
+    everybody = {place for member in found.groups for place in member}
+    # A pair is two groups: where only one is left, nothing is known of it either.
+    alone = max(map(len, found.groups)) > 1 and len(everybody - out) < 2  # noqa: PLR2004
+    return everybody if alone else out
 
 
 def _most(needed: Floats) -> float | None:
@@ -204,39 +230,12 @@ def _most(needed: Floats) -> float | None:
     return None if math.isinf(most) else most
 
 
-def _sentence(
-    case: Case,
-    verdict: Verdict,
-    failure: Compared | None,
-    share: float | None,
-    undecided: int,
-    needed: float | None,
-) -> str:
-    """Return a verdict in words."""
-    sure = f"{100 * case.rule.certainty:g} % sure"
-    if verdict == "fail" and failure is not None:
-        member = _worst_member(case, failure)
-        at = failure.together
-        end = at.low[member] if case.against.at_most else at.high[member]
-        side = "at least" if case.against.at_most else "at most"
-        who = _who(case.asked.grouped().groups, failure.groups[member])
-        text = f"{sure} that it is {side} {end:.4g}{f' ({who})' if who else ''}"
-        return f"fail: {text}, beyond the limit {case.limit.value:g}"
-    groups = f"{undecided} group{'s' * (undecided != 1)} undecided"
-    if verdict == "pass":
-        whom = (
-            "" if share is None or not undecided else f" for {_percent(share)} of units; {groups}"
-        )
-        return f"pass{whom}, {sure}"
-    text = "undecided: the interval contains the limit"
-    if share is not None and undecided:
-        text = f"undecided: {groups}; the others, {_percent(share)} of units, keep the rule"
-        if share == 0:
-            text = f"undecided: {groups}"
-    if needed is None:
-        return text
-    per = "" if share is None else " per group"
-    return f"{text}; {needed:,.0f} units{per} would decide with 80 % power"
+def _sure(case: Case) -> str:
+    return f"{100 * case.rule.certainty:g} % sure"
+
+
+def _would_decide(needed: float | None, per: str) -> str:
+    return "" if needed is None else f"; {needed:,.0f} units{per} would decide with 80 % power"
 
 
 def _percent(share: float) -> str:
@@ -246,14 +245,3 @@ def _percent(share: float) -> str:
     ('99.9 %', '100 %')
     """
     return f"{math.floor(1000 * share + 1e-9) / 10:g} %"
-
-
-def _worst_member(case: Case, failure: Compared) -> int:
-    at = failure.together
-    if case.against.at_most:
-        return int(np.nanargmax(at.low))
-    return int(np.nanargmin(at.high))
-
-
-def _who(groups: Sequence[Mapping[str, str]], member: tuple[int, ...]) -> str:
-    return " against ".join(name_of(groups[place]) for place in member)

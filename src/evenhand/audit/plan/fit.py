@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import datetime as dt
+import math
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from evenhand.audit.compared import Against
 from evenhand.audit.gate.rule import Limit
+from evenhand.audit.plan.default import default_measures
 from evenhand.audit.plan.lines import Located, Place
-from evenhand.audit.plan.plan import AuditPlan
+from evenhand.audit.plan.plan import AuditPlan, Entry
 from evenhand.audit.question import Question, ask
 from evenhand.errors import EvenhandError, PlanError, Problem, did_you_mean, listed
 from evenhand.logs.expression import Expression
@@ -46,6 +48,21 @@ class Fit:
         text = scope if own is None else f"({own.text}) and ({scope})"
         return replace(self.log, where=Expression(text))
 
+    @property
+    def predicted_state_rows(self) -> int | None:
+        """Rows of the tables of sums, if every group has as many values as its bins say.
+
+        None where a group's number of values is known only from its rows.
+        """
+        total = 0
+        for asked in self.questions.values():
+            for by in {by for question in asked for one in question.every for by in one.sets}:
+                sizes = [len(self.log.group(name).bins) + 1 for name in by]
+                if any(size == 1 for size in sizes):
+                    return None
+                total += self.log.unit.buckets * math.prod(sizes)
+        return total
+
     def line(self, place: Place) -> int | None:
         """Return the line of a place in the plan's file."""
         return None if self.located is None or not self.located.name else self.located.line(place)
@@ -59,6 +76,7 @@ def fit(
     table: object = None,
     engine: str | None = None,
     today: dt.date | None = None,
+    slices: Sequence[str] = (),
 ) -> Fit:
     """Return the plan with its log and its questions.
 
@@ -69,6 +87,8 @@ def fit(
         table: A table in memory to audit instead of the plan's source.
         engine: ``polars``, ``duckdb`` or ``spark``.
         today: The day on which waivers must still hold; None for today.
+        slices: Where the plan names no measures, the slices in which those that apply are
+            measured too.
 
     Raises:
         PlanError: With every problem of roles, groups, measures, rules and waivers.
@@ -80,6 +100,10 @@ def fit(
     problems += _waiver_problems(plan, places, today or dt.datetime.now(dt.UTC).date())
     if log is None:
         raise PlanError(problems)
+    if not plan.measures:
+        apply = [Entry(measure=one, slices=[*slices]) for one in default_measures(log)]
+        plan = plan.model_copy(update={"measures": apply})
+        problems += _no_measures(log, places) if not apply else []
     questions: dict[str | None, list[Question]] = {None: []}
     known: dict[str, Question] = {}
     for index, entry in enumerate(plan.measures):
@@ -105,6 +129,13 @@ def fit(
     return Fit(plan, log, unique, limits, located)
 
 
+def _no_measures(log: Log, places: Located) -> list[Problem]:
+    known = [role.name for role in log.kind.roles]
+    what = f"no measure applies to the roles {listed(log.roles)}."
+    hint = f"Say what the columns mean, such as --prediction COLUMN. Roles: {listed(known)}."
+    return [Problem(places.where(("roles",)), what, hint)]
+
+
 def _open(
     plan: AuditPlan, places: Located, folder: Path | None, table: object, engine: str | None
 ) -> tuple[Log | None, list[Problem]]:
@@ -115,7 +146,7 @@ def _open(
             path = _expanded(plan.log.source)
         except EvenhandError as error:
             return None, _at(places, ("log", "source"), error)
-        source = path if folder is None or os.path.isabs(path) else str(folder / path)
+        source = path if folder is None or Path(path).is_absolute() else str(folder / path)
     try:
         return (
             open_log(
@@ -132,7 +163,7 @@ def _open(
             [],
         )
     except EvenhandError as error:
-        return None, [_placed(problem, places, plan) for problem in error.problems]
+        return None, [_placed(problem, places) for problem in error.problems]
 
 
 def _expanded(text: str) -> str:
@@ -151,7 +182,7 @@ def _expanded(text: str) -> str:
 _NAMED = re.compile(r"(role|group) '(.*)'")
 
 
-def _placed(problem: Problem, places: Located, plan: AuditPlan) -> Problem:
+def _placed(problem: Problem, places: Located) -> Problem:
     """Return a problem of a log at the place of the plan that it is about."""
     named = _NAMED.fullmatch(problem.where)
     place: Place = ("log", "source")

@@ -14,6 +14,7 @@ Place: TypeAlias = tuple[str | int, ...]
 """Keys and indices from the top of a document: ``("gate", 0, "rule")``."""
 
 MOST_CHARACTERS = 1_000_000
+DEEPEST = 20
 
 
 @dataclass(frozen=True)
@@ -69,24 +70,7 @@ def read_yaml(text: str, name: str) -> Located:
         what = f"it has {len(text):,} characters; a plan has at most {MOST_CHARACTERS:,}."
         raise PlanError(Problem(name, what))
     try:
-        for event in yaml.parse(text, yaml.SafeLoader):
-            if isinstance(event, yaml.AliasEvent):
-                where = f"{name}:{event.start_mark.line + 1}"
-                raise PlanError(Problem(where, "aliases (*name) are not read.", "Write it out."))
-        loader = yaml.SafeLoader(text)
-        node = loader.get_single_node()
-        if node is None:
-            hint = "Draft a plan from a log: evenhand init LOG."
-            raise PlanError(Problem(name, "the file is empty.", hint))
-        lines, problems = dict[Place, int](), list[Problem]()
-        for place, line, repeated in _walk(node, ()):
-            if repeated:
-                where = f"{name}:{line} {written(place)}"
-                problems.append(Problem(where, "this key is here twice.", "Keep one of them."))
-            lines.setdefault(place, line)
-        if problems:
-            raise PlanError(problems)
-        return Located(name, loader.construct_document(node), lines)
+        return _read(text, name)
     except PlanError:
         raise
     except yaml.MarkedYAMLError as error:
@@ -99,14 +83,45 @@ def read_yaml(text: str, name: str) -> Located:
         raise PlanError(Problem(name, f"this is not YAML: {said}.")) from error
 
 
+def _read(text: str, name: str) -> Located:
+    depth = 0
+    for event in yaml.parse(text, yaml.SafeLoader):
+        depth += isinstance(event, yaml.CollectionStartEvent)
+        depth -= isinstance(event, yaml.CollectionEndEvent)
+        if depth > DEEPEST:
+            raise PlanError(Problem(name, f"it is nested deeper than {DEEPEST} levels."))
+        if isinstance(event, yaml.AliasEvent):
+            where = f"{name}:{_line(event)}"
+            raise PlanError(Problem(where, "aliases (*name) are not read.", "Write it out."))
+    loader = yaml.SafeLoader(text)
+    node = loader.get_single_node()
+    if node is None:
+        hint = "Draft a plan from a log: evenhand init LOG."
+        raise PlanError(Problem(name, "the file is empty.", hint))
+    lines: dict[Place, int] = {}
+    problems: list[Problem] = []
+    for place, line, repeated in _walk(node, ()):
+        if repeated:
+            where = f"{name}:{line} {written(place)}"
+            problems.append(Problem(where, "this key is here twice.", "Keep one of them."))
+        lines.setdefault(place, line)
+    if problems:
+        raise PlanError(problems)
+    return Located(name, loader.construct_document(node), lines)
+
+
+def _line(at: yaml.Event | yaml.Node) -> int:
+    return 0 if at.start_mark is None else at.start_mark.line + 1
+
+
 def _walk(node: yaml.Node, place: Place) -> Iterator[tuple[Place, int, bool]]:
     """Yield every place with its line, and whether its key stands there for a second time."""
-    yield place, node.start_mark.line + 1, False
+    yield place, _line(node), False
     if isinstance(node, yaml.MappingNode):
         seen = set[str]()
         for key, value in node.value:
             name = str(key.value)
-            yield (*place, name), key.start_mark.line + 1, name in seen
+            yield (*place, name), _line(key), name in seen
             seen.add(name)
             yield from _walk(value, (*place, name))
     elif isinstance(node, yaml.SequenceNode):

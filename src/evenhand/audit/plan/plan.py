@@ -1,4 +1,4 @@
-"""The audit plan: what is measured, in which rows, and what must hold. CONTRACTS' ``audit.yaml``."""
+"""The audit plan, ``audit.yaml``: what is measured, in which rows, and what must hold."""
 
 from __future__ import annotations
 
@@ -26,6 +26,9 @@ FORMAT = 1
 """The version of the plan format that is written."""
 
 Text = Annotated[str, StringConstraints(min_length=1, strip_whitespace=True)]
+Name = Annotated[str, StringConstraints(min_length=1)]
+"""A column's name as it is: some end in a space."""
+
 Scalar = bool | int | float | str
 
 
@@ -47,14 +50,20 @@ def _as_date(value: object) -> object:
 Date = Annotated[dt.date, BeforeValidator(_as_date)]
 
 
+def _text(value: object) -> object:
+    """Return a version such as 7 or 1.2 as text, as people write it without quotes."""
+    plain = isinstance(value, int | float) and not isinstance(value, bool)
+    return str(value) if plain else value
+
+
 class Subject(_Part):
     """What is audited."""
 
     product: str | None = Field(None, description="The product that the model serves.")
     model: str | None = Field(None, description="The model.")
-    version: Annotated[str | None, BeforeValidator(lambda v: _text(v))] = Field(
-        None, description="The model's version."
-    )
+    version: Annotated[
+        str | None, BeforeValidator(_text, json_schema_input_type=str | float | None)
+    ] = Field(None, description="The model's version.")
     owner: str | None = Field(None, description="Who answers for it.")
     artefact: Annotated[str, StringConstraints(pattern=r"^sha256:[0-9a-f]{64}$")] | None = Field(
         None, description="Digest of the model's file: sha256: and 64 hexadecimal digits."
@@ -67,12 +76,6 @@ class Subject(_Part):
     def title(self) -> str:
         """The subject in a headline; empty when nothing of it is named."""
         return " / ".join(filter(None, (self.product, self.model, self.version)))
-
-
-def _text(value: object) -> object:
-    """Return a version such as 7 or 1.2 as text, as people write it without quotes."""
-    plain = isinstance(value, int | float) and not isinstance(value, bool)
-    return str(value) if plain else value
 
 
 class LogSource(_Part):
@@ -128,7 +131,7 @@ class AuditPlan(_Part):
     """Everything that an audit does: same plan and same rows give the same figures."""
 
     evenhand: Literal[1] = Field(description="Version of the plan format.")
-    subject: Subject = Field(default_factory=Subject, description="What is audited.")
+    subject: Subject = Field(Subject(), description="What is audited.")
     log: LogSource = Field(description="Where the rows are.")
     tables: list[Any] = Field(default_factory=list, max_length=0, description="Not read yet.")
     roles: dict[str, Text] = Field(
@@ -137,7 +140,9 @@ class AuditPlan(_Part):
     classes: list[Scalar] = Field(
         default_factory=list, description="Classes of label and prediction, where not yes or no."
     )
-    unit: Annotated[list[Text], BeforeValidator(_as_list)] = Field(
+    unit: Annotated[
+        list[Name], BeforeValidator(_as_list, json_schema_input_type=str | list[str])
+    ] = Field(
         default_factory=lambda: ["row"],
         min_length=1,
         max_length=2,
@@ -146,9 +151,9 @@ class AuditPlan(_Part):
     groups: dict[str, Any] = Field(
         default_factory=dict, description="Who is compared: columns, or bins of a number."
     )
-    measures: list[Annotated[Entry, BeforeValidator(_as_entry)]] = Field(
-        min_length=1, description="Measures and contrasts."
-    )
+    measures: list[
+        Annotated[Entry, BeforeValidator(_as_entry, json_schema_input_type=str | Entry)]
+    ] = Field(default_factory=list, description="Measures and contrasts; empty for all that apply.")
     level: float = Field(0.95, gt=0, lt=1, description="Coverage of the intervals.")
     seed: int = Field(1, ge=0, description="Seed of simultaneous intervals.")
     min_units: int = Field(
@@ -175,9 +180,11 @@ class AuditPlan(_Part):
     def to_dict(self) -> dict[str, Any]:
         """Return the plan as plain values, without what is left at its default."""
         document = self.model_dump(mode="json", exclude_defaults=True)
-        document["measures"] = [
-            entry if entry.get("slices") else entry["measure"] for entry in document["measures"]
-        ]
+        document = {"evenhand": self.evenhand, **document}
+        if self.measures:
+            document["measures"] = [
+                entry if entry.get("slices") else entry["measure"] for entry in document["measures"]
+            ]
         if "unit" in document:
             document["unit"] = self.written_unit
         return document

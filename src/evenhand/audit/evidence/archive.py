@@ -1,0 +1,82 @@
+"""Bundles written to files, and read from them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from evenhand.audit.evidence.bundle import Bundle
+from evenhand.audit.evidence.canonical import AGAIN, digest_of
+from evenhand.audit.evidence.content import bundle_of, members_of
+from evenhand.audit.evidence.file import Location, check_free, read_whole, write_whole
+from evenhand.audit.evidence.manifest import comment_with
+from evenhand.audit.evidence.signature import sign
+from evenhand.audit.evidence.verification import look
+from evenhand.audit.evidence.zipped import MANIFEST, SIGNATURE, Changed, pack
+from evenhand.errors import BundleError, Problem
+
+
+def write_bundle(
+    bundle: Bundle, path: Location, *, force: bool = False, key: Location | None = None
+) -> str:
+    """Write a bundle to a file, whole or not at all.
+
+    Args:
+        bundle: The evidence.
+        path: The file, usually ``NAME.evidence.zip``.
+        force: Whether a file that is there is replaced.
+        key: A file with an Ed25519 private key that signs it; None for no signature.
+
+    Returns:
+        The digest of its manifest, which stands for everything in it.
+
+    Raises:
+        OutputError: It cannot be written.
+        MissingExtraError: A key is given and the packages of ``sign`` are not installed.
+
+    """
+    check_free(path, force=force)
+    members = members_of(bundle)
+    digest = digest_of(members[MANIFEST])
+    if key is not None:
+        members[SIGNATURE] = sign(digest, key)
+    write_whole(pack(members, comment_with(digest)), path, force=force)
+    return digest
+
+
+def read_bundle(path: Location, *, check: bool = True) -> Bundle:
+    """Return the bundle of a file.
+
+    Args:
+        path: The file.
+        check: Whether evidence that changed since it was written is refused; its signature is not
+            looked at here.
+
+    Raises:
+        BundleError: It is no evidence, changed, or was written by a newer release.
+
+    """
+    name = Path(path).name
+    found = look(read_whole(path), name)
+    if (check and found.changed) or not found.members:
+        raise BundleError(_refusal(found.changed, path))
+    try:
+        return bundle_of(found.members)
+    except BundleError as error:
+        raise BundleError(
+            [Problem(f"{name}: {one.where}", one.what, one.hint) for one in error.problems]
+        ) from error
+
+
+_NAMED = 20
+
+
+def _refusal(changed: tuple[Changed, ...], path: Location) -> list[Problem]:
+    """Return the problems of evidence that changed."""
+    where, hint = Path(path).name, f"See what changed: evenhand verify {path}. {AGAIN}"
+    problems = [
+        Problem(f"{where}: {one.record}", f"expected {one.expected}, found {one.found}.", hint)
+        for one in changed[:_NAMED]
+    ]
+    if len(changed) > _NAMED:
+        problems.append(Problem(where, f"and {len(changed) - _NAMED} more records changed."))
+    return problems

@@ -1,0 +1,141 @@
+"""``evenhand audit``: a plan, or a log with flags, becomes evidence and a report."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from evenhand.cli import flags
+from evenhand.cli.output import exit_with, show
+from evenhand.cli.progress import progress
+
+if TYPE_CHECKING:
+    from evenhand.audit.plan.fit import Fit
+
+
+def audit(
+    source: Annotated[
+        str,
+        typer.Argument(
+            help="A plan (audit.yaml), or a log: a path or a quoted glob.", show_default=False
+        ),
+    ],
+    *,
+    kind: flags.Kind = "decisions",
+    label: flags.Label = None,
+    prediction: flags.Prediction = None,
+    score: flags.Score = None,
+    neighbours: flags.Neighbours = None,
+    weight: flags.Weight = None,
+    classes: flags.Classes = None,
+    group: flags.Groups = None,
+    unit: flags.Unit = "row",
+    where: flags.Where = None,
+    measure: Annotated[
+        list[str] | None,
+        typer.Option(help="A measure or contrast; by default all that apply, by every group."),
+    ] = None,
+    slices: Annotated[
+        list[str] | None,
+        typer.Option("--slice", help="Measure also in the rows where this expression holds."),
+    ] = None,
+    rule: Annotated[
+        list[str] | None,
+        typer.Option(help="What must hold: 'difference(selection_rate, by=sex) <= 0.05'."),
+    ] = None,
+    engine: flags.Engine = None,
+    level: flags.Level = 0.95,
+    seed: flags.Seed = 1,
+    top: flags.Top = None,
+    min_units: Annotated[
+        int, typer.Option(help="Groups of fewer units are suppressed, and undecided in rules.")
+    ] = 30,
+    gate: Annotated[
+        bool, typer.Option("--gate", help="Exit as 'evenhand gate' would: 1 fail, 3 undecided.")
+    ] = False,
+    honour_waivers: flags.HonourWaivers = False,
+    out: Annotated[
+        Path | None, typer.Option(help="Write the evidence here: x.evidence.zip.")
+    ] = None,
+    html: Annotated[Path | None, typer.Option(help="Write the report here, one HTML file.")] = None,
+    sign: Annotated[
+        Path | None, typer.Option(help="Sign the evidence with this Ed25519 key (PEM).")
+    ] = None,
+    force: flags.Force = False,
+    as_json: flags.AsJson = False,
+) -> None:
+    """Audit a log: every figure with its interval, the gate's verdict, evidence, a report.
+
+    [bold]Example[/bold]
+
+      evenhand audit audit.yaml --gate --out v7.evidence.zip --html v7.html
+
+      evenhand audit decisions.csv --label repaid --prediction approved --group sex --html v7.html
+    """
+    import evenhand
+    from evenhand.audit.evidence.archive import write_bundle
+    from evenhand.audit.run import run
+    from evenhand.render import html as page
+    from evenhand.render import verdicts
+    from evenhand.render.file import check_targets, write_text
+
+    check_targets([target for target in (out, html) if target is not None], force=force)
+    document: dict[str, Any] = {
+        "log": {"source": source, "kind": kind, "where": where, "top": top},
+        "roles": flags.given(
+            label=label, prediction=prediction, score=score, neighbours=neighbours, weight=weight
+        ),
+        "unit": unit,
+        "groups": group or [],
+        "classes": classes or [],
+        "measures": [{"measure": one, "slices": slices or []} for one in measure or []],
+        "gate": [{"id": f"rule-{place}", "rule": one} for place, one in enumerate(rule or [], 1)],
+        "level": level,
+        "seed": seed,
+        "min_units": min_units,
+    }
+    fit = _fitted(source, document, engine, slices)
+    if gate:
+        _check_rules(fit, source)
+    with progress(silent=as_json) as show_progress:
+        bundle = run(fit, version=evenhand.__version__, progress=show_progress)
+    if out is not None:
+        write_bundle(bundle, out, force=force, key=sign)
+    if html is not None:
+        write_text(html, page.FORMAT.render(bundle), force=force)
+    written = {**bundle.to_dict(), "bundle": None if out is None else str(out)}
+    show(verdicts.audited(bundle, out=out, html=html), written, as_json=as_json)
+    if gate:
+        exit_with(bundle.rules, honour_waivers=honour_waivers)
+
+
+def _fitted(
+    source: str, document: dict[str, Any], engine: str | None, slices: list[str] | None
+) -> Fit:
+    """Return the plan of a file, or the one that the flags write."""
+    import yaml
+
+    from evenhand.audit.plan.file import is_plan, open_plan
+    from evenhand.audit.plan.fit import fit
+    from evenhand.audit.plan.flags import plan_of_flags
+    from evenhand.errors import PlanError, Problem
+
+    if not is_plan(source):
+        document["classes"] = [yaml.safe_load(value) for value in document["classes"]]
+        return fit(plan_of_flags(document), engine=engine, slices=slices or [])
+    told = [name for name in ("groups", "measures", "gate", "classes", "roles") if document[name]]
+    if told or document["log"]["where"] or slices:
+        what = "a plan says everything about the log; flags would contradict it."
+        hint = f"Write them in {source}, or name the log itself."
+        raise PlanError(Problem(", ".join(told) or "flags", what, hint))
+    return open_plan(source, engine=engine)
+
+
+def _check_rules(fit: Fit, source: str) -> None:
+    from evenhand.errors import PlanError, Problem
+
+    if not fit.plan.gate:
+        hint = "Add gate: [{id: gap, rule: 'difference(selection_rate, by=sex) <= 0.05'}]."
+        raise PlanError(Problem(source, "--gate was asked for, but there are no rules.", hint))

@@ -1,0 +1,62 @@
+"""``evenhand check``: does a plan fit its log? No row is read."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from evenhand.cli import flags
+from evenhand.cli.output import USAGE, show
+
+
+def check(
+    plan: Annotated[Path, typer.Argument(help="The plan, audit.yaml.", show_default=False)],
+    *,
+    engine: flags.Engine = None,
+    as_json: flags.AsJson = False,
+) -> None:
+    """Check a plan against the columns of its log: all problems at once, and no row is read.
+
+    [bold]Example[/bold]
+
+      evenhand check audit.yaml
+    """
+    from rich.text import Text
+
+    from evenhand.audit.plan.file import open_plan
+    from evenhand.errors import PlanError, SourceError
+
+    document: dict[str, Any] = {
+        "ok": True,
+        "errors": [],
+        "roles": {},
+        "measures": [],
+        "predicted_state_rows": 0,
+    }
+    try:
+        fit = open_plan(plan, engine=engine)
+    except (PlanError, SourceError) as error:
+        document |= {"ok": False, "errors": [dataclasses.asdict(one) for one in error.problems]}
+        lines = [f"{one}" for one in error.problems]
+        count = f"{len(lines)} problem{'s' * (len(lines) != 1)}"
+        show(Text("\n".join([*lines, count])), document, as_json=as_json)
+        raise typer.Exit(USAGE) from error
+    log = fit.log
+    document |= {
+        "roles": {role: expression.text for role, expression in log.roles.items()},
+        "measures": [question.key for question in fit.questions[None]],
+        "predicted_state_rows": fit.predicted_state_rows,
+    }
+    lines = [f"{plan} fits {log.source.name}; no row was read."]
+    lines += [f"  {role}: {text}" for role, text in document["roles"].items()]
+    lines += [f"  group {name}: {group.expression.text}" for name, group in log.groups.items()]
+    slices = [scope for scope in fit.questions if scope is not None]
+    lines += [f"  unit: {log.unit}", f"  {len(document['measures'])} measures"]
+    lines += [f"  slice: {scope}" for scope in slices]
+    lines += [f"  rule {rule.id}: {rule.rule}" for rule in fit.plan.gate]
+    if not fit.plan.gate:
+        lines.append("  no rules: evenhand gate would have nothing to decide")
+    show(Text("\n".join(lines)), document, as_json=as_json)

@@ -1,0 +1,63 @@
+"""``evenhand gate``: may it be released? The verdict of evidence, as an exit status."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from evenhand.cli import flags
+from evenhand.cli.output import exit_with, show
+
+
+def gate(
+    bundles: Annotated[
+        list[Path], typer.Argument(metavar="BUNDLE...", help="Evidence.", show_default=False)
+    ],
+    *,
+    junit: Annotated[Path | None, typer.Option(help="Write JUnit XML here.")] = None,
+    sarif: Annotated[Path | None, typer.Option(help="Write SARIF here.")] = None,
+    honour_waivers: flags.HonourWaivers = False,
+    force: flags.Force = False,
+    as_json: flags.AsJson = False,
+) -> None:
+    """Say whether evidence lets a release pass.
+
+    Exit status: 0 pass, 1 fail, 2 usage (also: no rules), 3 undecided, 4 engine error. On GitHub
+    the verdicts are also written to the summary of the step.
+
+    [bold]Example[/bold]
+
+      evenhand gate v7.evidence.zip --junit gate.xml --sarif gate.sarif
+    """
+    from evenhand.audit.evidence.archive import read_bundle
+    from evenhand.audit.gate.verdict import of_all
+    from evenhand.errors import BundleError, Problem
+    from evenhand.render import step_summary, verdicts
+    from evenhand.render.file import check_targets, write_text
+    from evenhand.render.format import formats
+
+    targets = {"junit": junit, "sarif": sarif}
+    wanted = {name: path for name, path in targets.items() if path is not None}
+    check_targets(wanted.values(), force=force)
+    found = [read_bundle(path) for path in bundles]
+    without = [path for path, bundle in zip(bundles, found, strict=True) if not bundle.rules]
+    if without:
+        hint = "Add a gate to the plan and audit again, or see it with evenhand show."
+        raise BundleError([Problem(str(path), "it has no rules.", hint) for path in without])
+    if wanted and len(found) > 1:
+        what = "reports are written for one bundle at a time."
+        raise BundleError(Problem(", ".join(wanted), what, "Call evenhand gate for each."))
+    for name, path in wanted.items():
+        write_text(path, formats()[name].render(found[0]), force=force)
+    summary = os.environ.get("GITHUB_STEP_SUMMARY")
+    if summary:
+        with Path(summary).open("a", encoding="utf-8") as file:
+            file.writelines(step_summary.FORMAT.render(bundle) + "\n" for bundle in found)
+    rules = [rule for bundle in found for rule in bundle.rules]
+    verdict = of_all(rule.verdict for rule in rules)
+    document = {"verdict": verdict, "rules": [rule.to_dict() for rule in rules]}
+    show(verdicts.verdicts(verdict, rules), document, as_json=as_json)
+    exit_with(rules, honour_waivers=honour_waivers)

@@ -1,0 +1,269 @@
+"""A report as one HTML file that opens anywhere: no network, no rows, less than 2 MB.
+
+The verdict comes first, then what was audited, then every measure with charts, readings, tables
+and reasons, then how to check it. Charts are made again from the findings, not taken from the
+evidence file, so that nothing in such a file can make a page ask for something.
+"""
+
+from __future__ import annotations
+
+import base64
+import functools
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from importlib.resources import files
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from evenhand.audit.evidence.bundle import Bundle
+from evenhand.audit.evidence.chart import CONFIG, chart
+from evenhand.render import svg
+from evenhand.render.format import Format
+from evenhand.render.numeral import DASH, count_of, cut
+from evenhand.render.section import Block, Section, sections_of, sentence, title_of
+from evenhand.render.table import summary
+from evenhand.render.view import block_view, embedded, rules_view
+
+LIMIT = 1_900_000
+"""Bytes of a page: it can be sent by mail, and a limit of 2 MB is never met."""
+
+_IN_BRIEF = 0.4
+"""The most of the room for findings that their list in brief may take."""
+
+_IN_FULL = 0.7
+"""The most of it that lists and tables may take together; charts have the rest."""
+
+
+@functools.cache
+def environment() -> Environment:
+    """Return the templates, in which every text is escaped."""
+    return Environment(
+        loader=PackageLoader("evenhand.render"), autoescape=True, undefined=StrictUndefined
+    )
+
+
+@functools.cache
+def asset(name: str) -> str:
+    """Return a file beside the templates."""
+    return (files("evenhand.render") / "templates" / name).read_text(encoding="utf-8")
+
+
+def html(bundle: Bundle) -> str:
+    """Return the report of a bundle as one page."""
+    sections = sections_of(bundle)
+    blocks = [block for section in sections for block in section.blocks]
+    live = svg.can_draw() and any(chart(block.findings) is not None for block in blocks)
+    program = svg.program(asset("report.js")) if live else ""
+    digest = base64.b64encode(hashlib.sha256(program.encode()).digest()).decode()
+    scripts = f"script-src 'sha256-{digest}'; " if live else ""
+    rules, rules_left = rules_view(bundle, sections)
+    page: dict[str, Any] = {
+        "policy": f"default-src 'none'; style-src 'unsafe-inline'; {scripts}"
+        "base-uri 'none'; form-action 'none'",
+        "version": bundle.version,
+        "title": cut(title_of(bundle)),
+        "verdict": bundle.verdict,
+        "created": f"{bundle.created:%Y-%m-%d %H:%M} UTC",
+        "style": asset("report.css"),
+        "sentence": sentence(bundle),
+        "rules": rules,
+        "rules_left": rules_left,
+        "facts": facts_of(bundle),
+        "coded": {"filter", "source", *bundle.plan.roles},
+        "made": _made(bundle),
+        "inputs": [
+            (one.name, DASH if one.bytes is None else f"{one.bytes:,}", one.sha256 or DASH)
+            for one in bundle.inputs[:_MOST_INPUTS]
+        ],
+        "disclosure": disclosure(bundle),
+        "config": embedded(CONFIG) if live else "",
+        "program": program,
+    }
+    template = environment().get_template("report.html")
+    empty = template.render(**page, sections=[], remarks=[])
+    room = LIMIT - len(empty.encode()) - _PER_SECTION * len(sections)
+    layout = arranged(bundle, blocks, room, live=live)
+    shown = [_section(section, layout) for section in sections]
+    return template.render(**page, sections=shown, remarks=layout.remarks)
+
+
+FORMAT = Format("html", ".html", "One page with charts that opens offline.", html)
+
+_PER_SECTION = 1200
+"""Bytes of a section's own headings, at most."""
+
+_MOST_INPUTS = 100
+
+
+@dataclass
+class Layout:
+    """Which findings are shown in full and which in brief.
+
+    Attributes:
+        full: The HTML of the blocks that are shown in full, by number.
+        brief: The lines of those that are not, by number.
+        remarks: What the reader must know about that.
+
+    """
+
+    full: dict[int, str] = field(default_factory=dict)
+    brief: dict[int, list[str]] = field(default_factory=dict)
+    remarks: list[str] = field(default_factory=list)
+
+
+def arranged(bundle: Bundle, blocks: Sequence[Block], room: int, *, live: bool) -> Layout:
+    """Return what fits into so many bytes, the most important first.
+
+    First every finding has its line, as far as there is room; then blocks are shown with tables,
+    then with charts.
+    """
+    layout, used, left = Layout(), 0, 0
+    ordered = sorted(blocks, key=lambda block: block.importance)
+    for block in ordered:
+        lines = [_brief(block, place) for place in range(len(block.findings))]
+        size = _size(lines)
+        if used + size > _IN_BRIEF * room:
+            left += len(lines)
+            continue
+        layout.brief[block.number], used = lines, used + size
+    draw = environment().get_template("parts.html").module.block  # type: ignore[attr-defined]
+    tabled = []
+    for block in ordered:
+        plain = str(draw(block_view(block, bundle.plan.roles, drawn=False, live=False)))
+        more = len(plain.encode()) - _size(layout.brief.get(block.number, []))
+        if block.number in layout.brief and used + more <= _IN_FULL * room:
+            layout.full[block.number], used = plain, used + more
+            tabled.append(block)
+            del layout.brief[block.number]
+    undrawn = 0
+    for block in tabled:
+        if not svg.can_draw() or chart(block.findings) is None:
+            continue
+        drawn = str(draw(block_view(block, bundle.plan.roles, drawn=True, live=live)))
+        more = len(drawn.encode()) - len(layout.full[block.number].encode())
+        if used + more > room:
+            undrawn += 1
+            # One that is refused tells that the next will be: they are of much the same size.
+            if undrawn > _PATIENCE:
+                break
+            continue
+        layout.full[block.number], used = drawn, used + more
+    charts = sum('class="chart"' in text for text in layout.full.values())
+    layout.remarks = _remarks(bundle, layout, charts, left)
+    return layout
+
+
+_PATIENCE = 3
+
+
+def _remarks(bundle: Bundle, layout: Layout, charts: int, left: int) -> list[str]:
+    could = sum(chart(block) is not None for block in _blocks(bundle))
+    told = []
+    if could and not svg.can_draw():
+        told.append(f"Charts need one more package: {svg.INSTALL}. Until then, tables.")
+    elif charts < could:
+        told.append(
+            f"To stay small, this page draws {charts:,} of {could:,} charts: those of rules first, "
+            "then differences of single attributes. The others are in the evidence file."
+        )
+    brief = sum(map(len, layout.brief.values()))
+    if brief:
+        told.append(f"{brief:,} of {len(bundle.findings):,} findings are shown in brief.")
+    if left:
+        told.append(f"{left:,} more findings are only in the evidence file.")
+    return told
+
+
+def _blocks(bundle: Bundle) -> list[Any]:
+    from evenhand.audit.evidence.chart import together
+
+    return together(bundle.findings)
+
+
+def _size(lines: Sequence[str]) -> int:
+    return sum(len(line.encode()) + 1 for line in lines)
+
+
+_LINE = """<tr{{ id }}><th scope="row"><code>{{ key }}</code>{% if about %} {{ about }}{% endif %}</th>\
+<td>{{ where }}</td><td class="n">{{ figure }}</td><td class="n">{{ units }}</td></tr>"""
+
+
+def _brief(block: Block, place: int) -> str:
+    from markupsafe import Markup
+
+    from evenhand.render.numeral import pair_of
+    from evenhand.stats.estimate import Estimate
+
+    one = block.findings[place]
+    known = isinstance(one.outcome, Estimate)
+    return environment().from_string(_LINE).render(
+        id=Markup(f' id="f{block.number}"') if place == 0 else "",  # noqa: S704 - a number
+        key=one.key,
+        about=pair_of(one) if one.pair else "",
+        where=one.slice or "all rows",
+        figure=cut(summary(one), 160),
+        units=count_of(one.units, exact=one.units_exact) if known else DASH,
+    )
+
+
+def _section(section: Section, layout: Layout) -> dict[str, Any]:
+    numbers = [block.number for block in section.blocks]
+    return {
+        "name": cut(section.measure),
+        "about": section.about,
+        "counted": section.counted,
+        "blocks": "\n".join(layout.full[number] for number in numbers if number in layout.full),
+        "brief": [line for number in numbers for line in layout.brief.get(number, [])],
+    }
+
+
+def facts_of(bundle: Bundle) -> list[tuple[str, str]]:
+    """Return what was audited: the subject, the rows and the roles."""
+    plan, subject, rows = bundle.plan, bundle.plan.subject, bundle.environment.get("rows")
+    window = subject.window
+    found: list[tuple[str, object]] = [
+        ("product", subject.product),
+        ("model", subject.model),
+        ("version", subject.version),
+        ("owner", subject.owner),
+        ("artefact", subject.artefact),
+        ("window", f"{window[0]} to {window[1]}" if window else None),
+        ("source", plan.log.source),
+        ("kind", plan.log.kind),
+        ("rows", f"{rows:,}" if isinstance(rows, int) else None),
+        ("filter", plan.log.where),
+        ("unit", bundle.units.get("unit")),
+        *plan.roles.items(),
+        ("groups", ", ".join(plan.groups)),
+        ("intervals", f"{100 * plan.level:g}%"),
+        ("suppressed below", f"{plan.min_units:,} units"),
+    ]
+    return [(name, cut(str(text), 300)) for name, text in found if text]
+
+
+def _made(bundle: Bundle) -> list[tuple[str, str]]:
+    made, packages = bundle.environment, bundle.environment.get("packages") or {}
+    found: list[tuple[str, object]] = [
+        ("Evenhand", bundle.version),
+        ("audited", f"{bundle.created:%Y-%m-%d %H:%M:%S} UTC"),
+        ("engine", made.get("engine")),
+        ("Python", made.get("python")),
+        ("system", made.get("system")),
+        ("packages", ", ".join(f"{name} {number}" for name, number in packages.items())),
+        ("seed", bundle.plan.seed),
+        ("digest of the plan", f"sha256:{bundle.plan.digest}"),
+        ("digest of the set of units", bundle.units.get("sha256")),
+    ]
+    return [(name, str(text)) for name, text in found if text not in {None, ""}]
+
+
+def disclosure(bundle: Bundle) -> str:
+    """Return what a page of aggregates can still tell."""
+    return (
+        f"It holds sums over groups and no row. Groups of fewer than {bundle.plan.min_units:,} "
+        "units are suppressed: neither their figures nor their counts are shown. That is no proof "
+        "against disclosure: a total, less the groups that are shown, can still tell of the rest."
+    )

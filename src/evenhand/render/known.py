@@ -1,0 +1,60 @@
+"""What a bundle knows of a model, its data and the limits of what was found, in sentences."""
+
+from __future__ import annotations
+
+from evenhand.audit.evidence.bundle import Bundle, Input
+from evenhand.audit.gate.verdict import ALL_ROWS
+from evenhand.render.explained import facts
+from evenhand.render.figure import figures
+from evenhand.stats.estimate import Undefined
+
+
+def model_name(bundle: Bundle) -> str:
+    """Return the model's name, else the product's."""
+    subject = bundle.plan.subject
+    return subject.model or subject.product or "unnamed model"
+
+
+def window_text(bundle: Bundle) -> str:
+    """Return the days that the data are of; empty where the plan does not say."""
+    window = bundle.plan.subject.window
+    return "" if window is None else f"{window[0].isoformat()} to {window[-1].isoformat()}"
+
+
+def data_text(bundle: Bundle, one: Input) -> str:
+    """Return what is known of a file that was read."""
+    plan, rows = bundle.plan, bundle.environment.get("rows")
+    together = " in all files" if len(bundle.inputs) > 1 else ""
+    said = [
+        f"log of {plan.log.kind}",
+        "" if rows is None else f"{rows:,} rows{together}",
+        f"days {window_text(bundle)}" if window_text(bundle) else "",
+        f"rows where {plan.log.where}" if plan.log.where else "",
+        one.sha256 or "",
+    ]
+    return "; ".join(filter(None, said))
+
+
+def limitations(bundle: Bundle) -> list[str]:
+    """Return what the audit cannot say: undecided rules, undefined figures, rows left out."""
+    found = []
+    for rule in bundle.rules:
+        said = facts(bundle, rule)
+        where = "" if rule.scope == ALL_ROWS else f" in {rule.scope}"
+        if rule.verdict == "undecided":
+            found.append(f"Rule {rule.id}{where} ({rule.rule}): {rule.reason}")
+        elif "undecided" in said:
+            found.append(f"Rule {rule.id}{where} says nothing of {said['undecided']}")
+    found += [
+        f"{one.name}{f' ({one.slice})' if one.slice else ''}: undefined, {one.outcome.reason}"
+        for one in figures(bundle)
+        if isinstance(one.outcome, Undefined)
+    ]
+    found += [
+        f"{part.rows:,} rows left out of {finding.key} in {finding.slice or ALL_ROWS}: "
+        f"{part.reason}"
+        for finding in bundle.findings
+        for part in finding.excluded
+        if not finding.pair
+    ]
+    return [*dict.fromkeys(found)]

@@ -1,0 +1,139 @@
+"""A report as LaTeX tables with booktabs, for papers: one document that compiles as it is."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+
+from evenhand.audit.evidence.bundle import Bundle
+from evenhand.render.format import Format
+from evenhand.render.reading import Roles
+from evenhand.render.section import Block, sections_of, sentence, title_of
+from evenhand.render.table import summary, table_of
+from evenhand.render.view import notes_of, reading_of, rules_view
+
+_HEAD = r"""% Tables need \usepackage{booktabs, longtable, array, iftex} and the command \evenhandsign.
+\documentclass{article}
+\usepackage[T1]{fontenc}
+\usepackage{booktabs, longtable, array, iftex}
+% Signs that pdfLaTeX has no font for are written as their number; other engines set them.
+\newcommand{\evenhandsign}[1]{\ifPDFTeX[U+#1]\else\symbol{"#1}\fi}
+\setlength{\emergencystretch}{3em}
+\begin{document}
+"""
+
+_SIGNS = {
+    "\\": r"\textbackslash{}",
+    "{": r"\{",
+    "}": r"\}",
+    "$": r"\$",
+    "&": r"\&",
+    "#": r"\#",
+    "%": r"\%",
+    "_": r"\_\allowbreak{}",
+    "^": r"\textasciicircum{}",
+    "~": r"\textasciitilde{}",
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
+    "|": r"\textbar{}",
+    '"': r"\textquotedbl{}",
+    "'": r"\textquotesingle{}",
+    "`": r"\textasciigrave{}",
+    "-": r"{-}",
+    "[": r"{[}",
+    "]": r"{]}",
+    "\N{EN DASH}": r"\textendash{}",
+    "\N{MINUS SIGN}": r"\ensuremath{-}",
+    "\N{HORIZONTAL ELLIPSIS}": r"\ldots{}",
+    "\N{MIDDLE DOT}": r"\textperiodcentered{}",
+}
+"""What each sign is written as. Brackets stand in braces, where they begin no option."""
+
+_PLAIN = re.compile(r"[ -~\u00c0-\u00d6\u00d8-\u00f6\u00f8-\u00ff]")
+"""Signs that every engine sets: ASCII and the letters of Latin-1."""
+
+
+def latex(bundle: Bundle) -> str:
+    """Return the report of a bundle as a LaTeX document."""
+    parts = [_HEAD, rf"\section*{{{escape(title_of(bundle))}}}"]
+    verdict = f"{bundle.verdict}. " if bundle.verdict else ""
+    parts.append(rf"\noindent\textbf{{{escape(verdict)}}}{escape(sentence(bundle))}")
+    rules, left = rules_view(bundle)
+    if rules:
+        rows = [
+            (one["verdict"], one["id"], one["scope"], one["rule"], one["reason"], one["units_needed"])
+            for one in rules
+        ]
+        headings = ("verdict", "rule", "scope", "what must hold", "finding", "units needed")
+        widths = ("0.09", "0.1", "0.1", "0.24", "0.28")
+        parts.append(tabular(headings, rows, names=5, widths=widths, caption="Rules"))
+        parts.append(escape(left))
+    for section in sections_of(bundle):
+        parts += [rf"\subsection*{{{escape(section.measure)}}}", escape(section.about)]
+        for block in section.blocks:
+            parts += block_of(block, bundle.plan.roles)
+    return "\n\n".join(filter(None, parts)) + "\n\n\\end{document}\n"
+
+
+FORMAT = Format("latex", ".tex", "Tables for papers, with booktabs.", latex)
+
+
+def escape(text: object) -> str:
+    r"""Return a text that LaTeX sets as it is, whatever signs it has.
+
+    >>> escape("50% of a_b")
+    '50\\% of a\\_\\allowbreak{}b'
+    """
+    line = " ".join(str(text).split())
+    return "".join(_SIGNS.get(sign) or _sign(sign) for sign in line)
+
+
+def _sign(sign: str) -> str:
+    return sign if _PLAIN.fullmatch(sign) else rf"\evenhandsign{{{ord(sign):04X}}}"
+
+
+def block_of(block: Block, roles: Roles) -> list[str]:
+    """Return a block: its figures in sentences, and its table."""
+    table = table_of(block)
+    told = [rf"\paragraph{{{escape(block.title)}}}"]
+    if block.is_family:
+        told.append(rf"\texttt{{{escape(block.lead.key)}}} {escape(' '.join(block.readings(roles)))}")
+    else:
+        told += [
+            rf"\texttt{{{escape(one.key)}}}: {escape(summary(one))}. "
+            rf"{escape(reading_of(one, block, roles))}"
+            for one in block.findings
+        ]
+    notes = [*(table.notes if table else ()), *notes_of(block)]
+    if table is not None:
+        caption = f"{block.lead.measure}, {block.title}"
+        told.append(tabular(table.headings, table.rows, names=table.names, caption=caption))
+    told.append(rf"{{\footnotesize\noindent {escape('; '.join(notes))}\par}}")
+    return told
+
+
+def tabular(
+    headings: Sequence[str],
+    rows: Iterable[Sequence[str]],
+    *,
+    names: int,
+    caption: str,
+    widths: Sequence[str] = (),
+) -> str:
+    """Return a table that may run over pages; columns after the names are set flush right."""
+    columns = "".join(rf"p{{{width}\textwidth}}" for width in widths) or "l" * names
+    columns += "r" * (len(headings) - names)
+    lines = [
+        r"{\small",
+        rf"\begin{{longtable}}{{@{{}}{columns}@{{}}}}",
+        rf"\caption{{{escape(caption)}}}\\",
+        r"\toprule",
+        " & ".join(map(escape, headings)) + r" \\",
+        r"\midrule",
+        r"\endhead",
+        r"\bottomrule",
+        r"\endlastfoot",
+        *(" & ".join(map(escape, row)) + r" \\" for row in rows),
+        r"\end{longtable}}",
+    ]
+    return "\n".join(lines)

@@ -1,0 +1,71 @@
+"""Findings and bundles in a notebook: static HTML with pictures; no port, no widget, no script."""
+
+from __future__ import annotations
+
+from evenhand.audit.evidence.bundle import Bundle
+from evenhand.audit.finding import Finding
+from evenhand.render import svg
+from evenhand.render.html import asset, environment
+from evenhand.render.section import Block, sections_of, sentence, title_of
+from evenhand.render.view import block_view, rules_view
+
+MOST = 20
+"""Blocks of a bundle that are shown; a notebook is no place for hundreds."""
+
+
+def notebook(what: object) -> str:
+    """Return a finding or a bundle as a piece of HTML."""
+    if isinstance(what, Bundle):
+        return _bundle(what)
+    if isinstance(what, Finding):
+        return _piece([Block((what,), (), 1)], {})
+    raise TypeError(f"{type(what).__name__} has no picture")
+
+
+def _bundle(bundle: Bundle) -> str:
+    sections = sections_of(bundle)
+    blocks = [block for section in sections for block in section.blocks]
+    shown = sorted(sorted(blocks, key=lambda b: b.importance)[:MOST], key=lambda b: b.number)
+    rules, rules_left = rules_view(bundle)
+    left = len(blocks) - len(shown)
+    return _piece(
+        shown,
+        bundle.plan.roles,
+        title=title_of(bundle),
+        verdict=bundle.verdict,
+        sentence=sentence(bundle),
+        rules=rules,
+        rules_left=rules_left,
+        left=f"{left:,} more are in the report: evenhand show FILE.evidence.zip --format html"
+        if left > 0
+        else "",
+    )
+
+
+def _piece(
+    blocks: list[Block],
+    roles: dict[str, str],
+    *,
+    title: str = "",
+    verdict: str | None = None,
+    sentence: str = "",
+    rules: object = (),
+    rules_left: str = "",
+    left: str = "",
+) -> str:
+    draw = environment().get_template("parts.html").module.block  # type: ignore[attr-defined]
+    can = svg.can_draw()
+    shown = [str(draw(block_view(block, roles, drawn=can, live=False))) for block in blocks]
+    remarks = [left] if left else []
+    if not can:
+        remarks.append(f"Charts: {svg.INSTALL}")
+    return environment().get_template("piece.html").render(
+        style=asset("report.css"),
+        title=title,
+        verdict=verdict,
+        sentence=sentence,
+        rules=rules,
+        rules_left=rules_left,
+        blocks="\n".join(shown),
+        remarks=remarks,
+    )

@@ -1,0 +1,169 @@
+"""A report's findings in the order in which people read: by measure, then by who is compared."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from evenhand.audit.evidence.bundle import Bundle
+from evenhand.audit.evidence.chart import together
+from evenhand.audit.finding import Exclusion, Finding
+from evenhand.audit.gate.verdict import ALL_ROWS, RuleVerdict
+from evenhand.errors import NotationError
+from evenhand.measures.registry import measure_named
+from evenhand.notation import parse
+from evenhand.render.reading import Roles, definition, family
+from evenhand.stats.estimate import Estimate, Undefined
+
+
+@dataclass(frozen=True)
+class Block:
+    """Findings that share a picture and a table.
+
+    Attributes:
+        findings: The findings: contrasts of the same groups, a family of pairs, or one figure.
+        rules: The ids of the rules that are about them.
+        number: Its place in the report, from 1.
+
+    """
+
+    findings: tuple[Finding, ...]
+    rules: tuple[str, ...]
+    number: int
+
+    @property
+    def lead(self) -> Finding:
+        """The first finding, which has what all share."""
+        return self.findings[0]
+
+    @property
+    def is_family(self) -> bool:
+        """Whether its findings are lines of one table."""
+        return bool(self.lead.pair)
+
+    @property
+    def title(self) -> str:
+        """Who is compared, in which rows."""
+        one = self.lead
+        who = f"by {', '.join(one.by)}" if one.by else "all together"
+        given = f" within {', '.join(one.given)}" if one.given else ""
+        return f"{who}{given}{f' in {one.slice}' if one.slice else ''}"
+
+    @property
+    def importance(self) -> tuple[int, int]:
+        """What is shown first where there is no room for all: smaller is more important."""
+        one = self.lead
+        single = any(f.contrast == "difference" for f in self.findings) and len(one.by) == 1
+        worth = 0 if self.rules else 1 if single and not one.slice else 2 if one.by else 3
+        return worth, self.number
+
+    def readings(self, roles: Roles | None = None) -> list[str]:
+        """Return what the findings say, in sentences."""
+        return family(self.findings, roles)
+
+    def excluded(self) -> list[Exclusion]:
+        """Return rows left out of any of them, by reason."""
+        return [*dict.fromkeys(part for one in self.findings for part in one.excluded)]
+
+    def conventions(self) -> dict[str, str]:
+        """Return how the figures are defined: what holds for every finding of a family."""
+        said: dict[str, set[str]] = {}
+        for one in self.findings:
+            for name, text in one.conventions.items():
+                said.setdefault(name, set()).add(text)
+        return {name: texts.pop() for name, texts in said.items() if len(texts) == 1}
+
+    def reasons(self) -> list[tuple[Finding, str]]:
+        """Return the reason of every finding that is undefined."""
+        return [(f, f.outcome.reason) for f in self.findings if isinstance(f.outcome, Undefined)]
+
+    def methods(self) -> list[str]:
+        """Return how the intervals were computed, each once."""
+        found = [one.outcome for one in self.findings]
+        told = [f"{100 * o.level:g}% intervals, {o.method}" for o in found if _has_method(o)]
+        return [*dict.fromkeys(told)]
+
+
+def _has_method(outcome: object) -> bool:
+    return isinstance(outcome, Estimate) and bool(outcome.method)
+
+
+@dataclass(frozen=True)
+class Section:
+    """A measure and all that was found with it.
+
+    Attributes:
+        measure: Its notation.
+        about: Its definition in a sentence.
+        counted: What it counts in the words of the plan; empty where that adds nothing.
+        blocks: What was found.
+
+    """
+
+    measure: str
+    about: str
+    counted: str
+    blocks: tuple[Block, ...]
+
+
+def sections_of(bundle: Bundle) -> list[Section]:
+    """Return the findings of a bundle by measure, in the order of the plan."""
+    blocks: dict[str, list[Block]] = {}
+    for number, findings in enumerate(together(bundle.findings), start=1):
+        rules = tuple(dict.fromkeys(_about(findings, bundle.rules)))
+        blocks.setdefault(findings[0].measure, []).append(Block(findings, rules, number))
+    roles = bundle.plan.roles
+    return [
+        Section(measure, _definition(measure), definition(measure, roles), tuple(found))
+        for measure, found in blocks.items()
+    ]
+
+
+def _about(findings: Iterable[Finding], rules: Iterable[RuleVerdict]) -> list[str]:
+    keys = {(one.key, one.slice or ALL_ROWS) for one in findings}
+    return [rule.id for rule in rules if (rule.key, rule.scope) in keys]
+
+
+def _definition(measure: str) -> str:
+    """Return the first sentence of a measure's own documentation."""
+    try:
+        found = measure_named(parse(measure))
+    except NotationError:
+        return ""
+    return (inspect.getdoc(type(found)) or "").partition("\n\n")[0].replace("\n", " ")
+
+
+def rules_in_order(bundle: Bundle) -> list[RuleVerdict]:
+    """Return the verdicts, what fails first."""
+    order = {"fail": 0, "undecided": 1, "pass": 2}
+    return sorted(bundle.rules, key=lambda rule: order[rule.verdict])
+
+
+def sentence(bundle: Bundle) -> str:
+    """Return the verdict of a gate in a sentence.
+
+    With waivers it says so, since a waiver never changes a verdict.
+    """
+    if bundle.verdict is None:
+        return "This plan has no rules, so there is no verdict."
+    verdicts = [rule.verdict for rule in bundle.rules]
+    counts = [(verdicts.count(kind), kind) for kind in ("fail", "undecided", "pass")]
+    forms = {"fail": ("fails", "fail"), "pass": ("passes", "pass")}
+    forms["undecided"] = ("is undecided", "are undecided")
+    told = [f"{count:,} {forms[kind][count != 1]}" for count, kind in counts if count]
+    total = len(verdicts)
+    listed = told[0] if len(told) == 1 else f"{', '.join(told[:-1])} and {told[-1]}"
+    waived = sum(rule.waiver is not None and rule.verdict != "pass" for rule in bundle.rules)
+    note = f" {waived:,} of them waived." if waived else ""
+    return f"Of {total:,} rule{'s' if total > 1 else ''}, {listed}.{note}"
+
+
+def title_of(bundle: Bundle) -> str:
+    """Return what was audited, for a headline."""
+    return bundle.plan.subject.title or bundle.plan.log.source
+
+
+def suppressed_note(bundle: Bundle) -> str:
+    """Return why a group has no figure."""
+    return f"fewer than {bundle.plan.min_units:,} units"

@@ -1,0 +1,87 @@
+"""A gate for the page of a run: which rule, which group, how big, how sure, how many units more.
+
+Markdown for the file that ``$GITHUB_STEP_SUMMARY`` names. A waiver stands beside its verdict.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from evenhand.audit.evidence.bundle import Bundle
+from evenhand.audit.finding import Finding
+from evenhand.audit.gate.verdict import ALL_ROWS, RuleVerdict
+from evenhand.render.explained import facts, interval
+from evenhand.render.format import Format
+from evenhand.render.markdown_table import plain, table
+
+_FIRST = ("fail", "undecided", "pass")
+_MOST = 200
+"""Rows of a table: a page of a run holds one megabyte."""
+
+
+def render(bundle: Bundle) -> str:
+    """Return the verdicts of a gate as Markdown, failures first; without rules, the figures."""
+    title = plain(bundle.plan.subject.title) or "audit"
+    if not bundle.rules:
+        return "\n\n".join([f"## {title}: no rules", _figures(bundle.findings)]) + "\n"
+    counts = [sum(rule.verdict == one for rule in bundle.rules) for one in _FIRST]
+    counted = ", ".join(f"{count} {one}" for count, one in zip(counts, _FIRST, strict=True))
+    ordered = sorted(bundle.rules, key=lambda rule: _FIRST.index(rule.verdict))
+    parts = [
+        f"## {title}: {bundle.verdict}",
+        f"{counted}.",
+        _rules(bundle, ordered[:_MOST]),
+    ]
+    if len(ordered) > _MOST:
+        parts.append(f"{len(ordered) - _MOST:,} more are in the evidence.")
+    if any(rule.waiver for rule in bundle.rules):
+        parts.append("A waiver says who answers for a rule; the verdict stays what it is.")
+    parts.append(_made(bundle))
+    return "\n\n".join(parts) + "\n"
+
+
+def _rules(bundle: Bundle, rules: Sequence[RuleVerdict]) -> str:
+    headings = ["verdict", "rule", "rows", "figure", "groups", "sure", "units needed"]
+    waived = any(rule.waiver for rule in rules)
+    rows = []
+    for rule in rules:
+        said = facts(bundle, rule)
+        groups = [f"{name}: {said[name]}" for name in ("broken by", "undecided") if name in said]
+        cells = [
+            f"**{rule.verdict}**",
+            f"{plain(rule.id)}: {_code(rule.rule)}",
+            rule.scope if rule.scope == ALL_ROWS else _code(rule.scope),
+            plain(said.get("figure", "")),
+            "<br>".join(map(plain, groups)),
+            plain(said["sure"]),
+            plain(said.get("units needed", "")),
+        ]
+        rows.append([*cells, plain(said.get("waiver", ""))] if waived else cells)
+    return table([*headings, *(["waiver"] if waived else [])], rows)
+
+
+def _figures(findings: Sequence[Finding]) -> str:
+    rows = [
+        [
+            _code(one.key),
+            plain(" against ".join(", ".join(group.values()) for group in one.pair)),
+            plain(one.slice or ALL_ROWS),
+            plain(interval(one.outcome)),
+            f"{one.units:,}",
+        ]
+        for one in findings[:_MOST]
+    ]
+    return table(["figure", "pair", "rows", "value, interval", "units"], rows, numbers=2)
+
+
+def _code(text: str) -> str:
+    """Return notation as code, whatever marks are in it."""
+    return f"<code>{plain(text)}</code>"
+
+
+def _made(bundle: Bundle) -> str:
+    day = bundle.created.date().isoformat()
+    return f"Evenhand {plain(bundle.version)}, {day}, plan `{bundle.plan.digest[:12]}`."
+
+
+FORMAT = Format("step-summary", ".md", "Markdown for the page of a GitHub run.", render)

@@ -1,0 +1,172 @@
+"""The table of a block of findings: cells as text, which every format sets in its own way."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+from evenhand.audit.finding import Finding, GroupFinding
+from evenhand.render.numeral import DASH, count_of, cut, interval_of, name_of, value_of
+from evenhand.render.section import Block
+from evenhand.stats.estimate import Estimate, Outcome, Undefined
+
+MOST = 30
+"""Lines of a table; of more it shows the ends."""
+
+_MOST_SUPPRESSED = 8
+
+Line = TypeVar("Line")
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table of text.
+
+    Attributes:
+        headings: The columns.
+        names: How many columns from the left are names; the others are figures.
+        rows: The cells.
+        notes: What the table leaves out, and why figures are missing.
+
+    """
+
+    headings: tuple[str, ...]
+    names: int
+    rows: tuple[tuple[str, ...], ...]
+    notes: tuple[str, ...] = ()
+
+
+def table_of(block: Block) -> Table | None:
+    """Return the table of a block; None where its one figure says all."""
+    if block.is_family:
+        return _family(block)
+    return _groups(block.lead) if block.lead.groups else None
+
+
+def _groups(one: Finding) -> Table:
+    shown = [group for group in one.groups if not group.suppressed]
+    hidden = [group for group in one.groups if group.suppressed]
+    shrunk = any(group.shrunk for group in shown)
+    ends, left = _ends(shown, [group.outcome for group in shown])
+    notes = [f"{left:,} groups between these are in the evidence file."] if left else []
+    if len(hidden) > _MOST_SUPPRESSED:
+        notes.append(f"{len(hidden) - _MOST_SUPPRESSED:,} more groups are suppressed.")
+    rows = [_row(group, one.by, shrunk=shrunk) for group in ends]
+    for group in hidden[:_MOST_SUPPRESSED]:
+        dashes = (DASH,) * (5 if shrunk else 3)
+        rows.append((*_names(group, one.by), _why(group), *dashes))
+    for group in ends:
+        if isinstance(group.outcome, Undefined):
+            notes.append(f"{name_of(group.group)}: undefined, {group.outcome.reason}.")
+    middle = ("shrunk", "its interval") if shrunk else ()
+    headings = (*one.by, cut(one.measure), "interval", *middle, "rows", "units")
+    return Table(headings, len(one.by), tuple(rows), tuple(notes))
+
+
+def _why(group: GroupFinding) -> str:
+    reason = group.outcome.reason if isinstance(group.outcome, Undefined) else "too few units"
+    return f"suppressed: {reason}"
+
+
+def _names(group: GroupFinding, by: Sequence[str]) -> list[str]:
+    names = [cut(group.group.get(name, "")) for name in by]
+    if not group.compared:
+        names[-1] += " (shown apart)"
+    return names
+
+
+def _row(group: GroupFinding, by: Sequence[str], *, shrunk: bool) -> tuple[str, ...]:
+    beside: tuple[str, ...] = ()
+    if shrunk:
+        found = group.shrunk
+        beside = (DASH, DASH) if found is None else (value_of(found), interval_of(found))
+    counts = (count_of(group.rows), count_of(group.units, exact=group.units_exact))
+    figure = (value_of(group.outcome), interval_of(group.outcome))
+    return (*_names(group, by), *figure, *beside, *counts)
+
+
+def _family(block: Block) -> Table:
+    found = block.findings
+    parts, tests = any(one.part for one in found), any(one.test for one in found)
+    margins = [one.equivalence for one in found if one.equivalence is not None]
+    ends, left = _ends(found, [one.outcome for one in found])
+    headings = (
+        *("group", "against"),
+        *(("part",) if parts else ()),
+        *("difference", "interval"),
+        *(("p", "adjusted") if tests else ()),
+        *((f"within {margins[0].margin:g}", "units that tell") if margins else ()),
+        *("rows", "units"),
+    )
+    rows = tuple(
+        _member(one, parts=parts, tests=tests, margins=bool(margins)) for one in ends
+    )
+    notes = [f"{left:,} lines between these are in the evidence file."] if left else []
+    for one in ends:
+        if isinstance(one.outcome, Undefined):
+            names = " and ".join(name_of(group) for group in one.pair)
+            notes.append(f"{names}: undefined, {one.outcome.reason}.")
+    return Table(headings, 3 if parts else 2, rows, tuple(dict.fromkeys(notes)))
+
+
+def _member(one: Finding, *, parts: bool, tests: bool, margins: bool) -> tuple[str, ...]:
+    cells = [name_of(group) for group in one.pair]
+    if parts:
+        cells.append(one.part)
+    cells += [value_of(one.outcome), interval_of(one.outcome)]
+    if tests:
+        adjusted = None if one.test is None else one.test.adjusted
+        cells.append(DASH if one.test is None else f"{one.test.p_value:.2g}")
+        cells.append(DASH if adjusted is None else f"{adjusted:.2g}")
+    if margins:
+        told = one.equivalence
+        none = told is None or math.isinf(told.units_needed)
+        cells.append(DASH if told is None else told.verdict)
+        cells.append(DASH if told is None or none else f"{told.units_needed:,.0f}")
+    # The rows of a pair, less those of its other group, would be those of a suppressed group.
+    if isinstance(one.outcome, Undefined):
+        return (*cells, DASH, DASH)
+    return (*cells, count_of(one.rows), count_of(one.units, exact=one.units_exact))
+
+
+def _ends(lines: Sequence[Line], outcomes: Sequence[Outcome]) -> tuple[list[Line], int]:
+    """Return all lines, or of many those with the highest and the lowest figures, in order."""
+    if len(lines) <= MOST:
+        return [*lines], 0
+    known = [i for i, found in enumerate(outcomes) if isinstance(found, Estimate)]
+    known.sort(key=lambda i: getattr(outcomes[i], "value", 0.0))
+    rest = [i for i in range(len(lines)) if i not in {*known}]
+    order = [*known[: MOST // 2], *known[MOST // 2 :][-(MOST // 2) :], *rest][:MOST]
+    return [lines[i] for i in sorted(order)], len(lines) - len(order)
+
+
+def summary(one: Finding) -> str:
+    """Return a finding's figure in one line: value and interval, or why there is none."""
+    if isinstance(one.outcome, Undefined):
+        return f"undefined: {one.outcome.reason}"
+    return f"{value_of(one.outcome)} {interval_of(one.outcome)}"
+
+
+def p_value(one: Finding) -> str:
+    """Return what a test of parity found; empty where there was none."""
+    if one.test is None:
+        return ""
+    told = f"p = {one.test.p_value:.2g}, {one.test.method}"
+    if one.test.adjusted is None:
+        return told
+    return f"{told}; adjusted {one.test.adjusted:.2g} ({one.test.adjustment})"
+
+
+def margin(one: Finding) -> str:
+    """Return whether a difference is within its margin; empty where none was given."""
+    told = one.equivalence
+    if told is None:
+        return ""
+    units = (
+        "no number of units would tell"
+        if math.isinf(told.units_needed)
+        else f"{told.units_needed:,.0f} units a group tell with 80 % power at half of it"
+    )
+    return f"margin {told.margin:g}: {told.verdict}; {units}"

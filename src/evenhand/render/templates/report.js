@@ -1,0 +1,42 @@
+// Each chart becomes interactive when it comes into view; its picture stays where this fails.
+const config = JSON.parse(document.getElementById("chart-config").textContent);
+
+const draw = (script) => {
+  const box = document.getElementById(script.dataset.chart);
+  const picture = box.innerHTML;
+  const spec = JSON.parse(script.textContent);
+  spec.width = Math.min(box.clientWidth, 720);
+  spec.autosize = { type: "fit-x", contains: "padding" };
+  const options = {
+    mode: "vega-lite",
+    actions: false,
+    renderer: "svg",
+    // Expressions are interpreted, so that the page's policy need not allow eval.
+    ast: true,
+    defaultStyle: false,
+    tooltip: { disableDefaultStyle: true },
+    config,
+  };
+  return vegaEmbed(box, spec, options).then(
+    () => box.classList.add("live"),
+    (error) => { box.innerHTML = picture; console.error(error); },
+  );
+};
+
+const scripts = new Map();
+const seen = new IntersectionObserver((entries) => {
+  for (const entry of entries) {
+    if (entry.isIntersecting) {
+      seen.unobserve(entry.target);
+      draw(scripts.get(entry.target));
+    }
+  }
+}, { rootMargin: "400px" });
+for (const script of document.querySelectorAll("script[data-chart]")) {
+  const box = document.getElementById(script.dataset.chart);
+  scripts.set(box, script);
+  seen.observe(box);
+}
+addEventListener("beforeprint", () => {
+  for (const details of document.querySelectorAll("details")) details.open = true;
+});

@@ -1,0 +1,168 @@
+"""What templates show: rules and blocks as plain text in named places, nothing left to compute."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from evenhand.audit.evidence.bundle import Bundle
+from evenhand.audit.evidence.chart import MOST, chart
+from evenhand.audit.finding import Finding
+from evenhand.audit.gate.verdict import ALL_ROWS, RuleVerdict, UndecidedGroup
+from evenhand.render.numeral import DASH, count_of, cut, interval_of, name_of, value_of
+from evenhand.render.reading import Roles, capital, reading
+from evenhand.render.section import Block, Section, rules_in_order
+from evenhand.render.svg import svg
+from evenhand.render.table import margin, p_value, table_of
+from evenhand.stats.estimate import Estimate, Undefined
+
+_MOST_RULES = 200
+_MOST_NAMES = 12
+_OPEN_UP_TO = 8
+
+
+def rules_view(
+    bundle: Bundle, sections: Sequence[Section] = ()
+) -> tuple[list[dict[str, Any]], str]:
+    """Return the verdicts, what fails first, and a sentence about those that are left out."""
+    places = {
+        (one.key, one.slice or ALL_ROWS): f"f{block.number}"
+        for section in sections
+        for block in section.blocks
+        for one in block.findings
+    }
+    rules = rules_in_order(bundle)
+    left = len(rules) - _MOST_RULES
+    told = f"{left:,} more verdicts are in the evidence file; none is worse." if left > 0 else ""
+    shown = [rule_view(one, places.get((one.key, one.scope), "")) for one in rules[:_MOST_RULES]]
+    return shown, told
+
+
+def rule_view(one: RuleVerdict, anchor: str = "") -> dict[str, Any]:
+    """Return the verdict of a rule."""
+    failed = [" against ".join(map(name_of, member)) for member in one.failed_groups]
+    needed = one.units_needed
+    return {
+        "id": one.id,
+        "rule": one.rule,
+        "verdict": one.verdict,
+        "scope": one.scope,
+        "anchor": anchor,
+        "reason": capital(one.reason.removeprefix(f"{one.verdict}: ")),
+        "failed": "; ".join(_first(failed)) if one.verdict == "fail" else "",
+        "undecided": _first([undecided(group) for group in one.undecided_groups]),
+        "certainty": f"{100 * one.certainty:g}%",
+        "pass_share": DASH if one.pass_share is None else share(one.pass_share),
+        "units_needed": DASH
+        if needed is None or math.isinf(needed)
+        else f"{math.ceil(needed):,}",
+        "why": one.why,
+        "waiver": one.waiver,
+    }
+
+
+def share(value: float) -> str:
+    """Return a share as a percentage that is never rounded up to all.
+
+    >>> share(0.99996), share(1.0)
+    ('99.9%', '100%')
+    """
+    return "100%" if value >= 1 else f"{math.floor(value * 1000) / 10:.1f}%"
+
+
+def undecided(one: UndecidedGroup) -> str:
+    """Return a group of which nothing is said, and why; not how small a small one is."""
+    small = one.reason.startswith("fewer than")
+    units = "" if small or not one.units else f" ({one.units:,} units)"
+    return f"{name_of(one.group)}{units}: {one.reason}"
+
+
+def _first(texts: Sequence[str]) -> list[str]:
+    left = len(texts) - _MOST_NAMES
+    return [*texts[:_MOST_NAMES], *([f"and {left:,} more"] if left > 0 else [])]
+
+
+def block_view(block: Block, roles: Roles, *, drawn: bool, live: bool) -> dict[str, Any]:
+    """Return a block.
+
+    Args:
+        block: The findings.
+        roles: The expressions of the roles.
+        drawn: Whether it has its picture.
+        live: Whether a program on the page can draw it too.
+
+    """
+    spec = chart(block.findings) if drawn else None
+    table = table_of(block)
+    lines = "lines" if block.is_family else "groups"
+    count = len(block.findings) if block.is_family else len(block.lead.groups)
+    return {
+        "number": block.number,
+        "title": cut(block.title, 200),
+        "rules": block.rules,
+        "lines": _lines(block, roles),
+        "svg": "" if spec is None else svg(spec),
+        "spec": embedded(spec) if spec is not None and live else "",
+        "caption": _caption(block, count),
+        "table": table,
+        "table_title": f"Figures of {count:,} {lines}",
+        "table_caption": cut(f"{block.lead.measure}, {block.title}", 200),
+        "open": spec is None and count <= _OPEN_UP_TO,
+        "notes": notes_of(block),
+    }
+
+
+def _lines(block: Block, roles: Roles) -> list[dict[str, Any]]:
+    if block.is_family:
+        return [{"key": block.lead.key, "value": "", "readings": block.readings(roles)}]
+    return [
+        {
+            "key": one.key,
+            "value": "" if isinstance(one.outcome, Undefined) else value_of(one.outcome),
+            "interval": interval_of(one.outcome),
+            "readings": [text] if (text := reading_of(one, block, roles)) else [],
+        }
+        for one in block.findings
+    ]
+
+
+def reading_of(one: Finding, block: Block, roles: Roles) -> str:
+    """Return the reading of one finding of a block, short after the first has named the measure."""
+    return capital(reading(one, roles if one is block.lead or one.contrast is None else None))
+
+
+def _caption(block: Block, count: int) -> str:
+    found = [group.outcome for group in block.lead.groups] or [f.outcome for f in block.findings]
+    level = next((100 * one.level for one in found if isinstance(one, Estimate)), None)
+    told = [f"Points are figures, lines their {level:g}% intervals."]
+    if block.is_family:
+        told.append("The dashed line is no difference.")
+    if any(not group.compared for group in block.lead.groups):
+        told.append("Hollow points are shown apart and not compared.")
+    if any(isinstance(one, Estimate) and one.identified for one in found):
+        told.append("Thick lines are the sets that figures are known to lie in.")
+    if count > MOST:
+        told.append(f"Of {count:,}, the {MOST // 2} at either end are drawn.")
+    return " ".join(told)
+
+
+def notes_of(block: Block) -> list[str]:
+    """Return what qualifies the figures of a block."""
+    one = block.lead
+    units = count_of(one.units, exact=one.units_exact)
+    counts = f"{one.rows:,} rows in the denominators, {units} units, "
+    notes = [f"{'' if block.is_family else counts}weighed by {one.estimand}", *block.methods()]
+    notes += [f"{part.rows:,} rows left out: {part.reason}" for part in block.excluded()]
+    if not block.is_family:
+        notes += [f"{f.key}: {text}" for f in block.findings for text in (p_value(f), margin(f)) if text]
+    notes += [f"{name}: {text}" for name, text in block.conventions().items()]
+    return [cut(text, 400) for text in notes]
+
+
+def embedded(document: Mapping[str, Any]) -> str:
+    """Return a chart as JSON that no text inside it can end, without what all charts share."""
+    own = {key: value for key, value in document.items() if key not in {"$schema", "config"}}
+    text = json.dumps(own, separators=(",", ":"), ensure_ascii=False)
+    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
