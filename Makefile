@@ -15,14 +15,18 @@ $(VENV)/core: pyproject.toml constraints.txt
 	$(PIP) install -c constraints.txt -e .
 	@touch $@
 
+$(VENV)/report: $(VENV)/core
+	$(PIP) install -c constraints.txt -e '.[report]'
+	@touch $@
+
 $(VENV)/full: $(VENV)/core
-	$(PIP) install -c constraints.txt -e '.[pandas,duckdb,spark]' --group test --group lint
+	$(PIP) install -c constraints.txt -e '.[pandas,duckdb,spark,report,sign]' --group test --group lint
 	@touch $@
 
 setup: $(VENV)/core  ## Make .venv with Evenhand in it; every other verb does this first.
 
-demo: $(VENV)/core  ## Print one real audit: a planted gap found again, and real data where present.
-	$(BIN)/evenhand demo
+demo: $(VENV)/report  ## Audit a simulated product with planted gaps, and real data where present.
+	$(BIN)/evenhand demo --out build/demo --force
 
 test: $(VENV)/full  ## Run all tests, the slow ones too.
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal

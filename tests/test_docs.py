@@ -24,9 +24,17 @@ def generated() -> dict:
     return module.PAGES
 
 
-@pytest.mark.parametrize("name", ["measures.md", "cli.md"])
+@pytest.mark.parametrize("name", sorted(generated()))
 def test_generated_page_is_current(name):
     assert (ROOT / "docs" / name).read_text() == generated()[name](), "run make docs"
+
+
+@pytest.mark.parametrize("verb", verbs())
+def test_every_verb_has_json_and_an_example(verb):
+    page = generated()["cli.md"]()
+    text = page.partition(f"## evenhand {verb}\n")[2].partition("\n## ")[0]
+    assert "--json" in text
+    assert "Example" in text
 
 
 def test_every_verb_of_the_makefile_is_explained():

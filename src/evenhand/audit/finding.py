@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from evenhand.errors import Problem, UndefinedError
+from evenhand.notebook import as_html
 from evenhand.stats.estimate import Estimand, Estimate, Outcome, Undefined
 
 
@@ -238,6 +239,9 @@ class Finding:
         )
 
     __repr__ = __str__
+
+    def _repr_html_(self) -> str | None:
+        return as_html(self)
 
 
 def _limits(outcome: Outcome) -> dict[str, float | None]:

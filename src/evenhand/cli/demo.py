@@ -186,4 +186,4 @@ def _table(told: list[dict[str, Any]]) -> RenderableType:
             shown = (f"{found['value']:+.3f}", f"[{found['low']:+.3f}, {found['high']:+.3f}]")
         cells = (" - ".join(one["pair"]), f"{one['planted']:+.3f}", *shown, one["says"])
         table.add_row(*map(Text, cells))
-    return Padding(table, (0, 0, 0, 2))
+    return Padding(table, (0, 0, 0, 2), expand=False)

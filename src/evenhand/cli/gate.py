@@ -35,7 +35,7 @@ def gate(
     from evenhand.audit.evidence.archive import read_bundle
     from evenhand.audit.gate.verdict import of_all
     from evenhand.errors import BundleError, Problem
-    from evenhand.render import step_summary, verdicts
+    from evenhand.render import verdicts
     from evenhand.render.file import check_targets, write_text
     from evenhand.render.format import formats
 
@@ -55,7 +55,7 @@ def gate(
     summary = os.environ.get("GITHUB_STEP_SUMMARY")
     if summary:
         with Path(summary).open("a", encoding="utf-8") as file:
-            file.writelines(step_summary.FORMAT.render(bundle) + "\n" for bundle in found)
+            file.writelines(formats()["step-summary"].render(bundle) + "\n" for bundle in found)
     rules = [rule for bundle in found for rule in bundle.rules]
     verdict = of_all(rule.verdict for rule in rules)
     document = {"verdict": verdict, "rules": [rule.to_dict() for rule in rules]}

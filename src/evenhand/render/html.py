@@ -199,13 +199,17 @@ def _brief(block: Block, place: int) -> str:
 
     one = block.findings[place]
     known = isinstance(one.outcome, Estimate)
-    return environment().from_string(_LINE).render(
-        id=Markup(f' id="f{block.number}"') if place == 0 else "",  # noqa: S704 - a number
-        key=one.key,
-        about=pair_of(one) if one.pair else "",
-        where=one.slice or "all rows",
-        figure=cut(summary(one), 160),
-        units=count_of(one.units, exact=one.units_exact) if known else DASH,
+    return (
+        environment()
+        .from_string(_LINE)
+        .render(
+            id=Markup(f' id="f{block.number}"') if place == 0 else "",  # noqa: S704 - a number
+            key=one.key,
+            about=pair_of(one) if one.pair else "",
+            where=one.slice or "all rows",
+            figure=cut(summary(one), 160),
+            units=count_of(one.units, exact=one.units_exact) if known else DASH,
+        )
     )
 
 

@@ -61,7 +61,14 @@ def latex(bundle: Bundle) -> str:
     rules, left = rules_view(bundle)
     if rules:
         rows = [
-            (one["verdict"], one["id"], one["scope"], one["rule"], one["reason"], one["units_needed"])
+            (
+                one["verdict"],
+                one["id"],
+                one["scope"],
+                one["rule"],
+                one["reason"],
+                one["units_needed"],
+            )
             for one in rules
         ]
         headings = ("verdict", "rule", "scope", "what must hold", "finding", "units needed")
@@ -97,7 +104,9 @@ def block_of(block: Block, roles: Roles) -> list[str]:
     table = table_of(block)
     told = [rf"\paragraph{{{escape(block.title)}}}"]
     if block.is_family:
-        told.append(rf"\texttt{{{escape(block.lead.key)}}} {escape(' '.join(block.readings(roles)))}")
+        told.append(
+            rf"\texttt{{{escape(block.lead.key)}}} {escape(' '.join(block.readings(roles)))}"
+        )
     else:
         told += [
             rf"\texttt{{{escape(one.key)}}}: {escape(summary(one))}. "

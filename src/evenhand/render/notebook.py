@@ -59,13 +59,17 @@ def _piece(
     remarks = [left] if left else []
     if not can:
         remarks.append(f"Charts: {svg.INSTALL}")
-    return environment().get_template("piece.html").render(
-        style=asset("report.css"),
-        title=title,
-        verdict=verdict,
-        sentence=sentence,
-        rules=rules,
-        rules_left=rules_left,
-        blocks="\n".join(shown),
-        remarks=remarks,
+    return (
+        environment()
+        .get_template("piece.html")
+        .render(
+            style=asset("report.css"),
+            title=title,
+            verdict=verdict,
+            sentence=sentence,
+            rules=rules,
+            rules_left=rules_left,
+            blocks="\n".join(shown),
+            remarks=remarks,
+        )
     )

@@ -100,9 +100,7 @@ def _family(block: Block) -> Table:
         *((f"within {margins[0].margin:g}", "units that tell") if margins else ()),
         *("rows", "units"),
     )
-    rows = tuple(
-        _member(one, parts=parts, tests=tests, margins=bool(margins)) for one in ends
-    )
+    rows = tuple(_member(one, parts=parts, tests=tests, margins=bool(margins)) for one in ends)
     notes = [f"{left:,} lines between these are in the evidence file."] if left else []
     for one in ends:
         if isinstance(one.outcome, Undefined):

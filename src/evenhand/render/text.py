@@ -2,19 +2,51 @@
 
 from __future__ import annotations
 
+import io
 import math
 from collections.abc import Sequence
 from dataclasses import replace
 
-from rich.console import Group, RenderableType
+from rich.console import Console, Group, RenderableType
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from evenhand.audit.evidence.bundle import Bundle
 from evenhand.audit.finding import Equivalence, Finding, GroupFinding, Test
+from evenhand.render.format import Format
+from evenhand.render.reading import reading
+from evenhand.render.section import title_of
+from evenhand.render.verdicts import verdicts
 from evenhand.stats.estimate import Estimate, Outcome, Undefined
 
 _DASH = "\N{EN DASH}"
+
+
+def bundle(one: Bundle) -> RenderableType:
+    """Return a whole audit: what it is about, the verdict, and every finding, slice after slice."""
+    title = Text(title_of(one), style="bold")
+    title.append(
+        f"  {one.created:%Y-%m-%d %H:%M} UTC, Evenhand {one.version}", style="not bold dim"
+    )
+    parts: list[RenderableType] = [title, Text(), verdicts(one.verdict, one.rules), Text()]
+    for scope in dict.fromkeys(finding.slice for finding in one.findings):
+        if scope is not None:
+            parts += [Text(f"In {scope}", style="bold underline"), Text()]
+        parts += [findings([part for part in one.findings if part.slice == scope]), Text()]
+    return Group(*parts[:-1])
+
+
+def plain(one: Bundle) -> str:
+    """Return a whole audit as text without colours."""
+    file = io.StringIO()
+    Console(file=file, width=_WIDTH, highlight=False, color_system=None).print(bundle(one))
+    return file.getvalue()
+
+
+FORMAT = Format("text", ".txt", "For terminals and logs.", plain)
+
+_WIDTH = 120
 
 
 def findings(found: Sequence[Finding]) -> RenderableType:
@@ -36,9 +68,8 @@ def findings(found: Sequence[Finding]) -> RenderableType:
 def finding(one: Finding) -> RenderableType:
     """Return one finding: headline, reading, groups, and what qualifies it."""
     parts: list[RenderableType] = [_headline(one)]
-    reading = _reading(one)
-    if reading:
-        parts.append(Text(reading))
+    if one.groups and not isinstance(one.outcome, Undefined):
+        parts.append(Text(reading(one)))
     if one.groups:
         parts.append(Padding(_groups(one), (1, 0, 1, 2)))
     return Group(*parts, _notes(one))
@@ -63,32 +94,6 @@ def _value(found: Estimate) -> str:
     return f"in {low:.4f} .. {high:.4f}"
 
 
-def _reading(one: Finding) -> str:
-    """Return a contrast of rates in words; empty where there is nothing to say."""
-    if isinstance(one.outcome, Undefined) or not one.groups or not one.is_rate:
-        return ""
-    shown = [
-        (group.outcome.value, _name(group))
-        for group in one.groups
-        if group.compared and isinstance(group.outcome, Estimate)
-    ]
-    (lowest, low_name), (highest, high_name) = min(shown), max(shown)
-    name = one.measure.replace("_", " ")
-    rates = f"{name}: {high_name} {highest:.1%}, {low_name} {lowest:.1%}"
-    low, high = one.outcome.low, one.outcome.high
-    if one.contrast not in {"difference", "ratio", "worst", "largest"}:
-        return ""
-    if one.contrast == "worst":
-        return f"{rates}; the worst group's is {low:.1%} to {high:.1%}."
-    if one.contrast == "ratio":
-        if high < 1:
-            return f"{rates}; the lower is {low:.0%} to {high:.0%} of the higher."
-        return f"{rates}; no difference is shown, and the lower is at least {low:.0%}."
-    if low > 0:
-        return f"{rates}; the gap is {100 * low:.1f} to {100 * high:.1f} points."
-    return f"{rates}; no gap is shown, and it is at most {100 * high:.1f} points."
-
-
 def _groups(one: Finding) -> Table:
     table = _table(*one.by)
     shrunk = any(group.shrunk for group in one.groups)
@@ -106,11 +111,14 @@ def _groups(one: Finding) -> Table:
         names = [*group.group.values()]
         names[-1] += apart
         cells = [f"{group.rows:,}", f"{'' if group.units_exact else '~'}{group.units:,}"]
+        if group.suppressed:
+            cells = [_DASH, _DASH]
         # As Text, because a value such as [b] is a name here, not markup.
         beside: tuple[str, ...] = ()
         if shrunk:
             beside = (_DASH, _DASH) if group.shrunk is None else _cells(group.shrunk)
-        table.add_row(*map(Text, names), *_cells(group.outcome), *beside, *cells, style=style)
+        figure = _cells(group.outcome, suppressed=group.suppressed)
+        table.add_row(*map(Text, names), *figure, *beside, *cells, style=style)
     return table
 
 
@@ -136,8 +144,7 @@ def _pairs(found: Sequence[Finding]) -> RenderableType:
             *_cells(one.outcome),
             *(_p_values(one) if tests else ()),
             *(_verdict(one) if margins else ()),
-            f"{one.rows:,}",
-            _units(one),
+            *_counts(one),
         )
     headline = Text(found[0].key, style="bold")
     estimates = [one.outcome for one in found if isinstance(one.outcome, Estimate)]
@@ -187,6 +194,13 @@ def _table(*headings: str) -> Table:
     return table
 
 
+def _counts(one: Finding) -> tuple[str, str]:
+    # The rows of a pair, less those of its other group, would be those of a suppressed group.
+    if isinstance(one.outcome, Undefined) and "fewer than" in one.outcome.reason:
+        return _DASH, _DASH
+    return f"{one.rows:,}", _units(one)
+
+
 def _units(one: Finding) -> str:
     return f"{'' if one.units_exact else '~'}{one.units:,}"
 
@@ -197,7 +211,8 @@ def _notes(one: Finding) -> Text:
     notes = [f"{'' if one.pair else counts}weighed by {one.estimand}"]
     notes += [f"{part.rows:,} rows left out: {part.reason}" for part in one.excluded]
     notes += [
-        f"{_name(group)}: undefined, {group.outcome.reason}"
+        f"{_name(group)}: {'suppressed' if group.suppressed else 'undefined'}, "
+        f"{group.outcome.reason}"
         for group in one.groups
         if isinstance(group.outcome, Undefined)
     ]
@@ -224,9 +239,9 @@ def _judged(found: Equivalence) -> str:
     return f"margin {found.margin:g}: {found.verdict}; {told}"
 
 
-def _cells(outcome: Outcome) -> tuple[str, str]:
+def _cells(outcome: Outcome, *, suppressed: bool = False) -> tuple[str, str]:
     if isinstance(outcome, Undefined):
-        return "undefined", _DASH
+        return "suppressed" if suppressed else "undefined", _DASH
     return _value(outcome), _interval(outcome)
 
 

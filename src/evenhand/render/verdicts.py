@@ -38,7 +38,7 @@ def verdicts(verdict: Verdict | None, rules: Sequence[RuleVerdict]) -> Renderabl
     for rule in rules:
         mark = Text(SYMBOLS[rule.verdict], style=_STYLES[rule.verdict])
         table.add_row(mark, Text(rule.id, style="bold"), _told(rule))
-    return Group(headline, Padding(table, (0, 0, 0, 2)))
+    return Group(headline, Padding(table, (0, 0, 0, 2), expand=False))
 
 
 def _told(rule: RuleVerdict) -> Text:

@@ -55,9 +55,7 @@ def rule_view(one: RuleVerdict, anchor: str = "") -> dict[str, Any]:
         "undecided": _first([undecided(group) for group in one.undecided_groups]),
         "certainty": f"{100 * one.certainty:g}%",
         "pass_share": DASH if one.pass_share is None else share(one.pass_share),
-        "units_needed": DASH
-        if needed is None or math.isinf(needed)
-        else f"{math.ceil(needed):,}",
+        "units_needed": DASH if needed is None or math.isinf(needed) else f"{math.ceil(needed):,}",
         "why": one.why,
         "waiver": one.waiver,
     }
@@ -156,7 +154,9 @@ def notes_of(block: Block) -> list[str]:
     notes = [f"{'' if block.is_family else counts}weighed by {one.estimand}", *block.methods()]
     notes += [f"{part.rows:,} rows left out: {part.reason}" for part in block.excluded()]
     if not block.is_family:
-        notes += [f"{f.key}: {text}" for f in block.findings for text in (p_value(f), margin(f)) if text]
+        notes += [
+            f"{f.key}: {text}" for f in block.findings for text in (p_value(f), margin(f)) if text
+        ]
     notes += [f"{name}: {text}" for name, text in block.conventions().items()]
     return [cut(text, 400) for text in notes]
 

@@ -8,15 +8,18 @@ select in each audit anew; `gap_change` and `worst_change` allow for every group
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from evenhand.stats.bucket import Between, Dependence
 from evenhand.stats.interval import Floats, Limits, critical, mover_difference, wilson
+
+Places: TypeAlias = NDArray[np.intp]
+Pairs: TypeAlias = tuple[Places, Places]
+"""The first groups of pairs, and the second ones."""
 
 _SELECTION = 0.1
 """Share of the error that is spent on which groups may be the selected ones."""
@@ -46,7 +49,7 @@ class Version:
         """Return the limits at another level."""
         return rescaled(self, critical(level) / critical(self.level))
 
-    def take(self, index: NDArray[np.intp]) -> Version:
+    def take(self, index: Places) -> Version:
         """Return the figures at these places."""
         low, high = self.limits
         moved = None if self.deviations is None else self.deviations[:, index]
@@ -116,7 +119,8 @@ def correlation(
     trust = np.where(shared > 2, 1 - 1 / np.maximum(shared - 1, 1), 0.0)  # noqa: PLR2004 - as there
     norm = np.sqrt(np.square(first).sum(axis=0) * np.square(second).sum(axis=0))
     product = (first * second).sum(axis=0) * trust
-    return np.divide(product, norm, out=np.zeros_like(product), where=norm > 0)
+    found: Floats = np.divide(product, norm, out=np.zeros_like(product), where=norm > 0)
+    return found
 
 
 def _crossed(first: Floats, second: Floats, dependent: Dependence) -> float:
@@ -145,32 +149,31 @@ def change(
 def pair_change(
     before: Version,
     after: Version,
-    pairs: tuple[NDArray[np.intp], NDArray[np.intp]],
+    pairs: Pairs,
     level: float,
     dependent: Dependence | None,
 ) -> Limits:
     """Return limits of the change of each difference ``first - second`` of two groups."""
-    apart = [_apart(one, pairs, level, dependent) for one in (before, after)]
-    _, limits = change(*apart, level, dependent)
-    return limits
+    first, second = (_apart(one, pairs, level, dependent) for one in (before, after))
+    return change(first, second, level, dependent)[1]
 
 
 def _apart(
     version: Version,
-    pairs: tuple[NDArray[np.intp], NDArray[np.intp]],
+    pairs: Pairs,
     level: float,
     dependent: Dependence | None,
 ) -> Version:
     """Return the differences of pairs of groups."""
     first, second = (version.take(index) for index in pairs)
     tied = correlation(first.deviations, second.deviations, dependent)
-    sides = ((one.value, one.at(level)) for one in (first, second))
+    limits = mover_difference(
+        (first.value, first.at(level)), (second.value, second.at(level)), tied
+    )
     moved = None
     if first.deviations is not None and second.deviations is not None:
         moved = first.deviations - second.deviations
-    return Version(
-        first.value - second.value, mover_difference(*sides, tied), level, deviations=moved
-    )
+    return Version(first.value - second.value, limits, level, deviations=moved)
 
 
 def gap_change(
@@ -185,15 +188,16 @@ def gap_change(
     Source: Berger and Boos 1994, for what is chosen by the data.
     """
 
-    def pairs(version: Version) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    def side(version: Version) -> Pairs:
         top, bottom = (_candidates(version, level, highest=highest) for highest in (True, False))
         first, second = (grid.ravel() for grid in np.meshgrid(top, bottom, indexing="ij"))
         return first[first != second], second[first != second]
 
-    low, high = _followed(
-        lambda index, at: pair_change(before, after, index, at, dependent), pairs(before), pairs(after), level
-    )
-    return Change(float(np.ptp(after.value) - np.ptp(before.value)), low, high)
+    at = _left(level)
+    low = pair_change(before, after, side(before), at, dependent).low
+    high = pair_change(before, after, side(after), at, dependent).high
+    value = float(np.ptp(after.value) - np.ptp(before.value))
+    return Change(value, float(low.min()), float(high.max()))
 
 
 def worst_change(
@@ -211,31 +215,29 @@ def worst_change(
     Source: Berger and Boos 1994.
     """
 
-    def limits(index: NDArray[np.intp], at: float) -> Limits:
-        return change(before.take(index), after.take(index), at, dependent)[1]
+    least, most = (_candidates(one, level, highest=highest) for one in (before, after))
+    pick = np.max
+    if not highest:
+        # The group that was worst rises by no less than the smallest figure does.
+        least, most, pick = most, least, np.min
+    low, high = (
+        change(before.take(index), after.take(index), _left(level), dependent)[1]
+        for index in (least, most)
+    )
+    value = float(pick(after.value) - pick(before.value))
+    return Change(value, float(low.low.min()), float(high.high.max()))
 
-    chosen = [_candidates(one, level, highest=highest) for one in (before, after)]
-    # Of smallest figures the group that was worst rises by no less than the smallest does.
-    low, high = _followed(limits, *(chosen if highest else chosen[::-1]), level)
-    pick = np.max if highest else np.min
-    return Change(float(pick(after.value) - pick(before.value)), low, high)
 
+def _left(level: float) -> float:
+    """Return the level of changes when part of the error is spent on selection.
 
-Index = NDArray[np.intp] | tuple[NDArray[np.intp], NDArray[np.intp]]
-
-
-def _followed(
-    limits: Callable[[Index, float], Limits], least: Index, most: Index, level: float
-) -> tuple[float, float]:
-    """Return the least of the lower limits of some, and the most of the upper limits of others.
-
-    The true one is among each, whatever else is, so no correction for their number is due.
+    The pair or group that is truly the one is among the candidates, whatever else is, and its own
+    interval is enough: no correction for the number of candidates is due.
     """
-    at = 1 - (1 - level) * (1 - _SELECTION)
-    return float(limits(least, at).low.min()), float(limits(most, at).high.max())
+    return 1 - (1 - level) * (1 - _SELECTION)
 
 
-def _candidates(version: Version, level: float, *, highest: bool) -> NDArray[np.intp]:
+def _candidates(version: Version, level: float, *, highest: bool) -> Places:
     """Return the groups that may be the highest, or the lowest, by limits that hold together.
 
     Half of what is spent on selection goes to each audit.

@@ -11,7 +11,7 @@ import pytest
 import rfc8785
 
 import bundles
-from evenhand.audit.evidence import read_bundle, verify, write_bundle
+from evenhand.audit.evidence import read_bundle, verify
 from evenhand.audit.evidence.canonical import digest_of
 from evenhand.audit.evidence.manifest import comment_with
 from evenhand.audit.evidence.zipped import _pieces, pack
@@ -168,7 +168,7 @@ def test_a_missing_file_and_a_folder_are_said(tmp_path):
             verify(path)
 
 
-def test_a_compressed_member_is_refused(whole, at, tmp_path):
+def test_a_compressed_member_is_refused(tmp_path):
     import zipfile
 
     squeezed = tmp_path / "squeezed.zip"
@@ -258,7 +258,7 @@ def test_sealed_findings_of_wrong_types_are_named(field, value, at):
     findings = json.loads(bundles.members()["findings.json"])
     findings[0][field] = value
     data = bundles.resealed({"findings.json": rfc8785.dumps(findings)})
-    with pytest.raises(BundleError, match="findings.json"):
+    with pytest.raises(BundleError, match=r"findings\.json"):
         read_bundle(at(data))
 
 
@@ -314,7 +314,7 @@ def test_a_sealed_manifest_of_wrong_types_is_named(field, value, at):
         read_bundle(at(bundles.resealed({}, **{field: value})))
 
 
-def _mutated(data: bytes, rng: np.random.Generator, whole: bytes) -> bytes:
+def _mutated(data: bytes, rng: np.random.Generator) -> bytes:
     """Return a file with one thing wrong: bytes, pieces, members."""
     place, other = (int(one) for one in rng.integers(0, len(data), 2))
     match int(rng.integers(7)):
@@ -346,7 +346,7 @@ def _mutated(data: bytes, rng: np.random.Generator, whole: bytes) -> bytes:
 def test_ten_thousand_mutations_are_answered_by_our_errors_alone(at, whole):
     rng = np.random.default_rng(20)
     for _ in range(10_000):
-        data = _mutated(whole, rng, whole)
+        data = _mutated(whole, rng)
         path = at(data)
         try:
             found = verify(path)
@@ -365,20 +365,9 @@ def test_a_thousand_mutations_of_sealed_members_are_answered_by_our_errors_alone
     names = [name for name in members if name != "manifest.json"]
     for turn in range(1_000):
         name = names[turn % len(names)]
-        data = _mutated(members[name], rng, members[name])
+        data = _mutated(members[name], rng)
         path = at(bundles.resealed({name: data}))
         try:
             read_bundle(path)
         except EvenhandError:
             continue
-
-
-def test_a_signed_bundle_names_what_changed_too(at, tmp_path):
-    path = tmp_path / "b.evidence.zip"
-    write_bundle(bundles.bundle(), path)
-    assert verify(path).to_dict() == {
-        "ok": True,
-        "changed": [],
-        "signature": "absent",
-        "digest": verify(path).digest,
-    }

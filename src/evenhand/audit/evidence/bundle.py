@@ -13,6 +13,7 @@ import polars as pl
 from evenhand.audit.finding import Finding
 from evenhand.audit.gate.verdict import RuleVerdict, Verdict, of_all
 from evenhand.audit.plan.plan import AuditPlan
+from evenhand.notebook import as_html
 
 FORMAT = 1
 """The version of the bundle format that is written."""
@@ -86,3 +87,6 @@ class Bundle:
             "rules": [rule.to_dict() for rule in self.rules],
             "findings": [finding.to_dict() for finding in self.findings],
         }
+
+    def _repr_html_(self) -> str | None:
+        return as_html(self)

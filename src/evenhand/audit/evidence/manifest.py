@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
@@ -152,17 +152,26 @@ def version_in(comment: bytes) -> int | None:
     return None if found is None else int(found[1])
 
 
-def digests(records: Sequence[Mapping[str, Any]]) -> dict[str, str]:
-    """Return the digest of every record by what it is known by; repeated names are numbered."""
-    found: dict[str, str] = {}
+def named(records: Iterable[Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:
+    """Return records by what they are known by; repeated names are numbered.
+
+    >>> [*named([{"id": "gap"}, {"id": "gap"}])]
+    ['gap', 'gap (2)']
+    """
+    found: dict[str, Mapping[str, Any]] = {}
     for record in records:
         name = first = identity(record)
         count = 1
         while name in found:
             count += 1
             name = f"{first} ({count})"
-        found[name] = digest_of(canonical(record, name))
+        found[name] = record
     return found
+
+
+def digests(records: Iterable[Mapping[str, Any]]) -> dict[str, str]:
+    """Return the digest of every record by what it is known by."""
+    return {name: digest_of(canonical(one, name)) for name, one in named(records).items()}
 
 
 def changes(manifest: Manifest, members: Mapping[str, bytes]) -> Iterator[Changed]:
