@@ -1,10 +1,11 @@
 """Run every example and write its verdict into the table of README.md.
 
-    EVENHAND_DATA=/path/to/data python examples/verdicts.py
+EVENHAND_DATA=/path/to/data python examples/verdicts.py
 """  # noqa: INP001 - a folder of examples is no package
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import evenhand
@@ -26,7 +27,9 @@ def table() -> str:
         for place, rule in enumerate(bundle.rules):
             first = (f"[{plan.stem}]({plan.name})", f"**{bundle.verdict}**")
             name, verdict = ("", "") if place else first
-            share = "" if rule.pass_share is None else f"{100 * rule.pass_share:.1f} %"
+            share = (
+                "" if rule.pass_share is None else f"{math.floor(1000 * rule.pass_share) / 10:g} %"
+            )
             cells = (name, verdict, f"`{rule.rule}`", rule.scope, rule.verdict, share)
             lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"

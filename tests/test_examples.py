@@ -50,7 +50,7 @@ def test_the_table_of_verdicts_is_current():
     assert text == module.written(text), "run python examples/verdicts.py"
 
 
-def test_the_fields_hold_what_the_source_says_of_them(data):
+def test_the_fields_hold_what_the_source_says_of_them():
     """Known rates of the sources, so that a verdict is about the right columns."""
     fit = open_plan(FOLDER / "hmda_boston.yaml")
     found = evenhand.estimate("difference(selection_rate, by=black)", fit.log)

@@ -13,6 +13,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from evenhand.notebook import show_with
+
 if TYPE_CHECKING:
     import polars as pl
 
@@ -34,6 +36,16 @@ __all__ = [
 ]
 
 # The heavy imports wait for the first call: `import evenhand` stays quick.
+
+
+def _in_notebook(what: object) -> str:
+    """Return a finding or a bundle as HTML."""
+    from evenhand.render.notebook import notebook
+
+    return notebook(what)
+
+
+show_with(_in_notebook)
 
 
 def log(

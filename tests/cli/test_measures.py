@@ -41,7 +41,7 @@ def test_the_list_as_json_has_every_key_of_every_measure(run):
     entries = json.loads(out)["measures"]
     assert [entry["name"] for entry in entries] == [*registry.measures()]
     for entry in entries:
-        assert set(entry) == {"name", "summary", "needs", "better", "tags", "cites"}
+        assert set(entry) == {"name", "summary", "needs", "better", "tags", "cites", "package"}
         assert entry["summary"].endswith(".")
         assert entry["needs"]
 

@@ -192,7 +192,16 @@ def test_attributes_with_other_names_can_be_given(audit):
 
 
 def test_slices_are_not_taken_for_the_whole(bundle):
-    assert tables(render(bundle))[0][1][1] == "467"
+    slices = tuple(one for one in bundle.findings if one.slice is not None)
+    assert any(one.by == ("sex",) for one in slices)
+    assert tables(render(replace(bundle, findings=slices))) == []
+
+
+def test_rates_inside_strata_are_not_taken_for_plain_ones(audit):
+    plan = HEAD.partition("measures:")[0] + (
+        "measures: ['difference(selection_rate, by=sex, given=race)']\n"
+    )
+    assert tables(render(audit(plan, SIX))) == []
 
 
 def test_what_the_law_asks_for_and_nobody_gave_is_said_to_be_missing(bundle):

@@ -24,6 +24,12 @@ def test_a_row_says_rule_groups_size_and_certainty(bundle):
     assert "| 95 % |" in row
 
 
+def test_a_rule_in_a_slice_shows_the_figure_of_the_slice(bundle):
+    row = rows_of(step_summary.render(bundle))[1]
+    assert "channel == 'web'" in row
+    assert "0.1926 \\[" in row
+
+
 def test_an_undecided_rule_says_how_many_more_units(bundle):
     needed = next(rule.units_needed for rule in bundle.rules if rule.verdict == "undecided")
     row = rows_of(step_summary.render(bundle))[2]

@@ -76,7 +76,7 @@ class Asked:
             return proxied(groups, proxy, asked.by[0], bounded=bounded)
         if asked.unknown_anywhere and isinstance(groups.figure, Bounded):
             groups = with_unknown(groups, groups.figure, given=asked.given)
-        if asked.given:
+        if asked.given and groups.groups:
             cells = gather(asked.measure, (*asked.by, *asked.given), self.state, self.log)
             groups = standardise(groups, cells, asked.given)
         return groups
@@ -109,6 +109,9 @@ class Asked:
         p_values = grouped.figure.p_values(dependent=grouped.units.dependent)
         if p_values is not None:
             conventions["p value"] = _p_values(grouped, p_values, index)
+        if question.by:
+            # The rows of a group that is not shown would follow from those of a pair with it.
+            index = np.array([place for place in index if place not in grouped.small], np.intp)
         units, exact = grouped.units.among(index)
         found = Finding(
             key=question.key,

@@ -90,7 +90,7 @@ def asked_of(
     watch: Watch = ignore,
 ) -> list[Asked]:
     """Return the questions beside the one state of the log that answers them all."""
-    state = scan(plan_scan(requests(questions), log), log, watch)
+    state = scan(plan_scan(requests(questions), log), log, watch, empty=scope is not None)
     return [
         Asked(
             question,

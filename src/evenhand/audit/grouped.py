@@ -82,7 +82,7 @@ class Grouped:
 
     @property
     def _defined(self) -> NDArray[np.bool_]:
-        return np.array([reason is None for reason in self.reasons])
+        return np.array([reason is None for reason in self.reasons], np.bool_)
 
     def left_out(self) -> tuple[Exclusion, ...]:
         """Return the rows that a contrast leaves out, those of groups apart among them."""
@@ -190,7 +190,7 @@ def gather(measure: Measure, by: Sequence[str], state: State, log: Log) -> Group
             )
         ),
         excluded=tuple(part for part in left_out if part.rows),
-        apart=np.array([not apart.isdisjoint(group.values()) for group in cells.groups]),
+        apart=np.array([not apart.isdisjoint(group.values()) for group in cells.groups], np.bool_),
         notes={**figure.notes(), **units.notes(trials, cells.groups)},
         unseen=sum(unobserved.values(), np.zeros(len(cells.groups))).astype(np.int64),
     )

@@ -73,6 +73,7 @@ def run(fit: Fit, *, version: str, progress: Progress = _silent) -> Bundle:
         replicates=replicates_of(asked),
         environment={
             **_environment(fit.log, version),
+            "plan": fit.name,
             "rows": asked[0].state.rows,
             "seconds": round((finished - started).total_seconds(), 3),
         },

@@ -198,12 +198,12 @@ def units_of(
     populations = tuple(
         Population(
             cells.by_group(of_groups.counts, trials),
-            float(of_all.counts[trials].item()),
+            float(of_all.counts[trials].sum()),
             exact=True,
         )
         for of_groups, of_all in zip(exact, whole, strict=True)
     )
-    if all(of_all.rows[trials].item() <= 1 for of_all in whole):
+    if all((of_all.rows[trials] <= 1).all() for of_all in whole):
         told = f"no value of {' or '.join(names)} repeats"
         return Units(populations, None, f"{told}, so rows are independent and closed forms apply")
     largest = [

@@ -37,7 +37,7 @@ def check(
         "predicted_state_rows": 0,
     }
     try:
-        fit = open_plan(plan, engine=engine)
+        fit = open_plan(plan, engine=engine, read=False)
     except (PlanError, SourceError) as error:
         document |= {"ok": False, "errors": [dataclasses.asdict(one) for one in error.problems]}
         lines = [f"{one}" for one in error.problems]

@@ -27,7 +27,7 @@ def doctor(*, as_json: Annotated[bool, typer.Option("--json", help="Print JSON."
 
     from evenhand.logs.backend import installed
     from evenhand.logs.kinds import kinds
-    from evenhand.measures import registry
+    from evenhand.measures import plugin, registry
 
     checks: list[dict[str, str | bool]] = [
         _check("evenhand", found=f"{evenhand.__version__} on Python {platform.python_version()}")
@@ -49,6 +49,15 @@ def doctor(*, as_json: Annotated[bool, typer.Option("--json", help="Print JSON."
             checks.append(_check(f"{package} tables", found="not installed", hint=hint, ok=False))
     checks.append(_check("kinds", found=", ".join(kinds())))
     checks.append(_check("measures", found=f"{len(registry.measures())} found"))
+    for one in registry.plugins():
+        names = ", ".join(cls.name for cls in one.classes) or "left out"
+        found = f"{one.package}: {names}"
+        hint = f"{one.reasons}." if one.left_out else ""
+        checks.append(_check(f"plug-in {one.name}", found=found, hint=hint, ok=not hint))
+    for what, group in plugin.NOT_USED.items():
+        for one in plugin.found(group):
+            found, hint = f"{one.package}: found, not used", f"This release has no {what}s."
+            checks.append(_check(f"{what} {one.name}", found=found, hint=hint, ok=False))
     table = Table(box=None, pad_edge=False, show_header=False)
     for check in checks:
         mark = "[green]ok[/green]" if check["ok"] else "[yellow]--[/yellow]"

@@ -19,6 +19,12 @@ def gate(
     *,
     junit: Annotated[Path | None, typer.Option(help="Write JUnit XML here.")] = None,
     sarif: Annotated[Path | None, typer.Option(help="Write SARIF here.")] = None,
+    plan: Annotated[
+        Path | None, typer.Option(help="The plan's path in the repository, for JUnit and SARIF.")
+    ] = None,
+    undecided_fails: Annotated[
+        bool, typer.Option("--undecided-fails", help="Undecided rules are failures in JUnit.")
+    ] = False,
     honour_waivers: flags.HonourWaivers = False,
     force: flags.Force = False,
     as_json: flags.AsJson = False,
@@ -35,13 +41,13 @@ def gate(
     from evenhand.audit.evidence.archive import read_bundle
     from evenhand.audit.gate.verdict import of_all
     from evenhand.errors import BundleError, Problem
-    from evenhand.render import verdicts
+    from evenhand.render import junit as as_junit
+    from evenhand.render import sarif as as_sarif
+    from evenhand.render import step_summary, verdicts
     from evenhand.render.file import check_targets, write_text
-    from evenhand.render.format import formats
 
-    targets = {"junit": junit, "sarif": sarif}
-    wanted = {name: path for name, path in targets.items() if path is not None}
-    check_targets(wanted.values(), force=force)
+    wanted = [path for path in (junit, sarif) if path is not None]
+    check_targets(wanted, force=force)
     found = [read_bundle(path) for path in bundles]
     without = [path for path, bundle in zip(bundles, found, strict=True) if not bundle.rules]
     if without:
@@ -49,13 +55,17 @@ def gate(
         raise BundleError([Problem(str(path), "it has no rules.", hint) for path in without])
     if wanted and len(found) > 1:
         what = "reports are written for one bundle at a time."
-        raise BundleError(Problem(", ".join(wanted), what, "Call evenhand gate for each."))
-    for name, path in wanted.items():
-        write_text(path, formats()[name].render(found[0]), force=force)
+        raise BundleError(Problem("--junit, --sarif", what, "Call evenhand gate for each."))
+    file = None if plan is None else plan.as_posix()
+    if junit is not None:
+        text = as_junit.render(found[0], plan_file=file, undecided_fails=undecided_fails)
+        write_text(junit, text, force=force)
+    if sarif is not None:
+        write_text(sarif, as_sarif.render(found[0], plan_file=file), force=force)
     summary = os.environ.get("GITHUB_STEP_SUMMARY")
     if summary:
         with Path(summary).open("a", encoding="utf-8") as file:
-            file.writelines(formats()["step-summary"].render(bundle) + "\n" for bundle in found)
+            file.writelines(step_summary.FORMAT.render(bundle) + "\n" for bundle in found)
     rules = [rule for bundle in found for rule in bundle.rules]
     verdict = of_all(rule.verdict for rule in rules)
     document = {"verdict": verdict, "rules": [rule.to_dict() for rule in rules]}

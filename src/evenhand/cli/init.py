@@ -47,8 +47,8 @@ def init(
 
       evenhand init decisions.csv --prediction approved --group sex
     """
-    from evenhand.audit.plan.draft import draft
     from evenhand.audit.plan import parse_plan
+    from evenhand.audit.plan.draft import draft
     from evenhand.audit.plan.fit import fit
     from evenhand.audit.plan.guess import guess
     from evenhand.errors import PlanError

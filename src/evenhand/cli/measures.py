@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 import typer
@@ -30,12 +31,13 @@ def measures(
     from evenhand.audit.contrasts import contrasts as known_contrasts
     from evenhand.audit.question import ALIASES
     from evenhand.measures import registry
+    from evenhand.measures.plugin import owners
     from evenhand.notation import parse
 
-    known = registry.measures()
+    known, packages = registry.measures(), owners(registry.plugins())
     if name is not None:
         chosen = type(registry.measure_named(parse(name)))
-        entry = _entry(chosen)
+        entry = _entry(chosen, packages)
         body = inspect.getdoc(chosen) or ""
         facts = [
             f"{key}: {', '.join(value) if isinstance(value, list) else value or 'neither'}"
@@ -50,10 +52,15 @@ def measures(
     table = Table(box=None, pad_edge=False, header_style="dim")
     for heading in ("measure", "needs", "better", "what it is"):
         table.add_column(heading)
-    entries = [_entry(cls) for cls in known.values()]
+    if packages:
+        table.add_column("package")
+    entries = [_entry(cls, packages) for cls in known.values()]
     for entry in entries:
         needs, better = ", ".join(entry["needs"]), entry["better"] or "neither"
-        table.add_row(entry["name"], needs, better, entry["summary"])
+        table.add_row(
+            *(entry["name"], needs, better, Text(entry["summary"])),
+            *([entry["package"]] if packages else []),
+        )
     contrasts = Table(box=None, pad_edge=False, header_style="dim")
     for heading in ("contrast", "what it is"):
         contrasts.add_column(heading)
@@ -66,7 +73,7 @@ def measures(
     show(Group(table, Text(), contrasts), document, as_json=as_json)
 
 
-def _entry(cls: Any) -> dict[str, Any]:  # noqa: ANN401 - a measure class
+def _entry(cls: Any, packages: Mapping[str, str]) -> dict[str, Any]:  # noqa: ANN401 - a class
     return {
         "name": cls.name,
         "summary": (inspect.getdoc(cls) or "").partition("\n")[0],
@@ -74,4 +81,5 @@ def _entry(cls: Any) -> dict[str, Any]:  # noqa: ANN401 - a measure class
         "better": cls.better,
         "tags": list(cls.tags),
         "cites": cls.cites,
+        "package": packages.get(cls.name, "evenhand"),
     }

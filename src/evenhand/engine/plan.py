@@ -142,7 +142,7 @@ def role_columns(measure: Measure, log: Log) -> RoleColumns:
     """
     classes = log.classes or (0, 1)
     names = tuple(map(str, classes))
-    if not hasattr(measure, "positive"):
+    if not hasattr(measure, "positive") or (measure.positive is None and not log.classes):
         return RoleColumns(measure.needs, names)
     positive = measure.positive
     if positive is None and getattr(measure, "average", None) is not None:

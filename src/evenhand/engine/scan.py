@@ -49,13 +49,17 @@ _SAMPLE = 100_000
 """Rows looked at before the scan, to refuse what is too large and to learn the groups' values."""
 
 
-def scan(plan: ScanPlan, log: Log, watch: Watch = ignore) -> State:
+def scan(
+    plan: ScanPlan, log: Log, watch: Watch = ignore, *, dense: bool = True, empty: bool = False
+) -> State:
     """Return the state of a log: sums by bucket and groups for every stage of the plan.
 
     Args:
         plan: What is summed.
         log: The log.
         watch: Told the number of rows as they are counted, where the engine tells.
+        empty: Whether there may be no rows in scope, as in a slice of a log that has some.
+        dense: Whether the fast path may be taken where it fits; the state is the same without.
 
     Raises:
         StateSizeError: A set of groups has too many values; refused after a look at the first
@@ -74,13 +78,13 @@ def scan(plan: ScanPlan, log: Log, watch: Watch = ignore) -> State:
         sample = _sample(lowered)
         for by in plan.stages:
             _check_size(by, sample, lowered, "among the first rows")
-        dense = log.source.engine == "polars"
+        dense = dense and log.source.engine == "polars"
         counts = _count(lowered, trials, sample, watch if dense else None)
         rows = int(next(iter(counts.values())).rows[ROWS].sum())
         distinct = None
-        if lowered.unit != ROW and 0 < rows <= COUNTED_EXACTLY:
+        if lowered.unit != ROW and rows <= COUNTED_EXACTLY:
             distinct = _distinct(lowered, plan)
-        values = _values(sample, lowered) if log.source.engine == "polars" else None
+        values = _values(sample, lowered) if dense else None
         scores = {
             by: {
                 role: count_by_score(lowered, role, by, [stage.sums[key] for key in keys], values)
@@ -95,7 +99,7 @@ def scan(plan: ScanPlan, log: Log, watch: Watch = ignore) -> State:
         raise _bad_values(lowered) from None
     except Exception as error:
         raise failure(log.source.name, error) from error
-    if rows == 0:
+    if rows == 0 and not empty:
         raise _no_rows(log)
     sums, units = {}, {}
     for by, stage in plan.stages.items():

@@ -5,36 +5,62 @@ from __future__ import annotations
 import dataclasses
 import functools
 import importlib
-import inspect
 import pkgutil
-from importlib.metadata import entry_points
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from types import MappingProxyType
 
 import evenhand.measures
 from evenhand.errors import NotationError, Problem, did_you_mean, listed
+from evenhand.measures import plugin
 from evenhand.measures.measure import Measure
 from evenhand.notation import Term
 
-ENTRY_POINTS = "evenhand.measures"
-"""Entry-point group whose modules or classes join the registry."""
+Measures = Mapping[str, type[Measure]]
+
+
+def measures() -> dict[str, type[Measure]]:
+    """Return every known measure by name, sorted."""
+    also = _also.get()
+    return dict(sorted({**_installed(), **also}.items())) if also else _installed()
 
 
 @functools.cache
-def measures() -> dict[str, type[Measure]]:
-    """Return every known measure by name, sorted."""
-    walk = pkgutil.walk_packages(evenhand.measures.__path__, "evenhand.measures.")
-    found: list[object] = [importlib.import_module(module.name) for module in walk]
-    found += [point.load() for point in entry_points(group=ENTRY_POINTS)]
+def own() -> dict[str, type[Measure]]:
+    """Return the measures of this package by name."""
     classes: dict[str, type[Measure]] = {}
-    for thing in found:
-        members = [thing] if inspect.isclass(thing) else vars(thing).values()
-        for member in members:
-            if not (inspect.isclass(member) and issubclass(member, Measure)):
-                continue
-            if vars(member).get("listed"):
-                other = classes.setdefault(member.name, member)
-                if other is not member:
-                    raise TypeError(f"two measures are called '{member.name}': {other}, {member}")
-    return dict(sorted(classes.items()))
+    for module in pkgutil.walk_packages(evenhand.measures.__path__, "evenhand.measures."):
+        for member in plugin.members(importlib.import_module(module.name)):
+            other = classes.setdefault(member.name, member)
+            if other is not member:
+                raise TypeError(f"two measures are called '{member.name}': {other}, {member}")
+    return classes
+
+
+@functools.cache
+def plugins() -> tuple[plugin.Plugin, ...]:
+    """Return the measures that other packages bring, and what of them is left out."""
+    return plugin.loaded(own())
+
+
+@functools.cache
+def _installed() -> dict[str, type[Measure]]:
+    others = {cls.name: cls for one in plugins() for cls in one.classes}
+    return dict(sorted({**own(), **others}.items()))
+
+
+_also: ContextVar[Measures] = ContextVar("also", default=MappingProxyType({}))
+
+
+@contextmanager
+def also(cls: type[Measure]) -> Iterator[None]:
+    """Let a measure that no installed package declares be asked for by name, in this block."""
+    token = _also.set({**_also.get(), cls.name: cls})
+    try:
+        yield
+    finally:
+        _also.reset(token)
 
 
 def measure_named(term: Term) -> Measure:
@@ -47,18 +73,27 @@ def measure_named(term: Term) -> Measure:
     known = measures()
     where = f"'{term}'"
     if term.name not in known:
-        hint = did_you_mean(term.name, [*known])
+        hint = _left_out(term.name) or did_you_mean(term.name, [*known])
         raise NotationError(Problem(where, f"there is no measure '{term.name}'.", hint))
     cls = known[term.name]
-    fields = [field.name for field in dataclasses.fields(cls)]  # type: ignore[arg-type]
+    parameters = dataclasses.fields(cls)  # type: ignore[arg-type]
+    fields = [field.name for field in parameters]
+    given = dict(term.params)
     problems = [
         Problem(
             where,
             f"{term.name} has no parameter '{key}'.",
             did_you_mean(key, fields) if fields else f"{term.name} takes no parameters.",
         )
-        for key, _ in term.params
+        for key in given
         if key not in fields
+    ]
+    problems += [
+        Problem(where, f"{term.name} needs its parameter '{field.name}'.")
+        for field in parameters
+        if field.name not in given
+        and field.default is dataclasses.MISSING
+        and field.default_factory is dataclasses.MISSING
     ]
     if term.args:
         values = listed(str(arg) for arg in term.args)
@@ -67,8 +102,17 @@ def measure_named(term: Term) -> Measure:
         problems.append(Problem(where, f"{term.name} has no cutoff '@{term.cutoff}'."))
     if problems:
         raise NotationError(problems)
-    chosen = cls(**dict(term.params))
+    chosen = cls(**given)
     wrong = chosen.problem()
     if wrong:
         raise NotationError(Problem(where, wrong, f"See evenhand measures {term.name}."))
     return chosen
+
+
+def _left_out(name: str) -> str:
+    """Return why a plug-in does not bring the measure of this name; empty where none would."""
+    for one in plugins():
+        for missing, reason in one.left_out:
+            if missing == name:
+                return f"{one.package} has it, but is left out: {reason}. See evenhand doctor."
+    return ""

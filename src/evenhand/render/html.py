@@ -10,7 +10,6 @@ from __future__ import annotations
 import base64
 import functools
 import hashlib
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from importlib.resources import files
@@ -22,10 +21,11 @@ from evenhand.audit.evidence.bundle import Bundle
 from evenhand.audit.evidence.chart import CONFIG, chart
 from evenhand.render import svg
 from evenhand.render.format import Format
-from evenhand.render.numeral import DASH, count_of, cut
+from evenhand.render.numeral import DASH, count_of, cut, pair_of
 from evenhand.render.section import Block, Section, sections_of, sentence, title_of
 from evenhand.render.table import summary
 from evenhand.render.view import block_view, embedded, rules_view
+from evenhand.stats.estimate import Estimate
 
 LIMIT = 1_900_000
 """Bytes of a page: it can be sent by mail, and a limit of 2 MB is never met."""
@@ -152,15 +152,16 @@ def arranged(bundle: Bundle, blocks: Sequence[Block], room: int, *, live: bool) 
             continue
         layout.full[block.number], used = drawn, used + more
     charts = sum('class="chart"' in text for text in layout.full.values())
-    layout.remarks = _remarks(bundle, layout, charts, left)
+    could = sum(chart(block.findings) is not None for block in blocks)
+    layout.remarks = _remarks(len(bundle.findings), layout, (charts, could), left)
     return layout
 
 
 _PATIENCE = 3
 
 
-def _remarks(bundle: Bundle, layout: Layout, charts: int, left: int) -> list[str]:
-    could = sum(chart(block) is not None for block in _blocks(bundle))
+def _remarks(findings: int, layout: Layout, drawn: tuple[int, int], left: int) -> list[str]:
+    charts, could = drawn
     told = []
     if could and not svg.can_draw():
         told.append(f"Charts need one more package: {svg.INSTALL}. Until then, tables.")
@@ -171,46 +172,29 @@ def _remarks(bundle: Bundle, layout: Layout, charts: int, left: int) -> list[str
         )
     brief = sum(map(len, layout.brief.values()))
     if brief:
-        told.append(f"{brief:,} of {len(bundle.findings):,} findings are shown in brief.")
+        told.append(f"{brief:,} of {findings:,} findings are shown in brief.")
     if left:
         told.append(f"{left:,} more findings are only in the evidence file.")
     return told
-
-
-def _blocks(bundle: Bundle) -> list[Any]:
-    from evenhand.audit.evidence.chart import together
-
-    return together(bundle.findings)
 
 
 def _size(lines: Sequence[str]) -> int:
     return sum(len(line.encode()) + 1 for line in lines)
 
 
-_LINE = """<tr{{ id }}><th scope="row"><code>{{ key }}</code>{% if about %} {{ about }}{% endif %}</th>\
-<td>{{ where }}</td><td class="n">{{ figure }}</td><td class="n">{{ units }}</td></tr>"""
-
-
 def _brief(block: Block, place: int) -> str:
-    from markupsafe import Markup
-
-    from evenhand.render.numeral import pair_of
-    from evenhand.stats.estimate import Estimate
-
     one = block.findings[place]
+    draw = environment().get_template("parts.html").module.line  # type: ignore[attr-defined]
     known = isinstance(one.outcome, Estimate)
-    return (
-        environment()
-        .from_string(_LINE)
-        .render(
-            id=Markup(f' id="f{block.number}"') if place == 0 else "",  # noqa: S704 - a number
-            key=one.key,
-            about=pair_of(one) if one.pair else "",
-            where=one.slice or "all rows",
-            figure=cut(summary(one), 160),
-            units=count_of(one.units, exact=one.units_exact) if known else DASH,
-        )
-    )
+    line = {
+        "number": block.number if place == 0 else 0,
+        "key": one.key,
+        "about": pair_of(one) if one.pair else "",
+        "where": one.slice or "all rows",
+        "figure": cut(summary(one), 160),
+        "units": count_of(one.units, exact=one.units_exact) if known else DASH,
+    }
+    return str(draw(line))
 
 
 def _section(section: Section, layout: Layout) -> dict[str, Any]:

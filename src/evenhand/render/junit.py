@@ -18,15 +18,17 @@ from evenhand.render.format import Format
 _NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
-def render(bundle: Bundle, *, plan_file: str = "audit.yaml", undecided_fails: bool = False) -> str:
+def render(bundle: Bundle, *, plan_file: str | None = None, undecided_fails: bool = False) -> str:
     """Return the verdicts as JUnit XML.
 
     Args:
         bundle: The evidence.
-        plan_file: The plan's path in its repository, to which cases point.
+        plan_file: The plan's path in its repository, to which cases point; None for that of
+            the audit.
         undecided_fails: Whether an undecided rule is a failure, rather than skipped.
 
     """
+    file = plan_file or bundle.plan_file
     kinds = [_kind(rule, undecided_fails=undecided_fails) for rule in bundle.rules]
     seconds = f"{float(bundle.environment.get('seconds', 0)):.3f}"
     counts = {
@@ -51,7 +53,7 @@ def render(bundle: Bundle, *, plan_file: str = "audit.yaml", undecided_fails: bo
     for key, value in _properties(bundle).items():
         _element(properties, "property", {"name": key, "value": value})
     for rule, kind in zip(bundle.rules, kinds, strict=True):
-        _case(suite, bundle, rule, kind, plan_file)
+        _case(suite, bundle, rule, kind, file)
     ET.indent(root)
     return f'<?xml version="1.0" encoding="UTF-8"?>\n{ET.tostring(root, encoding="unicode")}\n'
 

@@ -12,7 +12,7 @@ from evenhand.render.section import Block, sections_of, sentence, title_of
 from evenhand.render.table import summary, table_of
 from evenhand.render.view import notes_of, reading_of, rules_view
 
-_HEAD = r"""% Tables need \usepackage{booktabs, longtable, array, iftex} and the command \evenhandsign.
+_HEAD = r"""% The tables need the packages below and the command \evenhandsign.
 \documentclass{article}
 \usepackage[T1]{fontenc}
 \usepackage{booktabs, longtable, array, iftex}
@@ -40,6 +40,7 @@ _SIGNS = {
     "'": r"\textquotesingle{}",
     "`": r"\textasciigrave{}",
     "-": r"{-}",
+    "*": r"{*}",
     "[": r"{[}",
     "]": r"{]}",
     "\N{EN DASH}": r"\textendash{}",
@@ -47,7 +48,7 @@ _SIGNS = {
     "\N{HORIZONTAL ELLIPSIS}": r"\ldots{}",
     "\N{MIDDLE DOT}": r"\textperiodcentered{}",
 }
-"""What each sign is written as. Brackets stand in braces, where they begin no option."""
+"""What each sign is written as. Brackets and stars stand in braces, where they are no option."""
 
 _PLAIN = re.compile(r"[ -~\u00c0-\u00d6\u00d8-\u00f6\u00f8-\u00ff]")
 """Signs that every engine sets: ASCII and the letters of Latin-1."""

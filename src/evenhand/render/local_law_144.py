@@ -270,7 +270,7 @@ def _about(bundle: Bundle, mode: Mode, measure: str, said: Statement) -> str:
         f"Independent auditor: {_given(said.auditor)}",
         f"Source and explanation of the data: {_given(said.data)}",
         f"Files read: {plain(found)}",
-        f"Date on which use of the tool began: {_given(said.distributed)}",
+        f"Distribution date of the tool, when its use began: {_given(said.distributed)}",
         f"{kind}: {plain(measure)}{f' of {plain(decision)}' if decision else ''}",
     ]
     return bullets(lines)

@@ -15,8 +15,8 @@ from evenhand.render.numeral import interval_of, value_of
 from evenhand.render.reading import Roles
 from evenhand.render.section import Block, sections_of, sentence, title_of
 from evenhand.render.table import table_of
-from evenhand.render.view import notes_of, reading_of, rules_view
 from evenhand.render.verdicts import SYMBOLS
+from evenhand.render.view import notes_of, reading_of, rules_view
 from evenhand.stats.estimate import Undefined
 
 

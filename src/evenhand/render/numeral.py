@@ -82,3 +82,12 @@ def level_of(outcome: Outcome) -> str:
         return ""
     level = f"{100 * outcome.level:g}% interval"
     return f"{level}, {outcome.method}" if outcome.method else level
+
+
+def is_small(outcome: Outcome) -> bool:
+    """Return whether a figure is suppressed because of few units, whose number is not told.
+
+    >>> is_small(Undefined("small: fewer than 30 units")), is_small(Undefined("no rows"))
+    (True, False)
+    """
+    return isinstance(outcome, Undefined) and "fewer than" in outcome.reason

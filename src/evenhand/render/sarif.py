@@ -29,14 +29,16 @@ _SEMANTIC = re.compile(r"\d+\.\d+\.\d+(-[0-9A-Za-z.-]+)?(\+[0-9A-Za-z.-]+)?")
 _LEVELS = {"fail": "error", "undecided": "warning"}
 
 
-def render(bundle: Bundle, *, plan_file: str = "audit.yaml") -> str:
+def render(bundle: Bundle, *, plan_file: str | None = None) -> str:
     """Return the alerts as SARIF.
 
     Args:
         bundle: The evidence.
-        plan_file: The plan's path in its repository, with forward slashes.
+        plan_file: The plan's path in its repository, with forward slashes; None for that of
+            the audit.
 
     """
+    file = plan_file or bundle.plan_file
     rules = {rule.id: rule for rule in bundle.rules}
     places = {name: place for place, name in enumerate(rules)}
     driver: dict[str, Any] = {
@@ -53,7 +55,7 @@ def render(bundle: Bundle, *, plan_file: str = "audit.yaml") -> str:
         "automationDetails": {"id": _automation(bundle)},
         "columnKind": "unicodeCodePoints",
         "results": [
-            _result(bundle, rule, places[rule.id], plan_file)
+            _result(bundle, rule, places[rule.id], file)
             for rule in bundle.rules
             if rule.verdict in _LEVELS
         ],

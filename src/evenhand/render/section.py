@@ -80,13 +80,9 @@ class Block:
 
     def methods(self) -> list[str]:
         """Return how the intervals were computed, each once."""
-        found = [one.outcome for one in self.findings]
-        told = [f"{100 * o.level:g}% intervals, {o.method}" for o in found if _has_method(o)]
+        found = [one.outcome for one in self.findings if isinstance(one.outcome, Estimate)]
+        told = [f"{100 * one.level:g}% intervals, {one.method}" for one in found if one.method]
         return [*dict.fromkeys(told)]
-
-
-def _has_method(outcome: object) -> bool:
-    return isinstance(outcome, Estimate) and bool(outcome.method)
 
 
 @dataclass(frozen=True)
@@ -155,15 +151,13 @@ def sentence(bundle: Bundle) -> str:
     total = len(verdicts)
     listed = told[0] if len(told) == 1 else f"{', '.join(told[:-1])} and {told[-1]}"
     waived = sum(rule.waiver is not None and rule.verdict != "pass" for rule in bundle.rules)
-    note = f" {waived:,} of them waived." if waived else ""
-    return f"Of {total:,} rule{'s' if total > 1 else ''}, {listed}.{note}"
+    note = f" Waived: {waived:,}." if waived else ""
+    rules = len({rule.id for rule in bundle.rules})
+    # A rule is held in all rows and in every slice in which its measure is measured.
+    checks = f"{total:,} checks of " if total != rules else ""
+    return f"Of {checks}{rules:,} rule{'s' if rules > 1 else ''}, {listed}.{note}"
 
 
 def title_of(bundle: Bundle) -> str:
     """Return what was audited, for a headline."""
     return bundle.plan.subject.title or bundle.plan.log.source
-
-
-def suppressed_note(bundle: Bundle) -> str:
-    """Return why a group has no figure."""
-    return f"fewer than {bundle.plan.min_units:,} units"

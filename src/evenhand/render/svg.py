@@ -6,13 +6,21 @@ import functools
 import json
 from collections.abc import Mapping
 from typing import Any
-from xml.etree import ElementTree
+from xml.etree import ElementTree as ET
 
 INSTALL = "pip install 'evenhand[report]'"
 
 _NAMESPACE = "http://www.w3.org/2000/svg"
 _MARGIN = 8
-_NEEDLESS = ("role", "class", "pointer-events", "aria-hidden", "aria-roledescription")
+_NEEDLESS = (
+    *("role", "class", "pointer-events", "aria-hidden", "aria-roledescription"),
+    # Said once, at the root.
+    "font-family",
+)
+_USUAL = {"opacity": "1", "stroke-width": "1", "font-weight": "normal"}
+"""Attributes that change nothing at these values."""
+_NOTHING = {"", "M0,0h0v0h0Z"}
+"""Paths that draw nothing."""
 
 
 def can_draw() -> bool:
@@ -37,22 +45,25 @@ def svg(spec: Mapping[str, Any]) -> str:
     It is parsed and written again: what is not well-formed never reaches a page, and attributes
     that say nothing are left out.
     """
-    ElementTree.register_namespace("", _NAMESPACE)
+    ET.register_namespace("", _NAMESPACE)
     # The renderer's own output, whose texts it has escaped.
-    root = ElementTree.fromstring(_drawn(json.dumps(spec)))  # noqa: S314
+    root = ET.fromstring(_drawn(json.dumps(spec)))  # noqa: S314
     width, height = root.attrib.pop("width"), root.attrib.pop("height")
-    for element in root.iter():
+    for element in list(root.iter()):
         for name in _NEEDLESS:
             element.attrib.pop(name, None)
-    for parent in list(root.iter()):
-        for child in list(parent):
-            if child.tag.endswith("path") and child.get("display") == "none":
-                parent.remove(child)
+        for name, value in _USUAL.items():
+            if element.get(name) == value:
+                del element.attrib[name]
+        for child in list(element):
+            if child.get("d") in _NOTHING or child.get("display") == "none":
+                element.remove(child)
+    root.set("font-family", str(spec["config"]["font"]))
     # A little room beside the labels, for fonts that are wider than the one measured.
     root.set("viewBox", f"-{_MARGIN} 0 {float(width) + _MARGIN:g} {height}")
     root.set("width", f"{float(width) + _MARGIN:g}")
     root.set("height", height)
-    return ElementTree.tostring(root, encoding="unicode")
+    return ET.tostring(root, encoding="unicode")
 
 
 @functools.lru_cache(maxsize=2)

@@ -57,9 +57,11 @@ def _groups(one: Finding) -> Table:
     for group in hidden[:_MOST_SUPPRESSED]:
         dashes = (DASH,) * (5 if shrunk else 3)
         rows.append((*_names(group, one.by), _why(group), *dashes))
-    for group in ends:
-        if isinstance(group.outcome, Undefined):
-            notes.append(f"{name_of(group.group)}: undefined, {group.outcome.reason}.")
+    notes += [
+        f"{name_of(group.group)}: undefined, {group.outcome.reason}."
+        for group in ends
+        if isinstance(group.outcome, Undefined)
+    ]
     middle = ("shrunk", "its interval") if shrunk else ()
     headings = (*one.by, cut(one.measure), "interval", *middle, "rows", "units")
     return Table(headings, len(one.by), tuple(rows), tuple(notes))

@@ -15,6 +15,7 @@ from rich.text import Text
 from evenhand.audit.evidence.bundle import Bundle
 from evenhand.audit.finding import Equivalence, Finding, GroupFinding, Test
 from evenhand.render.format import Format
+from evenhand.render.numeral import is_small
 from evenhand.render.reading import reading
 from evenhand.render.section import title_of
 from evenhand.render.verdicts import verdicts
@@ -196,7 +197,7 @@ def _table(*headings: str) -> Table:
 
 def _counts(one: Finding) -> tuple[str, str]:
     # The rows of a pair, less those of its other group, would be those of a suppressed group.
-    if isinstance(one.outcome, Undefined) and "fewer than" in one.outcome.reason:
+    if is_small(one.outcome):
         return _DASH, _DASH
     return f"{one.rows:,}", _units(one)
 
@@ -208,7 +209,7 @@ def _units(one: Finding) -> str:
 def _notes(one: Finding) -> Text:
     counts = f"{one.rows:,} rows in the denominators, {_units(one)} units, "
     # The members of a family have rows of their own, which their table shows.
-    notes = [f"{'' if one.pair else counts}weighed by {one.estimand}"]
+    notes = [f"{'' if one.pair or is_small(one.outcome) else counts}weighed by {one.estimand}"]
     notes += [f"{part.rows:,} rows left out: {part.reason}" for part in one.excluded]
     notes += [
         f"{_name(group)}: {'suppressed' if group.suppressed else 'undefined'}, "

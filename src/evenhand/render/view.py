@@ -11,7 +11,7 @@ from evenhand.audit.evidence.bundle import Bundle
 from evenhand.audit.evidence.chart import MOST, chart
 from evenhand.audit.finding import Finding
 from evenhand.audit.gate.verdict import ALL_ROWS, RuleVerdict, UndecidedGroup
-from evenhand.render.numeral import DASH, count_of, cut, interval_of, name_of, value_of
+from evenhand.render.numeral import DASH, count_of, cut, interval_of, is_small, name_of, value_of
 from evenhand.render.reading import Roles, capital, reading
 from evenhand.render.section import Block, Section, rules_in_order
 from evenhand.render.svg import svg
@@ -133,8 +133,8 @@ def reading_of(one: Finding, block: Block, roles: Roles) -> str:
 
 def _caption(block: Block, count: int) -> str:
     found = [group.outcome for group in block.lead.groups] or [f.outcome for f in block.findings]
-    level = next((100 * one.level for one in found if isinstance(one, Estimate)), None)
-    told = [f"Points are figures, lines their {level:g}% intervals."]
+    levels = [100 * one.level for one in found if isinstance(one, Estimate)]
+    told = [f"Points are figures, lines their {levels[0]:g}% intervals."] if levels else []
     if block.is_family:
         told.append("The dashed line is no difference.")
     if any(not group.compared for group in block.lead.groups):
@@ -150,8 +150,10 @@ def notes_of(block: Block) -> list[str]:
     """Return what qualifies the figures of a block."""
     one = block.lead
     units = count_of(one.units, exact=one.units_exact)
+    # The lines of a family have rows of their own, and small numbers of units are not told.
     counts = f"{one.rows:,} rows in the denominators, {units} units, "
-    notes = [f"{'' if block.is_family else counts}weighed by {one.estimand}", *block.methods()]
+    hidden = block.is_family or is_small(one.outcome)
+    notes = [f"{'' if hidden else counts}weighed by {one.estimand}", *block.methods()]
     notes += [f"{part.rows:,} rows left out: {part.reason}" for part in block.excluded()]
     if not block.is_family:
         notes += [
@@ -164,5 +166,13 @@ def notes_of(block: Block) -> list[str]:
 def embedded(document: Mapping[str, Any]) -> str:
     """Return a chart as JSON that no text inside it can end, without what all charts share."""
     own = {key: value for key, value in document.items() if key not in {"$schema", "config"}}
+    if "data" in own:
+        # More digits than a pixel shows only make a page larger.
+        values = [{k: _short(v) for k, v in line.items()} for line in own["data"]["values"]]
+        own["data"] = {"values": values}
     text = json.dumps(own, separators=(",", ":"), ensure_ascii=False)
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+
+
+def _short(value: object) -> object:
+    return float(f"{value:.6g}") if isinstance(value, float) else value

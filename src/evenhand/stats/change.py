@@ -214,7 +214,6 @@ def worst_change(
 
     Source: Berger and Boos 1994.
     """
-
     least, most = (_candidates(one, level, highest=highest) for one in (before, after))
     pick = np.max
     if not highest:

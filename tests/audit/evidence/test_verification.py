@@ -150,6 +150,17 @@ def test_a_newer_format_with_other_members_asks_for_an_upgrade(at):
         verify(at(data))
 
 
+def test_a_file_that_is_too_large_is_not_read(whole, at, monkeypatch):
+    monkeypatch.setattr("evenhand.audit.evidence.file.MOST_BYTES", len(whole) - 1)
+    with pytest.raises(BundleError, match="no evidence is as large"):
+        verify(at(whole))
+
+
+def test_too_many_members_are_not_read(whole, at, monkeypatch):
+    monkeypatch.setattr("evenhand.audit.evidence.zipped.MOST_MEMBERS", 3)
+    assert "more than 3 members" in verify(at(whole)).changed[0].found
+
+
 def test_half_a_file_is_cut_short(whole, at):
     found = verify(at(whole[: len(whole) // 2]))
     assert [one.record for one in found.changed] == ["file"]
@@ -297,6 +308,14 @@ def test_replicates_of_another_form_are_refused(table, at, tmp_path):
         read_bundle(at(data))
 
 
+def test_without_replicates_no_parquet_is_read(at):
+    data = bundles.resealed({"replicates.parquet": b"nonsense"})
+    found = read_bundle(at(data), replicates=False)
+    assert found.findings
+    assert found.replicates.is_empty()
+    assert found.replicates.schema == bundles.bundle().replicates.schema
+
+
 @pytest.mark.parametrize(
     ("field", "value"),
     [
@@ -345,7 +364,7 @@ def _mutated(data: bytes, rng: np.random.Generator) -> bytes:
 @pytest.mark.slow
 def test_ten_thousand_mutations_are_answered_by_our_errors_alone(at, whole):
     rng = np.random.default_rng(20)
-    for _ in range(10_000):
+    for turn in range(10_000):
         data = _mutated(whole, rng)
         path = at(data)
         try:
@@ -353,16 +372,17 @@ def test_ten_thousand_mutations_are_answered_by_our_errors_alone(at, whole):
         except EvenhandError:
             continue
         assert found.ok == (data == whole)
-        if not found.ok:
+        if not found.ok and turn % 10 == 0:
             with pytest.raises(BundleError):
                 read_bundle(path)
 
 
 @pytest.mark.slow
-def test_a_thousand_mutations_of_sealed_members_are_answered_by_our_errors_alone(at):
+def test_a_thousand_mutations_of_sealed_text_are_answered_by_our_errors_alone(at):
     rng = np.random.default_rng(21)
     members = bundles.members()
-    names = [name for name in members if name != "manifest.json"]
+    # Polars may stop the process on Parquet that was broken on purpose (docs/design/evidence.md).
+    names = [name for name in members if name not in {"manifest.json", "replicates.parquet"}]
     for turn in range(1_000):
         name = names[turn % len(names)]
         data = _mutated(members[name], rng)

@@ -98,7 +98,7 @@ def test_the_plan_says_certainty_and_the_smallest_group(table):
 
 
 def test_reasons_and_alternatives_are_comments(table):
-    text = draft(guess(table.rename({"approved": "was_approved"})), "x.csv")
+    text = draft(guess(table.drop("predicted_price")), "x.csv")
     assert "# Likely. 'approved' in its name" in text
     assert "Read every line." in text
 

@@ -209,6 +209,29 @@ def test_numbers_and_their_predictions_are_a_regression(table, rng):
     assert texts(found) == {"label": "price", "prediction": "predicted_price"}
 
 
+def test_a_plain_decision_beside_numbers_stays_a_decision(table):
+    rows = table.with_columns(price=pl.col("score") * 99, predicted_price=pl.col("score") * 98)
+    assert guess(rows).kind == "decisions"
+
+
+def test_ages_with_fractions_are_cut_too(table):
+    rows = table.with_columns(age=pl.col("age") + pl.col("score"))
+    assert groups(guess(rows))["age"] == [25, 45]
+
+
+def test_the_same_rows_give_the_same_guess_on_every_engine(table, tmp_path, engine):
+    table.write_parquet(tmp_path / "x.parquet")
+    found = guess(tmp_path / "x.parquet", engine=engine)
+    assert texts(found) == texts(guess(table))
+    assert found.unit == guess(table).unit
+
+
+def test_only_the_first_rows_are_looked_at(table):
+    found = guess(pl.concat([table] * 60))
+    assert found.sample.rows.height == 100_000
+    assert not found.sample.is_whole
+
+
 def test_ids_that_never_repeat_leave_the_row(table):
     assert guess(table.drop("customer_id")).unit.text == "row"
 
@@ -250,6 +273,20 @@ def test_every_kind_of_file_gives_the_same_guess(table, tmp_path, ending):
 
 def test_no_rows_say_that_nothing_can_be_told(table):
     assert guess(table.head(0)).problems
+
+
+def test_a_file_like_german_credit_gets_its_roles(rng):
+    rows = pl.DataFrame(
+        {
+            "personal_status_sex": rng.choice(["male single", "female div", "male mar"], N),
+            "age": rng.integers(19, 75, N),
+            "foreign_worker": rng.choice(["yes", "no"], N),
+            "credit_risk": rng.choice(["good", "bad"], N),
+        }
+    )
+    found = guess(rows)
+    assert texts(found) == {"label": "credit_risk == 'good'"}
+    assert {*groups(found)} == {"personal_status_sex", "age", "foreign_worker"}
 
 
 KNOWN = {

@@ -85,7 +85,7 @@ def _with_mean(grouped: Grouped) -> Indices:
         reason is None or reason == of_figure
         for reason, of_figure in zip(grouped.reasons, figure.undefined(), strict=True)
     ]
-    return np.flatnonzero(np.array(own) & (weight > 0) & ~grouped.apart)
+    return np.flatnonzero(np.array(own, np.bool_) & (weight > 0) & ~grouped.apart)
 
 
 BETWEEN = Between()

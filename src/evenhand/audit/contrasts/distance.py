@@ -14,6 +14,7 @@ from evenhand.audit.asked import Asked, name_of, too_few, why_undefined
 from evenhand.audit.contrasts.contrast import Contrast
 from evenhand.audit.finding import Finding
 from evenhand.audit.grouped import Grouped
+from evenhand.errors import NotationError, Problem
 from evenhand.logs.log import Log
 from evenhand.measures.histogram import Histogram
 from evenhand.measures.measure import Measure
@@ -34,6 +35,19 @@ from evenhand.stats.roc import abroca
 Indices = NDArray[np.intp]
 
 
+def check_labels(name: str, log: Log) -> None:
+    """Refuse declared classes, of which a contrast without ``positive=`` cannot say which is 1.
+
+    Raises:
+        NotationError: The log declares classes.
+
+    """
+    if log.classes:
+        hint = "Open the log without classes, with label \"column == 'class'\"."
+        what = f"{name} reads a label of 0 and 1, and this log declares classes."
+        raise NotationError(Problem(f"'{name}'", what, hint))
+
+
 class Distance(Contrast):
     """The largest distance of two groups, with limits by the bootstrap of the curves."""
 
@@ -49,6 +63,8 @@ class Distance(Contrast):
         """Return the distribution that is compared."""
         numbers = {role.name for role in log.kind.roles if role.values == "number"}
         of = parameters.get("of") or ("score" if "score" in numbers else "prediction")
+        if self.labelled:
+            check_labels(self.name, log)
         return Distribution(str(of), self.labelled)
 
     def findings(self, asked: Asked) -> list[Finding]:

@@ -44,7 +44,7 @@ class ToOverall(Contrast):
             pair = (grouped.groups[index], overall)
             excluded = grouped.left_out()
             findings.append(asked.finding(grouped, outcome, compared, pair=pair, excluded=excluded))
-        return findings
+        return findings or [asked.finding(grouped, too_few(grouped), compared)]
 
 
 def _against_overall(

@@ -9,6 +9,7 @@ import numpy as np
 
 from evenhand.audit.asked import Asked, name_of, too_few
 from evenhand.audit.contrasts.contrast import Contrast
+from evenhand.audit.contrasts.distance import check_labels
 from evenhand.audit.contrasts.pairs import of_pair, pairs_of
 from evenhand.audit.finding import Finding
 from evenhand.audit.grouped import Grouped
@@ -46,6 +47,7 @@ class Xauc(Contrast):
 
     def measure(self, log: Log, **parameters: Value) -> Measure:  # noqa: ARG002 - the score it is
         """Return the distribution that is compared."""
+        check_labels(self.name, log)
         return Distribution("score", labelled=True)
 
     def findings(self, asked: Asked) -> list[Finding]:

@@ -11,8 +11,15 @@ from evenhand.audit.evidence.file import Location, check_free, read_whole, write
 from evenhand.audit.evidence.manifest import comment_with
 from evenhand.audit.evidence.signature import sign
 from evenhand.audit.evidence.verification import look
-from evenhand.audit.evidence.zipped import MANIFEST, SIGNATURE, Changed, pack
-from evenhand.errors import BundleError, Problem
+from evenhand.audit.evidence.zipped import (
+    MANIFEST,
+    MOST_BYTES,
+    MOST_MEMBERS,
+    SIGNATURE,
+    Changed,
+    pack,
+)
+from evenhand.errors import BundleError, OutputError, Problem
 
 
 def write_bundle(
@@ -39,15 +46,23 @@ def write_bundle(
     digest = digest_of(members[MANIFEST])
     if key is not None:
         members[SIGNATURE] = sign(digest, key)
-    write_whole(pack(members, comment_with(digest)), path, force=force)
+    data = pack(members, comment_with(digest))
+    if len(data) > MOST_BYTES or len(members) > MOST_MEMBERS:
+        most = f"{MOST_BYTES // 2**20} MiB in {MOST_MEMBERS:,} members"
+        what = f"it would have {len(data):,} bytes in {len(members):,} members"
+        hint = "Measure less in one plan."
+        raise OutputError(Problem(str(path), f"{what}; at most {most} are read.", hint))
+    write_whole(data, path, force=force)
     return digest
 
 
-def read_bundle(path: Location, *, check: bool = True) -> Bundle:
+def read_bundle(path: Location, *, check: bool = True, replicates: bool = True) -> Bundle:
     """Return the bundle of a file.
 
     Args:
         path: The file.
+        replicates: Whether replicates are read, which only `diff` needs. Without them nothing of
+            the file reaches the Parquet reader, which files sealed on purpose can stop.
         check: Whether evidence that changed since it was written is refused; its signature is not
             looked at here.
 
@@ -60,7 +75,7 @@ def read_bundle(path: Location, *, check: bool = True) -> Bundle:
     if (check and found.changed) or not found.members:
         raise BundleError(_refusal(found.changed, path))
     try:
-        return bundle_of(found.members)
+        return bundle_of(found.members, replicates=replicates)
     except BundleError as error:
         raise BundleError(
             [Problem(f"{name}: {one.where}", one.what, one.hint) for one in error.problems]
@@ -72,11 +87,12 @@ _NAMED = 20
 
 def _refusal(changed: tuple[Changed, ...], path: Location) -> list[Problem]:
     """Return the problems of evidence that changed."""
-    where, hint = Path(path).name, f"See what changed: evenhand verify {path}. {AGAIN}"
-    problems = [
-        Problem(f"{where}: {one.record}", f"expected {one.expected}, found {one.found}.", hint)
-        for one in changed[:_NAMED]
+    name = Path(path).name
+    said = [(one.record, f"expected {one.expected}, found {one.found}.") for one in changed]
+    if len(said) > _NAMED:
+        said[_NAMED:] = [("and", f"{len(said) - _NAMED} more records changed.")]
+    hint = f"See what changed: evenhand verify {path}. {AGAIN}"
+    return [
+        Problem(f"{name}: {record}", what, hint if place == len(said) else "")
+        for place, (record, what) in enumerate(said, start=1)
     ]
-    if len(changed) > _NAMED:
-        problems.append(Problem(where, f"and {len(changed) - _NAMED} more records changed."))
-    return problems

@@ -80,6 +80,11 @@ class Bundle:
         """The verdict of the gate; None for a plan without rules."""
         return of_all(rule.verdict for rule in self.rules) if self.rules else None
 
+    @property
+    def plan_file(self) -> str:
+        """The plan's path as it was named for the audit; ``audit.yaml`` where it was no file."""
+        return str(self.environment.get("plan") or "audit.yaml")
+
     def to_dict(self) -> dict[str, Any]:
         """Return what ``evenhand audit --json`` prints, without the path of the bundle."""
         return {

@@ -45,7 +45,7 @@ def parse(data: bytes, name: str) -> Any:  # noqa: ANN401 - any JSON
 
     """
     try:
-        value = json.loads(data.decode("utf-8"))
+        value = json.loads(data.decode("utf-8"), parse_int=_number)
         again = _written(value)
     except (ValueError, RecursionError, OverflowError) as error:
         raise BundleError(Problem(name, f"it is not JSON: {_said(error)}.", AGAIN)) from error
@@ -87,6 +87,15 @@ def _exact(value: Any) -> Any:  # noqa: ANN401 - any JSON
     if isinstance(value, list | tuple):
         return [_exact(inner) for inner in value]
     raise TypeError(f"JSON has no {type(value).__name__}")
+
+
+def _number(text: str) -> int | float:
+    """Return a whole number, as the float that it is in JSON from 2^53 on."""
+    return int(text) if len(text) < len(str(_EXACT)) else _large(float(text))
+
+
+def _large(value: float) -> int | float:
+    return int(value) if abs(value) < _EXACT else value
 
 
 def _said(error: Exception) -> str:

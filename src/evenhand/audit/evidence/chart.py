@@ -25,6 +25,7 @@ BLUE, VERMILLION = "#0072B2", "#D55E00"
 
 _PLAIN = re.compile(r"[a-z0-9_]+")
 _WIDTH = 480
+_LONGEST = 80
 _LINE = 26
 
 CONFIG: Mapping[str, Any] = {
@@ -98,8 +99,8 @@ def chart(block: Sequence[Finding]) -> Mapping[str, Any] | None:
     """Return the dot-and-interval chart of a block; None where nothing in it has a figure."""
     family = bool(block[0].pair)
     lines = [_pair(one) for one in block] if family else [_group(one) for one in block[0].groups]
-    # Whoever has a figure comes first, from the largest to the smallest.
-    lines.sort(key=lambda line: (line["note"] != "", -_middle(line)))
+    # Whoever is compared comes first, from the largest to the smallest.
+    lines.sort(key=lambda line: (line["note"] != "", "apart" in line, -_middle(line)))
     if not any("low" in line for line in lines):
         return None
     left = len(lines) - MOST
@@ -118,6 +119,7 @@ def chart(block: Sequence[Finding]) -> Mapping[str, Any] | None:
         "height": len(lines) * _LINE,
         "background": None,
         "data": {"values": lines},
+        "encoding": {"y": _y(lines), "tooltip": _tooltip(block[0])},
         "layer": _layers(block[0], lines, family=family),
         "config": CONFIG,
     }
@@ -137,7 +139,7 @@ def _pair(one: Finding) -> dict[str, Any]:
 def _group(one: GroupFinding) -> dict[str, Any]:
     name = ", ".join(one.group.values())
     if one.suppressed:
-        return {"name": name, "note": "suppressed"}
+        return {"name": _cut(name), "note": "suppressed"}
     line = _line(name, one.outcome)
     line["units"] = one.units
     if not one.compared:
@@ -146,12 +148,18 @@ def _group(one: GroupFinding) -> dict[str, Any]:
 
 
 def _line(name: str, outcome: Outcome) -> dict[str, Any]:
+    name = _cut(name)
     if not isinstance(outcome, Estimate):
         return {"name": name, "note": "undefined"}
     line = {"name": name, "note": "", "low": outcome.low, "high": outcome.high}
     if outcome.identified is None:
         return {**line, "value": outcome.value}
     return {**line, "from": outcome.identified[0], "to": outcome.identified[1]}
+
+
+def _cut(name: str) -> str:
+    """Return a name without its middle where it is longer than anybody would read."""
+    return name if len(name) <= _LONGEST else f"{name[:40]}\N{HORIZONTAL ELLIPSIS}{name[-39:]}"
 
 
 def _middle(line: Mapping[str, Any]) -> float:
@@ -170,16 +178,19 @@ def _tell_apart(lines: Sequence[dict[str, Any]]) -> None:
             line["name"] = f"{name} ({seen[name]})"
 
 
-def _layers(
-    one: Finding, lines: Sequence[Mapping[str, Any]], *, family: bool
-) -> list[dict[str, Any]]:
-    y = {
+def _y(lines: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    return {
         "field": "name",
         "type": "nominal",
         "title": None,
         "scale": {"domain": [line["name"] for line in lines]},
         "axis": {"labelLimit": 200},
     }
+
+
+def _layers(
+    one: Finding, lines: Sequence[Mapping[str, Any]], *, family: bool
+) -> list[dict[str, Any]]:
     percent = "format(100 * datum.value, '~g')" if family else "format(datum.value, '~%')"
     numbers = {"labelExpr": percent} if one.is_rate else {"format": "~g"}
     x = {
@@ -193,27 +204,17 @@ def _layers(
     layers: list[dict[str, Any]] = [
         {
             "mark": {"type": "rule", "strokeWidth": 2, "color": BLUE, "strokeCap": "round"},
-            "encoding": {"y": y, "x": x, "x2": {"field": "high"}, "tooltip": _tooltip(one)},
+            "encoding": {"x": x, "x2": {"field": "high"}},
         },
         {
             "transform": [{"filter": "isValid(datum.from)"}],
             "mark": {"type": "rule", "strokeWidth": 9, "color": BLUE, "opacity": 0.6},
-            "encoding": {
-                "y": y,
-                "x": {**x, "field": "from"},
-                "x2": {"field": "to"},
-                "tooltip": _tooltip(one),
-            },
+            "encoding": {"x": {**x, "field": "from"}, "x2": {"field": "to"}},
         },
         {
             "transform": [{"filter": "isValid(datum.value)"}],
             "mark": {"type": "circle", "size": 90, "opacity": 1, "stroke": BLUE},
-            "encoding": {
-                "y": y,
-                "x": {**x, "field": "value"},
-                "fill": shape,
-                "tooltip": _tooltip(one),
-            },
+            "encoding": {"x": {**x, "field": "value"}, "fill": shape},
         },
         {
             "transform": [{"filter": "datum.note"}],
@@ -225,7 +226,7 @@ def _layers(
                 "color": "currentColor",
                 "opacity": 0.75,
             },
-            "encoding": {"y": y, "x": {"value": 6}, "text": {"field": "note"}},
+            "encoding": {"x": {"value": 6}, "text": {"field": "note"}, "tooltip": None},
         },
     ]
     if not any("from" in line for line in lines):
@@ -241,7 +242,7 @@ def _layers(
                 "opacity": 0.6,
                 "strokeDash": [4, 3],
             },
-            "encoding": {"x": {**x, "field": "parity"}},
+            "encoding": {"x": {**x, "field": "parity"}, "y": None, "tooltip": None},
         }
         layers.insert(0, parity)
     return layers

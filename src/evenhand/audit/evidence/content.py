@@ -29,7 +29,7 @@ from evenhand.audit.evidence.zipped import (
 from evenhand.audit.plan.plan import AuditPlan, parse_plan
 from evenhand.errors import BundleError, EvenhandError, OutputError, Problem
 
-_MOST_REPLICATES = 20_000_000
+_MOST_REPLICATES = 10_000_000
 """More rows than this are no evidence; they would fill the memory before they are found wrong."""
 
 
@@ -56,8 +56,8 @@ def members_of(bundle: Bundle) -> dict[str, bytes]:
     return members
 
 
-def bundle_of(members: Mapping[str, bytes]) -> Bundle:
-    """Return the bundle that members say.
+def bundle_of(members: Mapping[str, bytes], *, replicates: bool = True) -> Bundle:
+    """Return the bundle that members say; without replicates where they are not asked for.
 
     Raises:
         BundleError: A member is missing or is not as the format says.
@@ -73,7 +73,7 @@ def bundle_of(members: Mapping[str, bytes]) -> Bundle:
         plan=plan,
         findings=read_findings(parse(members[FINDINGS], FINDINGS), plan.level),
         rules=read_rules(parse(members[RULES], RULES)),
-        replicates=_replicates(members[REPLICATES]),
+        replicates=_replicates(members[REPLICATES]) if replicates else pl.DataFrame(schema=COLUMNS),
         environment=environment,
         inputs=tuple(Input(one.name, one.bytes, one.sha256) for one in manifest.inputs),
         units=manifest.units.model_dump(),
@@ -126,6 +126,9 @@ def _plan(data: bytes) -> AuditPlan:
 
 
 def _table(replicates: pl.DataFrame) -> bytes:
+    if len(replicates) > _MOST_REPLICATES:
+        what = f"it has {len(replicates):,} rows; at most {_MOST_REPLICATES:,} are read."
+        raise OutputError(Problem(REPLICATES, what, "Measure less in one plan."))
     stream = io.BytesIO()
     replicates.write_parquet(stream, compression="zstd")
     return stream.getvalue()

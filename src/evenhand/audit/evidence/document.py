@@ -196,8 +196,7 @@ class RuleRecord(_Record):
             pass_share=self.pass_share,
             failed_groups=tuple(tuple(member) for member in self.failed_groups),
             undecided_groups=tuple(
-                UndecidedGroup(one.group, one.units or 0, one.reason)
-                for one in self.undecided_groups
+                UndecidedGroup(one.group, one.units, one.reason) for one in self.undecided_groups
             ),
             units_needed=self.units_needed,
             why=self.why,

@@ -70,8 +70,10 @@ def pairing_of(before: Bundle, after: Bundle) -> Pairing:
     sets = [bundle.units.get("sha256") for bundle in (before, after)]
     if units[0] != units[1]:
         return _apart(f"the units are not the same: {units[0]} and {units[1]}")
-    if before.replicates.is_empty() or after.replicates.is_empty():
+    if units[0] == "row":
         return _apart("rows are the units, and nothing tells which row is which in the other audit")
+    if before.replicates.is_empty() or after.replicates.is_empty():
+        return _apart("the evidence does not say how units move the figures")
     why = "of the same units"
     if sets[0] is None or sets[0] != sets[1]:
         why = "of different sets of units; what they share is taken into account"

@@ -44,7 +44,8 @@ def written_group(group: Mapping[str, str]) -> str:
 def _of(one: Asked, place: tuple[str, str, str]) -> pl.DataFrame | None:
     grouped = one.grouped()
     compared = grouped.compared
-    if compared.size == 0:
+    if compared.size == 0 or not one.question.measure.listed:
+        # Bounds and distributions are no figures that move by so much.
         return None
     deviations = grouped.compare(compared).deviations
     if deviations is None:

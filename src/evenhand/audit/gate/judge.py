@@ -185,7 +185,11 @@ def _open(case: Case, found: Compared, verdict: RuleVerdict) -> RuleVerdict:
 
 def _named(grouped: Grouped, undecided: Mapping[int, str]) -> tuple[UndecidedGroup, ...]:
     return tuple(
-        UndecidedGroup(grouped.groups[place], round(float(grouped.units.by_group[place])), reason)
+        UndecidedGroup(
+            grouped.groups[place],
+            None if place in grouped.small else round(float(grouped.units.by_group[place])),
+            reason,
+        )
         for place, reason in undecided.items()
     )
 

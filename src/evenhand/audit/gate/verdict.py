@@ -20,13 +20,13 @@ class UndecidedGroup:
 
     Attributes:
         group: Value of each group attribute.
-        units: Units among the measure's trials.
+        units: Units among the measure's trials; None where the group has too few to be shown.
         reason: Why nothing is said.
 
     """
 
     group: Mapping[str, str]
-    units: int
+    units: int | None
     reason: str
 
 

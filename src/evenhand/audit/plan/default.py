@@ -15,13 +15,17 @@ from evenhand.measures.registry import measures
 from evenhand.notation import Term, Value
 
 
-def default_measures(log: Log) -> list[str]:
+def default_measures(log: Log, *, read: bool = True) -> list[str]:
     """Return the notations of every measure that applies to a log's roles.
 
     Each for the log as a whole, then as ``difference``, and as ``worst`` where the measure has a
     direction, by each group and by all pairs of groups. The order is that of the measures' names
-    and of the log's groups. Rows are read only where a measure allows some values of a role only,
-    such as scores in [0, 1]: for the role's smallest and largest value.
+    and of the log's groups.
+
+    Args:
+        log: The log.
+        read: Look at the rows for a role's smallest and largest value, where a measure allows some
+            values only, such as scores in [0, 1]; else such a measure is taken to apply.
 
     Raises:
         EvenhandError: The rows cannot be read.
@@ -33,7 +37,7 @@ def default_measures(log: Log) -> list[str]:
     found: list[str] = []
     for name, cls in measures().items():
         plain = Term(name)
-        if not _accepted(plain, log) or not _within(cls, log, ranges):
+        if not _accepted(plain, log) or (read and not _within(cls, log, ranges)):
             continue
         contrasts = ("difference", "worst") if cls.better else ("difference",)
         compared = [

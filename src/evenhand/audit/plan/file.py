@@ -16,13 +16,16 @@ def is_plan(path: str | Path) -> bool:
     return Path(path).suffix.lower() in ENDINGS
 
 
-def open_plan(path: str | Path, *, table: object = None, engine: str | None = None) -> Fit:
+def open_plan(
+    path: str | Path, *, table: object = None, engine: str | None = None, read: bool = True
+) -> Fit:
     """Return the plan of a file with its log; relative sources start from the plan's folder.
 
     Args:
         path: The file.
         table: A table in memory to audit instead of the plan's source.
         engine: ``polars``, ``duckdb`` or ``spark``.
+        read: Whether rows may be looked at, where the plan names no measures.
 
     Raises:
         PlanError: With every problem and its line.
@@ -38,4 +41,4 @@ def open_plan(path: str | Path, *, table: object = None, engine: str | None = No
     except (OSError, UnicodeDecodeError) as error:
         raise PlanError(Problem(str(path), f"cannot be read: {error}.")) from error
     plan, located = parse_plan(text, str(path))
-    return fit(plan, located, folder=file.parent, table=table, engine=engine)
+    return fit(plan, located, folder=file.parent, table=table, engine=engine, read=read)

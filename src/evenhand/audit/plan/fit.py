@@ -8,7 +8,7 @@ import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from evenhand.audit.compared import Against
 from evenhand.audit.gate.rule import Limit
@@ -39,6 +39,15 @@ class Fit:
     questions: Mapping[str | None, list[Question]]
     limits: Mapping[str, Limit]
     located: Located | None = None
+
+    @property
+    def name(self) -> str | None:
+        """The plan's file as it was named, without folders of one machine; None for no file."""
+        if self.located is None or not self.located.name:
+            return None
+        path = PurePath(self.located.name)
+        inside = not path.is_absolute() and ".." not in path.parts
+        return path.as_posix() if inside else path.name
 
     def log_of(self, scope: str | None) -> Log:
         """Return the log of a scope."""
@@ -77,6 +86,7 @@ def fit(
     engine: str | None = None,
     today: dt.date | None = None,
     slices: Sequence[str] = (),
+    read: bool = True,
 ) -> Fit:
     """Return the plan with its log and its questions.
 
@@ -89,6 +99,7 @@ def fit(
         today: The day on which waivers must still hold; None for today.
         slices: Where the plan names no measures, the slices in which those that apply are
             measured too.
+        read: Whether rows may be looked at to learn which measures apply, where none are named.
 
     Raises:
         PlanError: With every problem of roles, groups, measures, rules and waivers.
@@ -101,7 +112,7 @@ def fit(
     if log is None:
         raise PlanError(problems)
     if not plan.measures:
-        apply = [Entry(measure=one, slices=[*slices]) for one in default_measures(log)]
+        apply = [Entry(measure=one, slices=[*slices]) for one in default_measures(log, read=read)]
         plan = plan.model_copy(update={"measures": apply})
         problems += _no_measures(log, places) if not apply else []
     questions: dict[str | None, list[Question]] = {None: []}

@@ -181,14 +181,15 @@ def _roles(
 ) -> tuple[str, list[Guessed]]:
     """Return the kind and its roles: those that are known, and the others as they are guessed."""
     parts = {one.part for one in known}
+    decided = decision_roles(sample, taken) if kind in {None, "decisions"} else []
     numbers = regression_roles(sample, taken) if kind in {None, "regression"} else []
     if kind is None:
-        numbers = [] if parts & {"score", "prediction"} else numbers
-        kind = "regression" if len(numbers) == 2 else "decisions"  # noqa: PLR2004 - both roles
+        plain = any(one.part == "prediction" and one.sure == "likely" for one in decided)
+        told = plain or parts & {"score", "prediction"}
+        kind = "regression" if numbers and not told else "decisions"
     if kind not in {"decisions", "regression"}:
         return kind, known
-    fresh = numbers if kind == "regression" else decision_roles(sample, taken)
-    # With everything given that decides, guesses would only add what nobody asked for.
+    fresh = numbers if kind == "regression" else decided
     fresh = [one for one in fresh if one.part not in parts]
     order = ("label", "prediction", "score", "weight")
     every = {one.part: one for one in (*fresh, *known)}

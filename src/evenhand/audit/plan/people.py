@@ -56,13 +56,17 @@ def groups_of(sample: Sample, taken: Collection[str]) -> list[Guessed]:
     found: list[Guessed] = []
     for attribute, vocabulary in names.ATTRIBUTES.items():
         named = [one for one in free if vocabulary.found_in(one.name)]
-        fits = [one for one in named if _edges(one, attribute) is not None]
+        fits = [one for one in named if _edges(one, attribute, sample) is not None]
         if fits:
             best = min(fits, key=lambda one: (len(names.words(one.name)), one.name))
             others = [one.name for one in named if one is not best]
             word = vocabulary.found_in(best.name)
-            why = f"'{word}' in its name, {_size(best, attribute)}"
-            found.append(_group(best, _edges(best, attribute) or (), why, "likely", others))
+            edges = _edges(best, attribute, sample) or ()
+            size = f"{best.distinct} values"
+            if edges:
+                size = f"numbers from {best.low:g} to {best.high:g}"
+            why = f"'{word}' in its name, {size}"
+            found.append(_group(best, edges, why, "likely", others))
     if found:
         return found[:MOST_ATTRIBUTES]
     few = [one for one in free if one.form in {"text", "flag"} and _has_groups(one)]
@@ -87,40 +91,33 @@ def _group(
     return Guessed("group", column.name, column.name, why, sure, tuple(others), name, bins)
 
 
-def _size(column: Column, attribute: str) -> str:
-    edges = _edges(column, attribute)
-    if edges:
-        return f"numbers from {column.low:g} to {column.high:g}"
-    return f"{column.distinct} values"
-
-
-def _edges(column: Column, attribute: str) -> tuple[int, ...] | None:
+def _edges(column: Column, attribute: str, sample: Sample) -> tuple[int, ...] | None:
     """Return the edges at which to cut a column, none for its own values, None if it is unfit."""
     if attribute == "age" and column.is_number and column.distinct > MOST_GROUPS // 2:
-        return _ages(column)
+        return _ages(column, sample)
     return () if column.form != "number" and _has_groups(column) else None
 
 
-def _ages(column: Column) -> tuple[int, ...] | None:
+def _ages(column: Column, sample: Sample) -> tuple[int, ...] | None:
     """Return edges of ages: 25 and 45 where both cut off a part that counts, else round ones."""
     years = 10 < column.high < 130 and column.low >= 0  # noqa: PLR2004 - of a human life
     if not years:
         return None
+    ages = sample.rows[column.name]
     for edges in ((25, 45), (30, 50), (40, 60), (18, 65), (40,), (30,), (18,), (16,)):
-        if column.low <= edges[0] and edges[-1] < column.high and _splits(column, edges):
+        if column.low <= edges[0] and edges[-1] < column.high and _splits(ages, edges):
             return edges
     return None
 
 
-def _splits(column: Column, edges: Sequence[int]) -> bool:
+def _splits(numbers: pl.Series, edges: Sequence[int]) -> bool:
     """Return whether each part has a twentieth of the rows."""
-    rows = sum(column.values.values())
     limits = [float("-inf"), *edges, float("inf")]
     parts = [
-        sum(count for value, count in column.values.items() if low < float(value) <= high)
+        int(numbers.is_between(low, high, closed="right").sum())
         for low, high in itertools.pairwise(limits)
     ]
-    return bool(rows) and min(parts) * 20 >= rows
+    return sum(parts) > 0 and min(parts) * 20 >= sum(parts)
 
 
 def _has_groups(column: Column) -> bool:

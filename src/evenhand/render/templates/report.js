@@ -1,4 +1,4 @@
-// Each chart becomes interactive when it comes into view; its picture stays where this fails.
+// Each chart becomes interactive; its picture stays where this fails.
 const config = JSON.parse(document.getElementById("chart-config").textContent);
 
 const draw = (script) => {
@@ -23,20 +23,12 @@ const draw = (script) => {
   );
 };
 
-const scripts = new Map();
-const seen = new IntersectionObserver((entries) => {
-  for (const entry of entries) {
-    if (entry.isIntersecting) {
-      seen.unobserve(entry.target);
-      draw(scripts.get(entry.target));
-    }
-  }
-}, { rootMargin: "400px" });
-for (const script of document.querySelectorAll("script[data-chart]")) {
-  const box = document.getElementById(script.dataset.chart);
-  scripts.set(box, script);
-  seen.observe(box);
-}
 addEventListener("beforeprint", () => {
   for (const details of document.querySelectorAll("details")) details.open = true;
 });
+
+// One after the other, with a pause in which the page answers its reader.
+for (const script of document.querySelectorAll("script[data-chart]")) {
+  await draw(script);
+  await new Promise((resume) => { setTimeout(resume); });
+}

@@ -1,0 +1,45 @@
+"""``evenhand diff``: what changed between two audits, and whether it is more than chance."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from evenhand.cli import flags
+from evenhand.cli.output import FAIL, show
+
+
+def diff(
+    before: Annotated[
+        Path, typer.Argument(metavar="BEFORE", help="The first evidence.", show_default=False)
+    ],
+    after: Annotated[
+        Path, typer.Argument(metavar="AFTER", help="The second evidence.", show_default=False)
+    ],
+    *,
+    level: Annotated[
+        float | None,
+        typer.Option(help="Coverage of the intervals; that of the first plan by default."),
+    ] = None,
+    as_json: flags.AsJson = False,
+) -> None:
+    """Say what changed between two audits, each change with its interval.
+
+    Audits of the same units are paired: what moves both figures alike is no change.
+
+    Exit status: 0 the same figures (counts equal, the rest to 1e-9), 1 changed, 2 usage.
+
+    [bold]Example[/bold]
+
+      evenhand diff v6.evidence.zip v7.evidence.zip
+    """
+    from evenhand.audit.evidence.archive import read_bundle
+    from evenhand.audit.evidence.comparison import diff as compared
+    from evenhand.render import comparison
+
+    found = compared(read_bundle(before), read_bundle(after), level=level)
+    show(comparison.text(found), found.to_dict(), as_json=as_json)
+    if not found.same:
+        raise typer.Exit(FAIL)

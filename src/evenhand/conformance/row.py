@@ -1,0 +1,168 @@
+"""Rows to hold a measure against: random logs, and the same rows as a reference reads them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+
+from evenhand.logs.group import UNKNOWN
+from evenhand.logs.kinds import kinds
+from evenhand.logs.log import Log, open_log
+from evenhand.measures.measure import CLASSIFIED, Measure
+
+GROUPS = ("a", "b", None)
+UNITS = ("row", "unit", "name", "[unit, name]", "pair(unit, item)")
+
+COLUMNS = {
+    "classes": {"label": "label", "prediction": "prediction"},
+    "numbers": {"label": "target", "prediction": "guess"},
+}
+"""The columns of label and prediction by what a measure reads."""
+
+_HIDDEN = 0.2
+"""Share of values that are missing in each role, where any are."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row as a reference reads it: the roles that it has, and a weight that counts it.
+
+    Attributes:
+        label: What was true: 0 or 1, or a number where the measure reads numbers.
+        prediction: What was decided or predicted, alike.
+        score: The number behind a decision.
+        neighbours: The mean decision of the row's nearest neighbours.
+        weight: How many rows it counts as; 1 in logs without weights.
+
+    """
+
+    label: float
+    prediction: float
+    score: float
+    neighbours: float
+    weight: float
+
+
+class Rows(tuple[Row, ...]):
+    """The rows of one group.
+
+    Attributes:
+        outside: The rows of all other groups, for measures that look there.
+
+    """
+
+    outside: tuple[Row, ...]
+
+    def __new__(cls, inside: Iterable[Row], outside: Iterable[Row] = ()) -> Rows:
+        rows = super().__new__(cls, inside)
+        rows.outside = tuple(outside)
+        return rows
+
+
+def random_rows(rng: np.random.Generator, size: int, *, missing: bool = False) -> pl.DataFrame:
+    """Return rows with repeated units, a missing group, weights and, if asked, missing values."""
+    rows = pl.DataFrame(
+        {
+            "unit": rng.integers(0, max(1, size // 3), size),
+            "item": rng.integers(0, max(1, size // 5), size),
+            "name": [f"person-{i}" for i in rng.integers(0, max(1, size // 3), size)],
+            "group": [GROUPS[i] for i in rng.integers(0, 3, size)],
+            "other": rng.choice(["x", "y"], size),
+            "year": [None if y == 2024 else int(y) for y in rng.integers(2023, 2027, size)],  # noqa: PLR2004
+            "label": rng.integers(0, 2, size),
+            "prediction": rng.integers(0, 2, size),
+            "weight": rng.integers(0, 4, size) / 2,
+            # Exact in binary, none of them 0 or 1, which has no logit, and so few that each is a
+            # bin of its own.
+            "score": (2 * rng.integers(0, 4, size) + 1) / 8,
+            "neighbours": rng.integers(0, 5, size) / 4,
+            "target": rng.integers(-8, 8, size) / 4,
+            "guess": rng.integers(-8, 8, size) / 4,
+        },
+        schema_overrides={"group": pl.String, "name": pl.String, "year": pl.Int64},
+    )
+    if not missing:
+        return rows
+    names = ["label", "prediction", "score", "neighbours", "target", "guess"]
+    hidden = rng.random((len(names), size)) < _HIDDEN
+    return rows.with_columns(
+        pl.when(pl.lit(~gone)).then(pl.col(name)) for name, gone in zip(names, hidden, strict=True)
+    )
+
+
+def kind_of(measure: Measure | type[Measure]) -> str | None:
+    """Return the kind of log that has what a measure reads; None when there is none."""
+    wanted = {"classes": "binary", "numbers": "number"}[measure.reads]
+    for kind in kinds().values():
+        roles = {role.name: role.values for role in kind.roles}
+        fits = all(roles[name] == wanted for name in CLASSIFIED if name in roles)
+        if fits and {*measure.needs} <= {*roles}:
+            return kind.name
+    return None
+
+
+def roles_of(kind: str) -> dict[str, str]:
+    """Return the columns of random rows by the role that they play in a kind."""
+    names = {role.name for role in kinds()[kind].roles}
+    reads = "classes" if kinds()[kind].role("label").values == "binary" else "numbers"
+    columns = {name: name for name in ("score", "neighbours", "weight")} | COLUMNS[reads]
+    return {role: column for role, column in columns.items() if role in names}
+
+
+def scaled(rows: pl.DataFrame, measure: Measure) -> pl.DataFrame:
+    """Return rows whose numbers in [0, 1] are brought into the limits that a measure sets."""
+    limits = {
+        role: (low, high)
+        for role, (low, high) in measure.limits.items()
+        if role in {"score", "neighbours"} and math.isfinite(low) and math.isfinite(high)
+    }
+    return rows.with_columns(
+        low + (high - low) * pl.col(role) for role, (low, high) in limits.items()
+    )
+
+
+def log_of(
+    rows: pl.DataFrame,
+    kind: str,
+    unit: str = "unit",
+    *,
+    weight: bool = True,
+    engine: str | None = None,
+    where: str | None = None,
+    classes: tuple[str, ...] = (),
+) -> Log:
+    """Return a log of random rows, which are compared by ``group``."""
+    roles = roles_of(kind)
+    if not weight:
+        roles.pop("weight")
+    return open_log(
+        rows,
+        kind=kind,
+        roles=roles,
+        groups=["group"],
+        unit=unit,
+        where=where,
+        engine=engine,
+        classes=classes,
+    )
+
+
+def rows_by_group(rows: pl.DataFrame, kind: str, *, weight: bool) -> dict[str, Rows]:
+    """Return the rows of each group as a reference reads them."""
+    roles = roles_of(kind)
+    if not weight:
+        roles.pop("weight")
+    members: dict[str, list[Row]] = {}
+    for row in rows.iter_rows(named=True):
+        # What the kind lacks has the value that changes nothing.
+        values = {role: 1.0 for role in ("score", "neighbours", "weight")}
+        values |= {role: row[column] for role, column in roles.items()}
+        members.setdefault(row["group"] or UNKNOWN, []).append(Row(**values))
+    return {
+        name: Rows(inside, (row for other in members if other != name for row in members[other]))
+        for name, inside in members.items()
+    }

@@ -1,0 +1,82 @@
+"""``evenhand diff``: what changed, how sure that is, and the exit status."""
+
+from __future__ import annotations
+
+import json
+import sys
+
+import polars as pl
+import pytest
+
+import bundles
+from evenhand.audit.evidence import write_bundle
+from evenhand.cli.main import main
+
+
+@pytest.fixture
+def run(monkeypatch, capsys):
+    def call(*words):
+        monkeypatch.setattr(sys, "argv", ["evenhand", "diff", *map(str, words)])
+        with pytest.raises(SystemExit) as left:
+            main()
+        shown = capsys.readouterr()
+        return left.value.code, shown.out, shown.err
+
+    return call
+
+
+@pytest.fixture
+def paths(tmp_path):
+    rows = bundles.rows_of()
+    more = pl.when(pl.col("group") == "a").then(1).otherwise("prediction")
+    files = tmp_path / "before.zip", tmp_path / "after.zip"
+    write_bundle(bundles.bundle(), files[0])
+    write_bundle(bundles.audited(rows.with_columns(prediction=more)), files[1])
+    return files
+
+
+def test_the_same_evidence_exits_with_0(run, paths):
+    code, out, _ = run(paths[0], paths[0])
+    assert code == 0
+    assert out.startswith("the same figures")
+
+
+def test_a_change_exits_with_1_and_is_shown_with_its_interval(run, paths):
+    code, out, _ = run(*paths)
+    assert code == 1
+    assert "the audits are of the same units" in out
+    assert "[+0." in out
+
+
+def test_json_is_that_of_the_contract(run, paths):
+    code, out, _ = run(*paths, "--json", "--level", "0.9")
+    document = json.loads(out)
+    assert code == 1
+    assert document["paired"] is True
+    assert document["level"] == 0.9
+    assert document["changes"][0]["key"] == "selection_rate"
+    assert document["changes"][0]["difference"]["low"] > 0
+
+
+def test_added_and_removed_findings_are_listed(run, paths, tmp_path):
+    text = bundles.PLAN.split("measures:")[0] + "measures: [accuracy]\n"
+    write_bundle(bundles.audited(bundles.rows_of(), text), tmp_path / "other.zip")
+    code, out, _ = run(paths[0], tmp_path / "other.zip")
+    assert code == 1
+    assert "added    accuracy" in out
+    assert "removed  selection_rate" in out
+
+
+def test_changed_evidence_is_not_compared(run, paths):
+    data = bytearray(paths[0].read_bytes())
+    data[200] ^= 1
+    paths[0].write_bytes(bytes(data))
+    code, _, err = run(*paths)
+    assert code == 2
+    assert "evenhand verify" in err
+
+
+def test_a_level_that_is_none_is_a_usage_error(run, paths):
+    code, _, err = run(*paths, "--level", "95")
+    assert code == 2
+    assert "not between 0 and 1" in err

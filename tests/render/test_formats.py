@@ -1,0 +1,124 @@
+"""Markdown, LaTeX, text and notebooks: the same findings, with every sign harmless."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+
+import pytest
+
+from evenhand.render import latex, markdown, text
+from evenhand.render.format import formats
+from evenhand.render.svg import can_draw
+from made import SECRET, bundle_of, contrast, group, pair
+
+HOSTILE = "<b>|`x`|*y* $z_1^2 & 50% #{~\\"
+ALL = ["html", "markdown", "latex", "text"]
+
+
+@pytest.fixture(scope="module")
+def hostile():
+    one = contrast(group(HOSTILE, 0.3), group("b", 0.5), group("small", None))
+    return bundle_of(one, pair(HOSTILE, "b"))
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_each_is_found_among_the_formats(name):
+    assert formats()[name].name == name
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_no_format_shows_what_is_suppressed(name, hostile):
+    page = formats()[name].render(hostile)
+    assert "suppressed" in page
+    assert str(SECRET) not in page
+    assert f"{SECRET:,}" not in page
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_one_bundle_gives_one_text(name, bundle):
+    assert formats()[name].render(bundle) == formats()[name].render(bundle)
+
+
+# --- Markdown. ---
+
+
+def test_markdown_shows_html_as_text(hostile):
+    page = markdown.FORMAT.render(hostile)
+    assert "<b>" not in page
+    assert "&lt;b&gt;" in page
+
+
+def test_rows_of_a_markdown_table_have_as_many_cells_as_its_head(hostile):
+    tables = re.findall(r"(?:^\|.*\n)+", markdown.FORMAT.render(hostile), re.MULTILINE)
+    assert tables
+    for table in tables:
+        bars = {len(re.findall(r"(?<!\\)\|", line)) for line in table.splitlines()}
+        assert len(bars) == 1
+
+
+def test_code_in_markdown_is_fenced_beyond_its_own_backticks():
+    assert markdown.code("a ``b`` c") == "``` a ``b`` c ```"
+
+
+# --- LaTeX. ---
+
+
+def test_latex_escapes_every_special_sign():
+    assert latex.escape("a_b & 5% $#{}~^\\") == (
+        r"a\_\allowbreak{}b \& 5\% \$\#\{\}\textasciitilde{}\textasciicircum{}\textbackslash{}"
+    )
+
+
+def test_latex_names_signs_that_an_engine_may_not_set():
+    assert latex.escape("é中") == r"é\evenhandsign{4E2D}"
+
+
+def test_latex_is_balanced(hostile):
+    page = latex.FORMAT.render(hostile)
+    body = page.replace("\\\\", "").replace("\\{", "").replace("\\}", "")
+    assert body.count("{") == body.count("}")
+    for kind in ("document", "longtable"):
+        assert page.count(f"\\begin{{{kind}}}") == page.count(f"\\end{{{kind}}}") > 0
+
+
+@pytest.mark.slow
+def test_latex_compiles(hostile, tmp_path):
+    engine = shutil.which("pdflatex")
+    if engine is None:
+        pytest.skip("no pdflatex is installed")
+    (tmp_path / "report.tex").write_text(latex.FORMAT.render(hostile))
+    words = [engine, "-interaction=nonstopmode", "-halt-on-error", "report.tex"]
+    done = subprocess.run(words, cwd=tmp_path, capture_output=True, check=False)  # noqa: S603
+    assert done.returncode == 0, done.stdout[-2000:]
+
+
+# --- Text. ---
+
+
+def test_text_begins_with_the_verdict_and_has_every_finding(bundle):
+    page = text.FORMAT.render(bundle)
+    assert page.index("FAIL") < page.index("difference(selection_rate, by=sex)  ")
+    assert all(finding.key in page for finding in bundle.findings)
+
+
+def test_text_has_no_colours_of_a_terminal(bundle):
+    assert "\x1b" not in text.FORMAT.render(bundle)
+
+
+# --- Notebooks. ---
+
+
+def test_a_notebook_shows_a_finding_without_a_script(hostile):
+    shown = hostile.findings[0]._repr_html_()
+    assert "<script" not in shown
+    assert "<b>|" not in shown
+    assert ("<svg xmlns" in shown) == can_draw()
+
+
+def test_a_notebook_shows_a_bundle_with_its_verdict(bundle):
+    shown = bundle._repr_html_()
+    assert "<script" not in shown
+    assert 'class="mark fail"' in shown
+    assert all(rule.id in shown for rule in bundle.rules)

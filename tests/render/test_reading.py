@@ -1,0 +1,125 @@
+"""Sentences say what the interval shows: which way, how much, or that nothing is shown."""
+
+from __future__ import annotations
+
+import pytest
+
+from evenhand.render.reading import definition, family, reading
+from evenhand.stats.estimate import Estimate, Undefined
+from made import contrast, estimate, group, pair
+
+TWO = (group("women", 0.448), group("men", 0.235))
+ROLES = {"label": "repaid", "prediction": "score >= 0.5"}
+
+
+def interval(low: float, high: float, identified=None) -> Estimate:
+    return Estimate((low + high) / 2, low, high, 0.95, "m", identified)
+
+
+def test_a_gap_is_said_in_points():
+    found = contrast(*TWO, outcome=interval(0.182, 0.245))
+    told = "false positive rate: women 44.8%, men 23.5%; the gap is 18.2 to 24.5 points."
+    assert reading(found) == told
+
+
+def test_with_roles_a_gap_of_two_groups_says_which_way_and_of_what():
+    told = reading(contrast(*TWO, outcome=interval(0.182, 0.245)), ROLES)
+    assert told == (
+        "The share with score >= 0.5 among rows with repaid = 0 is 18.2 to 24.5 points higher for "
+        "women (44.8%) than for men (23.5%)."
+    )
+
+
+def test_an_interval_that_contains_parity_shows_no_gap():
+    told = reading(contrast(*TWO, outcome=interval(0.0, 0.245)), ROLES)
+    assert told.endswith("no gap is shown, and it is at most 24.5 points.")
+
+
+def test_a_ratio_is_said_as_a_share_of_the_higher():
+    shown = contrast(*TWO, outcome=interval(0.4, 0.6), contrast="ratio")
+    assert reading(shown).endswith("the lower is 40% to 60% of the higher.")
+    none = contrast(*TWO, outcome=interval(0.4, 1.0), contrast="ratio")
+    assert reading(none).endswith("no difference is shown, and the lower is at least 40%.")
+
+
+def test_errors_are_said_in_their_own_unit():
+    groups = (group("a", 12.5), group("b", 10.25))
+    found = contrast(*groups, outcome=interval(1, 3), measure="mae", is_rate=False)
+    assert reading(found) == "mae: a 12.50, b 10.25; the gap is 1.0000 to 3.0000."
+
+
+def test_what_is_undefined_says_why():
+    found = contrast(*TWO, outcome=Undefined("no group has a figure"))
+    assert reading(found) == "Undefined: no group has a figure."
+
+
+def test_of_bounds_the_set_is_said_and_no_middle():
+    found = contrast(outcome=interval(0.1, 0.5, (0.2, 0.4)), contrast=None, by=())
+    assert reading(found) == (
+        "False positive rate lies in 20.0% to 40.0%, whatever was not observed."
+    )
+    gap = contrast(outcome=interval(0.0, 0.5, (0.0, 0.4)))
+    assert reading(gap).endswith("the gap lies in 0.0 to 40.0 points, whatever was not observed.")
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "told"),
+    [
+        (0.01, 0.03, "a is 1.0 to 3.0 points above b."),
+        (-0.03, -0.01, "a is 1.0 to 3.0 points below b."),
+        (-0.01, 0.03, "No gap between a and b is shown: -1.0 to 3.0 points."),
+    ],
+)
+def test_a_pair_says_who_is_above(low, high, told):
+    assert reading(pair("a", "b", interval(low, high))) == told
+
+
+def test_a_group_against_all_is_said_so():
+    found = pair("a", "overall", interval(0.01, 0.03), contrast="to_overall")
+    assert reading(found) == "a is 1.0 to 3.0 points above all groups together."
+
+
+def test_of_many_pairs_the_furthest_is_said():
+    block = [pair("a", str(n), interval(n / 10 - 0.15, n / 10)) for n in range(6)]
+    assert family(block) == [
+        "4 of 6 pairs are shown to differ.",
+        "Furthest apart: a is 35.0 to 50.0 points above 5.",
+    ]
+
+
+def test_the_parts_of_a_gap_are_said_together():
+    parts = {"gap": 0.21, "composition": 0.03, "rates": 0.18}
+    block = [
+        pair("a", "b", estimate(v), part=p, contrast="kitagawa", given=("age",))
+        for p, v in parts.items()
+    ]
+    assert family(block) == [
+        (
+            "Of the gap of 21.0 points (a minus b), 3.0 come from who is where in age, and 18.0 "
+            "from different rates there (13.0 to 23.0)."
+        )
+    ]
+
+
+@pytest.mark.parametrize(
+    ("measure", "told"),
+    [
+        ("selection_rate", "the share with score >= 0.5"),
+        ("base_rate", "the share with repaid = 1"),
+        ("true_positive_rate", "the share with score >= 0.5 among rows with repaid = 1"),
+        ("false_negative_rate", "the share with not (score >= 0.5) among rows with repaid = 1"),
+        ("true_negative_rate", "the share with not (score >= 0.5) among rows with repaid = 0"),
+        ("positive_predictive_value", "the share with repaid = 1 among rows with score >= 0.5"),
+        ("false_discovery_rate", "the share with repaid = 0 among rows with score >= 0.5"),
+        ("false_omission_rate", "the share with repaid = 1 among rows with not (score >= 0.5)"),
+        (
+            "negative_predictive_value",
+            "the share with repaid = 0 among rows with not (score >= 0.5)",
+        ),
+        ("mean_score", ""),
+        ("true_positive_rate(average=macro)", ""),
+        ("no such measure (", ""),
+    ],
+)
+def test_rates_are_defined_in_the_words_of_the_plan(measure, told):
+    assert definition(measure, ROLES) == told
