@@ -63,6 +63,7 @@ def test_every_figure_of_an_empty_slice_is_undefined(unit, engine):
         one.example.replace("stratum", "channel").replace("selection_rate", "accuracy")
         for one in contrasts().values()
     ]
+    figures = [*dict.fromkeys(figures)]
     entries = [{"measure": one, "slices": ["score > 5"]} for one in figures]
     found = [one for one in bundle(entries, unit, engine).findings if one.slice]
     assert {one.measure for one in found} >= {*names}
