@@ -57,6 +57,8 @@ def test_the_ending_of_the_file_names_the_format(run, evidence, tmp_path):
     out = tmp_path / "report.html"
     assert run(evidence, "--out", out)[0] == 0
     assert out.read_text().startswith("<!doctype html>")
+    out = tmp_path / "report.md"
+    assert run(evidence, "--out", out)[1].split()[0] == "markdown"
 
 
 def test_a_file_that_is_there_is_not_written_over(run, evidence, tmp_path):

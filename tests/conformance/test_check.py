@@ -9,10 +9,14 @@ import pytest
 
 from evenhand.conformance import ConformanceError, check_measure, violations
 from evenhand.conformance.check import FIGURES, STATES
+from evenhand.conformance.figured import empty_problems, interval_problems, missing_problems
 from evenhand.conformance.state import merge_problems
+from evenhand.conformance.subject import Subject
 from evenhand.measures import Sums, measure
 from evenhand.measures.measure import OneClass
+from evenhand.measures.registry import also
 from evenhand.notation import Term
+from evenhand.stats.estimate import Estimate, Undefined
 
 BOTH = ("label", "prediction")
 FACTS = {"needs": BOTH, "better": "higher", "tags": ("fairness",), "cites": "Nobody 2026"}
@@ -84,7 +88,7 @@ def test_a_class_that_is_not_declared_is_told():
 
 def test_a_class_without_figure_is_told():
     class Bare(Sums):
-        def terms(self, log):
+        def terms(self, log):  # noqa: ARG002 - every row
             return {"rows": 1}
 
     assert promises(declared(Bare)) == ["form"]
@@ -241,7 +245,7 @@ def test_a_value_outside_the_range_of_the_docstring_is_told():
 class Mean(OneClass, Sums):
     """Right decisions among all, as a mean of numbers."""
 
-    def terms(self, log):
+    def terms(self, log):  # noqa: ARG002 - every row
         return {"rows": 1}
 
     def amounts(self, log):
@@ -251,27 +255,60 @@ class Mean(OneClass, Sums):
         return s.mean("agreement as a number", among="rows", empty="no rows", within=(0.0, 1.0))
 
 
-def test_an_interval_that_does_not_hold_the_value_is_told():
-    class Elsewhere(Mean):
-        def finalise(self, s):
-            name = "agreement as a number"
-            return s.mean(name, among="rows", empty="no rows", within=(0.9, 1.0))
+def told_of(check, outcome):
+    """What a check says of a finding with other figures, which sound sums cannot have."""
 
-    assert "interval" in broken(Elsewhere)
+    class Doctored(Subject):
+        def difference(self, log):
+            found = super().difference(log)
+            groups = tuple(dataclasses.replace(group, outcome=outcome) for group in found.groups)
+            return dataclasses.replace(found, groups=groups)
+
+    cls = declared()
+    with also(cls):
+        return [str(problem) for problem in check(Doctored(cls(), "decisions", agreed))]
+
+
+@pytest.mark.parametrize(
+    ("estimate", "said"),
+    [
+        (Estimate(0.5, 0.6, 0.7, 0.95, "Wilson"), "outside"),
+        (Estimate(0.5, float("nan"), 0.7, 0.95, "Wilson"), "no interval"),
+        (Estimate(0.5, 0.5, 0.5, 0.95, "Wilson"), "width 0"),
+        (Estimate(0.5, 0.4, 0.6, 0.95, ""), "does not name the method"),
+        (Undefined("nobody knows"), "nobody knows"),
+    ],
+)
+def test_an_interval_that_is_none_is_told(estimate, said):
+    (problem,) = told_of(interval_problems, estimate)
+    assert said in problem
+
+
+def test_a_difference_over_groups_without_interval_is_told():
+    class Lone(Mean):
+        def finalise(self, s):
+            figure = super().finalise(s)
+            alone = ["only group a counts" for _ in figure.undefined()]
+            alone[0] = None
+            lone = type("Lone", (type(figure),), {"undefined": lambda _: alone})
+            return lone(**{f.name: getattr(figure, f.name) for f in dataclasses.fields(figure)})
+
+    assert "interval" in broken(Lone)
 
 
 def test_a_figure_of_nothing_is_told():
-    class Optimist(Mean):
-        def finalise(self, s):
-            name = "agreement as a number"
-            figure = s.function(
-                lambda t: (t[name] + 1) / (t["rows"] + 2), among="rows", empty="no rows"
-            )
-            undefined = [None for _ in figure.undefined()]
-            hopeful = type("Hopeful", (type(figure),), {"undefined": lambda _: undefined})
-            return hopeful(**{f.name: getattr(figure, f.name) for f in dataclasses.fields(figure)})
+    (problem,) = told_of(empty_problems, Estimate(0.5, 0.4, 0.6, 0.95, "Wilson"))
+    assert "weight 0 has the figure 0.5" in problem
 
-    assert "empty group" in broken(Optimist)
+
+def test_missing_labels_without_their_number_are_told():
+    (problem,) = told_of(missing_problems, Undefined("some labels are missing"))
+    assert "does not say how many" in problem
+
+
+def test_bounds_of_what_is_missing_are_no_violation():
+    estimate = Estimate(0.5, 0.3, 0.7, 0.95, "bounds", (0.4, 0.6))
+    assert told_of(missing_problems, estimate) == []
 
 
 def test_a_figure_undefined_without_a_reason_is_told():

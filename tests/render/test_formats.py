@@ -37,6 +37,11 @@ def test_no_format_shows_what_is_suppressed(name, hostile):
 
 
 @pytest.mark.parametrize("name", ALL)
+def test_a_waiver_stands_beside_its_verdict_in_every_format(name, bundle):
+    assert "someone@example.org" in formats()[name].render(bundle).replace("&#64;", "@")
+
+
+@pytest.mark.parametrize("name", ALL)
 def test_one_bundle_gives_one_text(name, bundle):
     assert formats()[name].render(bundle) == formats()[name].render(bundle)
 
@@ -101,6 +106,12 @@ def test_text_begins_with_the_verdict_and_has_every_finding(bundle):
     page = text.FORMAT.render(bundle)
     assert page.index("FAIL") < page.index("difference(selection_rate, by=sex)  ")
     assert all(finding.key in page for finding in bundle.findings)
+
+
+def test_a_name_cannot_command_a_terminal():
+    page = text.FORMAT.render(bundle_of(contrast(group("\x1b[31mred", 0.3), group("b", 0.5))))
+    assert "\x1b" not in page
+    assert "red" in page
 
 
 def test_text_has_no_colours_of_a_terminal(bundle):

@@ -151,6 +151,11 @@ def test_hostile_names_are_only_text():
     assert "alert(1)" in page
 
 
+def test_signs_that_cannot_be_seen_do_not_break_a_page():
+    page = FORMAT.render(bundle_of(contrast(group("a\x00\x01\u202eb", 0.3), group("c", 0.5))))
+    assert "a\ufffd\ufffd\ufffdb" in page
+
+
 @pytest.mark.usefixtures("bare")
 def test_a_very_long_name_is_cut():
     page = FORMAT.render(bundle_of(contrast(group("x" * 100_000, 0.3), group("b", 0.5))))

@@ -56,7 +56,8 @@ def doctor(*, as_json: Annotated[bool, typer.Option("--json", help="Print JSON."
         checks.append(_check(f"plug-in {one.name}", found=found, hint=hint, ok=not hint))
     for what, group in plugin.NOT_USED.items():
         for one in plugin.found(group):
-            found, hint = f"{one.package}: found, not used", f"This release has no {what}s."
+            found = f"{one.package}: found, not used by this release"
+            hint = f"This release has no {what}s."
             checks.append(_check(f"{what} {one.name}", found=found, hint=hint, ok=False))
     table = Table(box=None, pad_edge=False, show_header=False)
     for check in checks:

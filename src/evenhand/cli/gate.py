@@ -48,7 +48,7 @@ def gate(
 
     wanted = [path for path in (junit, sarif) if path is not None]
     check_targets(wanted, force=force)
-    found = [read_bundle(path) for path in bundles]
+    found = [read_bundle(path, replicates=False) for path in bundles]
     without = [path for path, bundle in zip(bundles, found, strict=True) if not bundle.rules]
     if without:
         hint = "Add a gate to the plan and audit again, or see it with evenhand show."
@@ -64,8 +64,8 @@ def gate(
         write_text(sarif, as_sarif.render(found[0], plan_file=file), force=force)
     summary = os.environ.get("GITHUB_STEP_SUMMARY")
     if summary:
-        with Path(summary).open("a", encoding="utf-8") as file:
-            file.writelines(step_summary.FORMAT.render(bundle) + "\n" for bundle in found)
+        with Path(summary).open("a", encoding="utf-8") as page:
+            page.writelines(step_summary.FORMAT.render(bundle) + "\n" for bundle in found)
     rules = [rule for bundle in found for rule in bundle.rules]
     verdict = of_all(rule.verdict for rule in rules)
     document = {"verdict": verdict, "rules": [rule.to_dict() for rule in rules]}

@@ -11,6 +11,9 @@ import typer
 from evenhand.cli import flags
 from evenhand.cli.output import show as show_on_terminal
 
+_REPORTS = {".html": "html", ".md": "markdown", ".tex": "latex", ".txt": "text"}
+"""Endings of the report itself; several other formats are Markdown too."""
+
 
 def show(
     bundle: Annotated[Path, typer.Argument(metavar="BUNDLE", help="Evidence.", show_default=False)],
@@ -38,13 +41,13 @@ def show(
         hint = "Leave out --json, or leave out --format and --out."
         raise OutputError(Problem("show", "--json prints the evidence itself.", hint))
     known = formats()
-    if name is None:
-        suffix = "" if out is None else out.suffix
-        name = next((one.name for one in known.values() if one.suffix == suffix), None)
-        if name is None and out is not None:
-            hint = f"Write --format: {', '.join(known)}."
-            raise OutputError(Problem(str(out), "no format is known by this ending.", hint))
-    elif name not in known:
+    if name is None and out is not None:
+        alike = [one.name for one in known.values() if out.name.endswith(one.suffix)]
+        name = _REPORTS.get(out.suffix) or (alike[0] if len(alike) == 1 else None)
+        if name is None:
+            hint = f"Write --format: {', '.join(alike or known)}."
+            raise OutputError(Problem(str(out), "its ending names no one format.", hint))
+    elif name is not None and name not in known:
         raise OutputError(Problem("--format", f"'{name}' is none.", did_you_mean(name, [*known])))
     if out is not None:
         check_targets([out], force=force)

@@ -30,7 +30,9 @@ def form_problems(measure: Measure | type[Measure]) -> Iterator[Problem]:
     cls = measure if isinstance(measure, type) else type(measure)
     if not vars(cls).get("listed"):
         what = "it is not declared."
-        yield Problem(f"'{cls.__name__}', form", what, "Decorate it with evenhand.measures.measure.")
+        yield Problem(
+            f"'{cls.__name__}', form", what, "Decorate it with evenhand.measures.measure."
+        )
         return
     wrong = flaws(cls)
     if not wrong and kind_of(cls) is None:
@@ -52,7 +54,9 @@ def name_problems(cls: type[Measure]) -> Iterator[Problem]:
     """Yield whose name the measure claims."""
     taken = cls.name in {*contrasts(), *ALIASES, BOUNDS}
     if taken or measures().get(cls.name, cls) is not cls:
-        what = "this is a contrast or stands for one." if taken else "there is another of this name."
+        what = (
+            "this is a contrast or stands for one." if taken else "there is another of this name."
+        )
         yield Problem(f"'{cls.name}', name", what, "Choose another: measure(name=...).")
 
 

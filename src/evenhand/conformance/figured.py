@@ -55,7 +55,9 @@ def range_problems(subject: Subject) -> Iterator[Problem]:
     for group in subject.difference(log_of(rows, subject.kind)).groups:
         outcome = group.outcome
         if isinstance(outcome, Estimate) and not low <= outcome.value <= high:
-            what = f"{outcome.value:.6g} is outside the range of the docstring, {low:g} to {high:g}."
+            what = (
+                f"{outcome.value:.6g} is outside the range of the docstring, {low:g} to {high:g}."
+            )
             yield subject.problem("range", what)
             return
 
@@ -110,10 +112,14 @@ def missing_problems(subject: Subject) -> Iterator[Problem]:
     (group,) = [one for one in found.groups if one.group["group"] == "a"]
     if isinstance(group.outcome, Estimate):
         if group.outcome.identified is None:
-            what = f"{most} labels are missing, and the figure is {group.outcome.value:g} as if not."
+            what = (
+                f"{most} labels are missing, and the figure is {group.outcome.value:g} as if not."
+            )
             yield subject.problem("missing labels", what, _UNSEEN)
         return
-    counts = [int(count.replace(",", "")) for count in re.findall(r"\d[\d,]*", group.outcome.reason)]
+    counts = [
+        int(count.replace(",", "")) for count in re.findall(r"\d[\d,]*", group.outcome.reason)
+    ]
     if not any(0 < count <= most for count in counts):
         what = f"it does not say how many are missing: '{group.outcome.reason}'."
         yield subject.problem("missing labels", what)

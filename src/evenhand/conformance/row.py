@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 import polars as pl
@@ -47,7 +48,7 @@ class Row:
     weight: float
 
 
-class Rows(tuple[Row, ...]):
+class Rows(tuple[Row, ...]):  # noqa: SLOT001 - a tuple can have no slot for what is outside
     """The rows of one group.
 
     Attributes:
@@ -57,7 +58,8 @@ class Rows(tuple[Row, ...]):
 
     outside: tuple[Row, ...]
 
-    def __new__(cls, inside: Iterable[Row], outside: Iterable[Row] = ()) -> Rows:
+    def __new__(cls, inside: Iterable[Row], outside: Iterable[Row] = ()) -> Self:
+        """Return the rows of a group, and those of all others."""
         rows = super().__new__(cls, inside)
         rows.outside = tuple(outside)
         return rows
@@ -159,7 +161,7 @@ def rows_by_group(rows: pl.DataFrame, kind: str, *, weight: bool) -> dict[str, R
     members: dict[str, list[Row]] = {}
     for row in rows.iter_rows(named=True):
         # What the kind lacks has the value that changes nothing.
-        values = {role: 1.0 for role in ("score", "neighbours", "weight")}
+        values = dict.fromkeys(("score", "neighbours", "weight"), 1.0)
         values |= {role: row[column] for role, column in roles.items()}
         members.setdefault(row["group"] or UNKNOWN, []).append(Row(**values))
     return {

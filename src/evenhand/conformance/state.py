@@ -22,7 +22,7 @@ WHERE = "year >= 2025"
 
 _SIZE = 600
 _MERGED = (6, 100)
-"""Sizes of logs that are cut up: pieces of a row or two, which lack most values, and larger ones."""
+"""Sizes of logs that are cut up: into pieces of a row or two, which lack most values, too."""
 
 _ROUNDING = 1e-9
 

@@ -69,7 +69,7 @@ def loaded(ours: Mapping[str, type[Measure]]) -> tuple[Plugin, ...]:
 def flaws(cls: type[Measure]) -> list[str]:
     """Return why a class cannot be asked for as a measure, whatever its figures are."""
     wrong = []
-    name = cls.name
+    name: object = cls.name
     if not isinstance(name, str) or not name.isidentifier() or keyword.iskeyword(name):
         wrong.append(f"the name {name!r} cannot be written in notation")
     lacking = sorted(getattr(cls, "__abstractmethods__", ()))

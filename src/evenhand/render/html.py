@@ -33,7 +33,7 @@ LIMIT = 1_900_000
 _IN_BRIEF = 0.4
 """The most of the room for findings that their list in brief may take."""
 
-_IN_FULL = 0.7
+_IN_FULL = 0.6
 """The most of it that lists and tables may take together; charts have the rest."""
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from evenhand.audit.evidence.bundle import Bundle
+from evenhand.render.explained import waiver_text
 from evenhand.render.format import Format
 from evenhand.render.reading import Roles
 from evenhand.render.section import Block, sections_of, sentence, title_of
@@ -57,21 +59,11 @@ _PLAIN = re.compile(r"[ -~\u00c0-\u00d6\u00d8-\u00f6\u00f8-\u00ff]")
 def latex(bundle: Bundle) -> str:
     """Return the report of a bundle as a LaTeX document."""
     parts = [_HEAD, rf"\section*{{{escape(title_of(bundle))}}}"]
-    verdict = f"{bundle.verdict}. " if bundle.verdict else ""
-    parts.append(rf"\noindent\textbf{{{escape(verdict)}}}{escape(sentence(bundle))}")
+    verdict = rf"\textbf{{{bundle.verdict}.}} " if bundle.verdict else ""
+    parts.append(rf"\noindent {verdict}{escape(sentence(bundle))}")
     rules, left = rules_view(bundle)
     if rules:
-        rows = [
-            (
-                one["verdict"],
-                one["id"],
-                one["scope"],
-                one["rule"],
-                one["reason"],
-                one["units_needed"],
-            )
-            for one in rules
-        ]
+        rows = [_rule(one) for one in rules]
         headings = ("verdict", "rule", "scope", "what must hold", "finding", "units needed")
         widths = ("0.09", "0.1", "0.1", "0.24", "0.28")
         parts.append(tabular(headings, rows, names=5, widths=widths, caption="Rules"))
@@ -81,6 +73,14 @@ def latex(bundle: Bundle) -> str:
         for block in section.blocks:
             parts += block_of(block, bundle.plan.roles)
     return "\n\n".join(filter(None, parts)) + "\n\n\\end{document}\n"
+
+
+def _rule(one: Mapping[str, Any]) -> tuple[str, ...]:
+    told = [one["reason"], *one["undecided"]]
+    if one["waiver"] is not None:
+        told.append(f"waived by {waiver_text(one['waiver'])}")
+    names = (one["verdict"], one["id"], one["scope"], one["rule"])
+    return (*names, "; ".join(told), one["units_needed"])
 
 
 FORMAT = Format("latex", ".tex", "Tables for papers, with booktabs.", latex)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from evenhand.audit.evidence.chart import legible
 from evenhand.audit.finding import Finding
 from evenhand.stats.estimate import Estimate, Outcome, Undefined
 
@@ -69,7 +70,7 @@ def cut(text: str, longest: int = _LONGEST) -> str:
     >>> cut("a" * 50 + "b" * 50, 9)
     'aaaa…bbbb'
     """
-    line = " ".join(text.split())
+    line = legible(text)
     if len(line) <= longest:
         return line
     half = (longest - 1) // 2

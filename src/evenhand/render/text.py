@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from evenhand.audit.evidence.bundle import Bundle
+from evenhand.audit.evidence.chart import legible
 from evenhand.audit.finding import Equivalence, Finding, GroupFinding, Test
 from evenhand.render.format import Format
 from evenhand.render.numeral import is_small
@@ -109,7 +110,7 @@ def _groups(one: Finding) -> Table:
     for group in one.groups:
         style = "" if group.compared else "dim"
         apart = "" if group.compared else " (shown apart)"
-        names = [*group.group.values()]
+        names = [*map(legible, group.group.values())]
         names[-1] += apart
         cells = [f"{group.rows:,}", f"{'' if group.units_exact else '~'}{group.units:,}"]
         if group.suppressed:
@@ -137,7 +138,7 @@ def _pairs(found: Sequence[Finding]) -> RenderableType:
     ):
         table.add_column(heading, justify="right", no_wrap=True)
     for one in found:
-        names = [", ".join(group.values()) for group in one.pair]
+        names = [legible(", ".join(group.values())) for group in one.pair]
         if parts:
             names.append(one.part)
         table.add_row(
@@ -251,4 +252,4 @@ def _interval(estimate: Estimate) -> str:
 
 
 def _name(group: GroupFinding) -> str:
-    return ", ".join(group.group.values())
+    return legible(", ".join(group.group.values()))

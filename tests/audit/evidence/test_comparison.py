@@ -9,6 +9,7 @@ import polars as pl
 import pytest
 
 import bundles
+from evenhand.audit.evidence import read_bundle, write_bundle
 from evenhand.audit.evidence.comparison import diff
 from evenhand.errors import BundleError
 from evenhand.stats.interval import Limits, mover_difference
@@ -169,6 +170,25 @@ def test_another_set_of_units_is_said():
     assert diff(bundles.bundle(), other).pairing.startswith("of different sets of units")
 
 
+def test_units_of_one_row_each_are_paired():
+    rows = bundles.rows_of().unique("unit", keep="first", maintain_order=True)
+    one, other = bundles.audited(rows), bundles.audited(later(rows))
+    comparison = diff(one, other)
+    assert comparison.paired
+    gap = found(comparison, GAP, "b").difference
+    apart = found(diff(replace(one, replicates=one.replicates[:0]), other), GAP, "b").difference
+    assert gap.high - gap.low < 0.5 * (apart.high - apart.low)
+
+
+def test_evidence_is_the_same_before_and_after_it_is_written(tmp_path):
+    rows = bundles.rows_of()
+    few = rows.filter(pl.col("unit") < 3).with_columns(group=pl.lit("few"))
+    one = bundles.audited(pl.concat([rows, few]))
+    assert any(group.suppressed for group in one.findings[1].groups)
+    write_bundle(one, tmp_path / "x.zip")
+    assert diff(one, read_bundle(tmp_path / "x.zip")).same
+
+
 def test_two_units_of_a_row_are_paired():
     rows = bundles.rows_of().with_columns(item=pl.int_range(pl.len()) % 40)
     text = bundles.PLAN.replace("unit: unit\n", "unit: [unit, item]\n")
@@ -180,6 +200,24 @@ def test_two_units_of_a_row_are_paired():
     assert gap.low > 0
     width = found(alone, GAP, "a").difference
     assert gap.high - gap.low < width.high - width.low
+
+
+def test_figures_by_score_of_two_units_a_row_are_paired():
+    scored = bundles.rows_of().with_columns(
+        item=pl.int_range(pl.len()) % 40,
+        score=pl.Series(np.random.default_rng(8).integers(0, 10, 1_500) / 10),
+    )
+    text = (
+        bundles.PLAN.split("measures:")[0]
+        .replace("unit: unit\n", "unit: [unit, item]\n")
+        .replace("prediction: prediction", "score: score")
+    )
+    one = bundles.audited(scored, f"{text}measures: ['difference(auc, by=group)']")
+    assert one.replicates["bucket"].max() < 64
+    gap = found(diff(one, one), "difference(auc, by=group)", "b").difference
+    alone = diff(replace(one, replicates=one.replicates[:0]), one)
+    width = found(alone, "difference(auc, by=group)", "b").difference
+    assert gap.high - gap.low < 0.5 * (width.high - width.low)
 
 
 def test_an_undefined_figure_has_no_change_and_the_reason():

@@ -114,7 +114,7 @@ def chart(block: Sequence[Finding]) -> Mapping[str, Any] | None:
         about += f"; the {MOST // 2} at either end of {left + MOST:,}"
     return {
         "$schema": SCHEMA,
-        "description": about,
+        "description": legible(about),
         "width": _WIDTH,
         "height": len(lines) * _LINE,
         "background": None,
@@ -157,8 +157,30 @@ def _line(name: str, outcome: Outcome) -> dict[str, Any]:
     return {**line, "from": outcome.identified[0], "to": outcome.identified[1]}
 
 
+def legible(text: str) -> str:
+    r"""Return a text on one line, with signs that cannot be seen replaced by one that can.
+
+    A control character has no place in a picture, and one that turns the direction of writing
+    could make a name look like another.
+
+    >>> legible("a\x1b[31mb\nc") == "a\N{REPLACEMENT CHARACTER}[31mb c"
+    True
+    """
+    line = " ".join(text.split())
+    return line if line.isprintable() else "".join(map(_seen, line))
+
+
+def _seen(sign: str) -> str:
+    return sign if sign.isprintable() or sign in _JOINERS else "\N{REPLACEMENT CHARACTER}"
+
+
+_JOINERS = "\u200c\u200d"
+"""Signs without a width that some scripts and emoji need."""
+
+
 def _cut(name: str) -> str:
     """Return a name without its middle where it is longer than anybody would read."""
+    name = legible(name)
     return name if len(name) <= _LONGEST else f"{name[:40]}\N{HORIZONTAL ELLIPSIS}{name[-39:]}"
 
 
@@ -249,7 +271,7 @@ def _layers(
 
 
 def _title(one: Finding, *, family: bool) -> str:
-    name = one.measure.replace("_", " ")
+    name = legible(one.measure.replace("_", " "))
     if not family:
         return name
     return f"difference of {name}" + (", percentage points" if one.is_rate else "")

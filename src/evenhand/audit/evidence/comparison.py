@@ -197,12 +197,7 @@ class _Both:
         for mine in one.groups:
             theirs = groups.get(_name(mine))
             if theirs is not None:
-                same = _same(mine.outcome, theirs.outcome)
-                same = same and (mine.rows, mine.units) == (theirs.rows, theirs.units)
-                same = same and (mine.suppressed, mine.compared) == (
-                    theirs.suppressed,
-                    theirs.compared,
-                )
+                same = _same(mine.outcome, theirs.outcome) and _counts(mine) == _counts(theirs)
                 gap = self._of_group(mine, theirs)
                 yield self._change(
                     mine.group, mine.outcome, theirs.outcome, gap, (None, None), same=same
@@ -356,6 +351,12 @@ def _verdict(bundle: Bundle, finding: Finding) -> Verdict | None:
         rule.verdict for rule in bundle.rules if rule.key == finding.key and rule.scope == scope
     ]
     return of_all(found) if found else None
+
+
+def _counts(group: GroupFinding) -> tuple[object, ...]:
+    """Return what must be equal of a group; of one that is suppressed evidence holds no counts."""
+    counts = (0, 0) if group.suppressed else (group.rows, group.units)
+    return (*counts, group.suppressed, group.compared)
 
 
 def _name(group: GroupFinding) -> str:

@@ -25,6 +25,7 @@ class Pairing:
         why: How the audits are compared, for the reader.
         dependent: What a bucket of units is; None where the audits are not paired.
         tables: For each audit the deviations by measure, groups, slice and group.
+        coarse: Measures of two units a row that were summed by fewer buckets, as those by score.
 
     """
 
@@ -32,6 +33,7 @@ class Pairing:
     why: str
     dependent: Dependence | None
     tables: tuple[Mapping[tuple[str, ...], pl.DataFrame], ...] = ()
+    coarse: frozenset[str] = frozenset()
 
     def deviations(
         self, audit: int, finding: Finding, groups: Sequence[Mapping[str, str]]
@@ -47,7 +49,7 @@ class Pairing:
         if not self.paired:
             return None
         by = _text([[*finding.by], [*finding.given]])
-        found = np.zeros((self._buckets, len(groups)))
+        found = np.zeros((self._buckets(finding.measure), len(groups)))
         for column, group in enumerate(groups):
             place = (finding.measure, by, finding.slice or "", _text([*group.values()]))
             table = self.tables[audit].get(place)
@@ -59,9 +61,14 @@ class Pairing:
             found[bucket, column] = table["deviation"].to_numpy()
         return found
 
-    @property
-    def _buckets(self) -> int:
-        return BUCKETS if self.dependent == "buckets" else CROSSED * CROSSED
+    def _buckets(self, measure: str) -> int:
+        if self.dependent == "buckets":
+            return BUCKETS
+        return _COARSE if measure in self.coarse else CROSSED * CROSSED
+
+
+_COARSE = 64
+"""Pairs of buckets in tables by score (`evenhand.engine.by_score.score_buckets`)."""
 
 
 def pairing_of(before: Bundle, after: Bundle) -> Pairing:
@@ -86,11 +93,14 @@ def pairing_of(before: Bundle, after: Bundle) -> Pairing:
         }
         for bundle in (before, after)
     )
-    return Pairing(True, why, _dependence(before.plan.unit), tables)  # noqa: FBT003 - its first field
+    both = pl.concat([before.replicates, after.replicates])
+    largest = both.group_by("measure").agg(pl.col("bucket").max())
+    coarse = frozenset(largest.filter(pl.col("bucket") < _COARSE)["measure"])
+    return Pairing(True, why, _dependence(before.plan.unit), tables, coarse)  # noqa: FBT003 - a field
 
 
 def _apart(why: str) -> Pairing:
-    return Pairing(False, f"{why}; they are taken as independent", None)  # noqa: FBT003 - as above
+    return Pairing(False, f"{why}; they are taken as independent", None)  # noqa: FBT003 - a field
 
 
 def _dependence(unit: Sequence[str]) -> Dependence:

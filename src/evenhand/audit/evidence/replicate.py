@@ -9,10 +9,14 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 
+import numpy as np
 import polars as pl
 
 from evenhand.audit.asked import Asked
+from evenhand.audit.cells import Floats, Indices
 from evenhand.audit.evidence.bundle import REPLICATES
+from evenhand.audit.grouped import Grouped
+from evenhand.stats.bucket import Dependence
 
 
 def replicates_of(asked: Iterable[Asked]) -> pl.DataFrame:
@@ -47,7 +51,7 @@ def _of(one: Asked, place: tuple[str, str, str]) -> pl.DataFrame | None:
     if compared.size == 0 or not one.question.measure.listed:
         # Bounds and distributions are no figures that move by so much.
         return None
-    deviations = grouped.compare(compared).deviations
+    deviations = _deviations(one, grouped, compared)
     if deviations is None:
         return None
     buckets = pl.int_range(len(deviations), eager=True, dtype=pl.Int32)
@@ -68,3 +72,18 @@ def _of(one: Asked, place: tuple[str, str, str]) -> pl.DataFrame | None:
             for column, index in enumerate(compared.tolist())
         ]
     )
+
+
+def _deviations(one: Asked, grouped: Grouped, compared: Indices) -> Floats | None:
+    """Return how far each bucket moves the figures, shape (buckets, groups); None for rows.
+
+    Units of a single row each are independent, and yet the same in the next audit.
+    """
+    found = grouped.compare(compared).deviations
+    kind = one.log.unit.kind
+    if found is not None or kind == "row":
+        return found
+    members = np.zeros((len(grouped.groups), len(compared)))
+    members[compared, np.arange(len(compared))] = 1
+    dependent: Dependence = "buckets" if kind == "column" else kind
+    return grouped.figure.figures(members, dependent=dependent).deviations
