@@ -27,30 +27,45 @@ def without_data(monkeypatch, tmp_path):
     monkeypatch.setenv("EVENHAND_DATA", str(tmp_path))
 
 
-@pytest.mark.usefixtures("without_data")
-def test_the_planted_gap_lies_in_its_interval(run):
-    document = json.loads(run("--json"))
-    (planted,) = document["planted"].values()
-    assert planted == pytest.approx(0.1)
-    gap = document["simulated"][0]
-    assert gap["key"] == "difference(false_positive_rate, by=group)"
-    assert gap["low"] <= planted <= gap["high"]
-    assert gap["low"] > 0
+@pytest.fixture
+def document(run, without_data):
+    return json.loads(run("--json"))
 
 
-@pytest.mark.usefixtures("without_data")
-def test_what_is_alike_is_not_called_a_gap(run):
-    document = json.loads(run("--json"))
-    assert document["simulated"][1]["low"] == 0
-    assert "no gap is shown" in run()
+def told(document: dict) -> dict[tuple[str, str], dict]:
+    """What the demonstration says of each pair of languages."""
+    return {tuple(sorted(one["pair"])): one for one in document["planted"]}
 
 
-@pytest.mark.usefixtures("without_data")
-def test_units_are_the_creators_and_not_their_videos(run):
-    gap = json.loads(run("--json"))["simulated"][0]
-    # The rows of a false positive rate are the videos that should have stayed.
-    assert gap["units"] == 800
-    assert 800 < gap["rows"] < 16_000
+def test_what_was_planted_is_found(document):
+    one = told(document)["English", "Hindi"]
+    assert abs(one["planted"]) == pytest.approx(0.09)
+    assert one["says"] == "found"
+    assert one["found"]["low"] <= one["planted"] <= one["found"]["high"]
+
+
+def test_what_is_alike_is_not_called_a_gap(document):
+    one = told(document)["English", "Spanish"]
+    assert one["planted"] == 0
+    assert one["says"] == "rightly none found"
+
+
+def test_it_says_where_it_could_not_find_what_was_planted(document):
+    assert told(document)["English", "Swahili"]["says"] == "not found: too few creators to tell"
+    assert told(document)["English", "Wolof"]["says"] == "not looked at: Wolof: fewer than 30 units"
+
+
+def test_the_gate_is_red_for_what_was_planted_and_green_for_what_was_not(document):
+    verdicts = {rule["id"]: rule["verdict"] for rule in document["simulated"]["rules"]}
+    assert verdicts["wrongly-removed"] == "fail"
+    assert verdicts["finds-enough"] == "pass"
+
+
+def test_units_are_the_creators_and_not_their_videos(document):
+    gap = document["simulated"]["findings"][0]
+    # The small group of creators is not counted among those compared.
+    assert gap["units"] == 900 + 700 + 600 + 45
+    assert gap["rows"] > 10 * gap["units"]
 
 
 @pytest.mark.usefixtures("without_data")
@@ -66,10 +81,37 @@ def test_absent_data_is_said_and_not_an_error(run):
     assert "real" not in json.loads(run("--json"))
 
 
+@pytest.mark.usefixtures("without_data")
+def test_evidence_and_report_are_written_where_asked_and_not_over_others(run, tmp_path, capsys):
+    folder = tmp_path / "made"
+    run("--out", str(folder))
+    assert sorted(file.name for file in folder.iterdir()) == [
+        "moderation.evidence.zip",
+        "moderation.html",
+    ]
+    with pytest.raises(AssertionError):
+        run("--out", str(folder))
+    assert "it is there already" in capsys.readouterr().err
+
+
 def test_real_decisions_are_audited_where_present(run, data, monkeypatch):
     monkeypatch.setenv("EVENHAND_DATA", str(data))
-    false_positives, false_negatives = json.loads(run("--json"))["real"]
-    assert false_positives["value"] == pytest.approx(0.21392, abs=1e-3)
-    rates = {group["group"]["race"]: group["value"] for group in false_negatives["groups"]}
+    found = {one["key"]: one for one in json.loads(run("--json"))["real"]["findings"]}
+    groups = found["difference(false_negative_rate, by=race)"]["groups"]
+    rates = {group["group"]["race"]: group["value"] for group in groups}
     # ProPublica 2016: labelled lower risk, yet did re-offend.
-    assert rates == pytest.approx({"African-American": 0.2799, "Caucasian": 0.4772}, abs=1e-3)
+    assert rates["African-American"] == pytest.approx(0.2799, abs=1e-3)
+    assert rates["Caucasian"] == pytest.approx(0.4772, abs=1e-3)
+
+
+@pytest.mark.slow
+def test_over_many_worlds_what_is_alike_is_seldom_called_a_gap(tmp_path, monkeypatch, run):
+    """40 worlds; two pairs of alike languages, joint error 5 %: 7 or more once in 300."""
+    monkeypatch.setenv("EVENHAND_DATA", str(tmp_path))
+    false_alarms = found = 0
+    for seed in range(40):
+        said = [one["says"] for one in json.loads(run("--json", "--seed", str(seed)))["planted"]]
+        false_alarms += "a false alarm" in said
+        found += "found" in said
+    assert false_alarms < 7
+    assert found == 40

@@ -15,8 +15,11 @@ from evenhand.logs import OTHER, UNKNOWN
 FINDING = {
     *("key", "measure", "slice", "value", "low", "high", "level", "method", "estimand"),
     *("units", "units_exact", "rows", "excluded", "undefined", "identified", "conventions"),
+    *("contrast", "by", "given", "is_rate"),
 }
-GROUP = {"group", "value", "low", "high", "units", "rows", "undefined", "suppressed"}
+GROUP = {"group", "value", "low", "high", "units", "rows", "undefined", "suppressed"} | {
+    *("units_exact", "compared"),
+}
 GAP = "difference(selection_rate, by=g)"
 
 

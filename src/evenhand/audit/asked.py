@@ -109,9 +109,8 @@ class Asked:
         p_values = grouped.figure.p_values(dependent=grouped.units.dependent)
         if p_values is not None:
             conventions["p value"] = _p_values(grouped, p_values, index)
-        if question.by:
-            # The rows of a group that is not shown would follow from those of a pair with it.
-            index = np.array([place for place in index if place not in grouped.small], np.intp)
+        # The rows of a group that is not shown would follow from those of a pair with it.
+        index = np.array([place for place in index if place not in grouped.small], np.intp)
         units, exact = grouped.units.among(index)
         found = Finding(
             key=question.key,

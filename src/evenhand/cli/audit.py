@@ -9,7 +9,7 @@ import typer
 
 from evenhand.cli import flags
 from evenhand.cli.output import exit_with, show
-from evenhand.cli.progress import progress
+from evenhand.cli.progress import shown_progress
 
 if TYPE_CHECKING:
     from evenhand.audit.plan.fit import Fit
@@ -99,8 +99,8 @@ def audit(
     fit = _fitted(source, document, engine, slices)
     if gate:
         _check_rules(fit, source)
-    with progress(silent=as_json) as show_progress:
-        bundle = run(fit, version=evenhand.__version__, progress=show_progress)
+    with shown_progress(silent=as_json) as progress:
+        bundle = run(fit, version=evenhand.__version__, progress=progress)
     if out is not None:
         write_bundle(bundle, out, force=force, key=sign)
     if html is not None:

@@ -11,7 +11,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 
 
 @contextmanager
-def progress(*, silent: bool) -> Iterator[Callable[[str, float], None]]:
+def shown_progress(*, silent: bool) -> Iterator[Callable[[str, float], None]]:
     """Give a function that shows what is being done and which share of it is done.
 
     Args:

@@ -30,7 +30,12 @@ def show(
     force: flags.Force = False,
     as_json: flags.AsJson = False,
 ) -> None:
-    """Show evidence: the verdict, its rules and every finding."""
+    """Show evidence: the verdict, its rules and every finding.
+
+    [bold]Example[/bold]
+
+      evenhand show v7.evidence.zip --out v7.html
+    """
     from evenhand.audit.evidence.archive import read_bundle
     from evenhand.errors import OutputError, Problem, did_you_mean
     from evenhand.render import text
@@ -51,7 +56,7 @@ def show(
         raise OutputError(Problem("--format", f"'{name}' is none.", did_you_mean(name, [*known])))
     if out is not None:
         check_targets([out], force=force)
-    found = read_bundle(bundle)
+    found = read_bundle(bundle, replicates=False)
     if name is None:
         show_on_terminal(text.bundle(found), found.to_dict(), as_json=as_json)
         return

@@ -1,11 +1,7 @@
 """What every measure promises, as checks that the author of a measure runs in one line.
 
->>> from evenhand.conformance import check_measure
->>> from evenhand.measures.decisions.confusion import SelectionRate
->>> def selected(rows):
-...     total = sum(row.weight for row in rows)
-...     return sum(row.weight * row.prediction for row in rows) / total if total else None
->>> check_measure(SelectionRate, reference=selected)
+``check_measure(MyMeasure, reference=the_definition_again)`` in a test raises with everything that
+is wrong at once; docs/plugins.md says what is checked.
 """
 
 from evenhand.conformance.check import ConformanceError, check_measure, violations
