@@ -24,8 +24,8 @@ import numpy as np
 import polars as pl
 
 import evenhand as eh
-from evenhand.audit.estimate import requests
-from evenhand.audit.question import ask
+from evenhand.audits.estimate import requests
+from evenhand.audits.question import ask
 from evenhand.engine import plan_scan, scan
 from evenhand.engine.table import group_column
 from evenhand.logs.log import Log

@@ -164,7 +164,7 @@ RUNS: dict[str, Callable[[str], None]] = {
 def one(name: str, path: str) -> None:
     """Run one contender twice for Spark, whose session start is not the scan, else once."""
     warm = name.startswith("spark")
-    import evenhand.audit
+    import evenhand.audits
     import evenhand.measures.registry
 
     evenhand.measures.registry.measures()

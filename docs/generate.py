@@ -9,10 +9,10 @@ from typing import Any
 
 from typer.testing import CliRunner
 
-from evenhand.audit.evidence.document import FINDINGS, RULES
-from evenhand.audit.plan.plan import FORMAT, AuditPlan
+from evenhand.audits.evidence.document import FINDINGS, RULES
+from evenhand.audits.plan.plan import FORMAT, AuditPlan
 from evenhand.cli.main import app, verbs
-from evenhand.measures.registry import measures
+from evenhand.measures.registry import own
 
 HERE = Path(__file__).parent
 
@@ -27,11 +27,11 @@ def measures_page() -> str:
         "| measure | needs | better | pillars | source |",
         "|---|---|---|---|---|",
     ]
-    for name, cls in measures().items():
+    for name, cls in own().items():
         needs, tags = ", ".join(cls.needs), ", ".join(cls.tags)
         better = cls.better or "neither"
         lines.append(f"| [`{name}`](#{name}) | {needs} | {better} | {tags} | {cls.cites} |")
-    for name, cls in measures().items():
+    for name, cls in own().items():
         text, _, example = (inspect.getdoc(cls) or "").partition(">>>")
         shown = ["```python", f">>>{example}".strip(), "```"]
         lines += ["", f"## {name}", "", text.strip(), "", *shown]

@@ -22,7 +22,7 @@ from peers.cases import Case, cases
 from peers.comparison import DIFFERENCES, Limit, Row
 
 import evenhand as eh
-from evenhand.audit import Finding
+from evenhand.audits import Finding
 from evenhand.errors import EvenhandError
 from evenhand.stats.estimate import Undefined
 

@@ -9,8 +9,8 @@ import math
 from pathlib import Path
 
 import evenhand
-from evenhand.audit.plan.file import open_plan
-from evenhand.audit.run import run
+from evenhand.audits.plan.file import open_plan
+from evenhand.audits.run import run
 
 FOLDER = Path(__file__).parent
 START, END = "<!-- verdicts -->\n", "<!-- end of verdicts -->\n"

@@ -9,14 +9,14 @@ import numpy as np
 import polars as pl
 import rfc8785
 
-from evenhand.audit.evidence.bundle import Bundle
-from evenhand.audit.evidence.canonical import digest_of
-from evenhand.audit.evidence.content import members_of
-from evenhand.audit.evidence.manifest import comment_with
-from evenhand.audit.evidence.zipped import MANIFEST, pack
-from evenhand.audit.plan import parse_plan
-from evenhand.audit.plan.fit import fit
-from evenhand.audit.run import run
+from evenhand.audits.evidence.bundle import Bundle
+from evenhand.audits.evidence.canonical import digest_of
+from evenhand.audits.evidence.content import members_of
+from evenhand.audits.evidence.manifest import comment_with
+from evenhand.audits.evidence.zipped import MANIFEST, pack
+from evenhand.audits.plan import parse_plan
+from evenhand.audits.plan.fit import fit
+from evenhand.audits.run import run
 from evenhand.worlds.decisions import DecisionWorld
 
 PLAN = """

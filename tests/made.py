@@ -6,9 +6,9 @@ import datetime as dt
 
 import polars as pl
 
-from evenhand.audit.evidence.bundle import REPLICATES, Bundle
-from evenhand.audit.finding import Finding, GroupFinding
-from evenhand.audit.plan import parse_plan
+from evenhand.audits.evidence.bundle import REPLICATES, Bundle
+from evenhand.audits.finding import Finding, GroupFinding
+from evenhand.audits.plan import parse_plan
 from evenhand.stats.estimate import Estimate, Undefined
 
 SECRET = 424_242

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 import evenhand
-from evenhand.audit.plan.file import open_plan
-from evenhand.audit.run import run
+from evenhand.audits.plan.file import open_plan
+from evenhand.audits.run import run
 
 FOLDER = Path(__file__).parent.parent / "examples"
 PLANS = sorted(FOLDER.glob("*.yaml"))

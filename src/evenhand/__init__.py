@@ -18,9 +18,9 @@ from evenhand.notebook import show_with
 if TYPE_CHECKING:
     import polars as pl
 
-    from evenhand.audit import Finding
-    from evenhand.audit.evidence.bundle import Bundle
-    from evenhand.audit.plan import AuditPlan
+    from evenhand.audits import Finding
+    from evenhand.audits.evidence.bundle import Bundle
+    from evenhand.audits.plan import AuditPlan
     from evenhand.logs import Group, Log
 
 __version__ = "0.1.0"
@@ -135,7 +135,7 @@ def estimates(
         StateSizeError: A group has too many values.
 
     """
-    from evenhand.audit import estimates as answer
+    from evenhand.audits import estimates as answer
 
     return answer(
         notations,
@@ -187,7 +187,7 @@ def converted(
         UndefinedError: The figure is undefined here.
 
     """
-    from evenhand.audit.peer import converted as convert
+    from evenhand.audits.peer import converted as convert
 
     return convert(name, log, by=by, reference=reference)
 
@@ -242,11 +242,11 @@ def audit(
         EvenhandError: The rows cannot be read, or hold what a role does not allow.
 
     """
-    from evenhand.audit.evidence.archive import write_bundle
-    from evenhand.audit.plan import AuditPlan, Located, plan_from
-    from evenhand.audit.plan.file import open_plan
-    from evenhand.audit.plan.fit import fit
-    from evenhand.audit.run import run
+    from evenhand.audits.evidence.archive import write_bundle
+    from evenhand.audits.plan import AuditPlan, Located, plan_from
+    from evenhand.audits.plan.file import open_plan
+    from evenhand.audits.plan.fit import fit
+    from evenhand.audits.run import run
     from evenhand.render.file import check_targets, write_text
     from evenhand.render.html import FORMAT
 
@@ -272,6 +272,6 @@ def read_bundle(path: str | Path) -> Bundle:
         BundleError: It is cut, edited, from a newer version, or no evidence.
 
     """
-    from evenhand.audit.evidence.archive import read_bundle as read
+    from evenhand.audits.evidence.archive import read_bundle as read
 
     return read(Path(path))

@@ -28,7 +28,8 @@ def without_data(monkeypatch, tmp_path):
 
 
 @pytest.fixture
-def document(run, without_data):
+def document(run, monkeypatch, tmp_path):
+    monkeypatch.setenv("EVENHAND_DATA", str(tmp_path))
     return json.loads(run("--json"))
 
 

@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 
 import bundles
-from evenhand.audit.evidence import write_bundle
+from evenhand.audits.evidence import write_bundle
 from evenhand.cli.main import main
 
 

@@ -8,7 +8,7 @@ import sys
 import polars as pl
 import pytest
 
-from evenhand.audit.plan.file import open_plan
+from evenhand.audits.plan.file import open_plan
 from evenhand.cli.main import main
 
 ROWS = pl.DataFrame(

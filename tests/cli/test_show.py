@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from bundles import bundle as made
-from evenhand.audit.evidence.archive import write_bundle
+from evenhand.audits.evidence.archive import write_bundle
 from evenhand.cli.main import main
 
 

@@ -8,7 +8,7 @@ import sys
 import pytest
 
 import bundles
-from evenhand.audit.evidence import write_bundle
+from evenhand.audits.evidence import write_bundle
 from evenhand.cli.main import main
 
 

@@ -5,9 +5,9 @@ import itertools
 import polars as pl
 
 import evenhand as eh
-from evenhand.audit.contrasts import contrasts
-from evenhand.audit.estimate import requests
-from evenhand.audit.question import ask
+from evenhand.audits.contrasts import contrasts
+from evenhand.audits.estimate import requests
+from evenhand.audits.question import ask
 from evenhand.engine import plan_scan
 from evenhand.errors import EvenhandError
 from evenhand.measures.registry import measures
@@ -15,7 +15,7 @@ from evenhand.measures.registry import measures
 
 def test_any_two_questions_fit_into_one_plan():
     names = ["label", "prediction", "score", "neighbours", "group"]
-    rows = pl.DataFrame(dict.fromkeys(names, [0, 1]))
+    rows = pl.DataFrame({name: [0, 1] for name in names})
     roles = {name: name for name in names[:4]}
     log = eh.log(rows, kind="decisions", groups=["group"], **roles)
     wanted = [*measures(), *(f"difference(bounds({name}), by=group)" for name in measures())]

@@ -9,10 +9,10 @@ from dataclasses import replace
 import polars as pl
 import pytest
 
-from evenhand.audit.evidence.bundle import Bundle
-from evenhand.audit.plan import parse_plan
-from evenhand.audit.plan.fit import fit
-from evenhand.audit.run import run
+from evenhand.audits.evidence.bundle import Bundle
+from evenhand.audits.plan import parse_plan
+from evenhand.audits.plan.fit import fit
+from evenhand.audits.run import run
 
 CREATED = dt.datetime(2026, 11, 20, 10, 0, tzinfo=dt.UTC)
 

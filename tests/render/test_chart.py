@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from evenhand.audit.evidence.chart import MOST, chart, charts_of, name_of, together
+from evenhand.audits.evidence.chart import MOST, chart, charts_of, name_of, together
 from evenhand.render.svg import can_draw, svg
 from evenhand.stats.estimate import Estimate, Undefined
 from made import SECRET, contrast, group, pair

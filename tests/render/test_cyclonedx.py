@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from evenhand.audit.evidence.bundle import Input
+from evenhand.audits.evidence.bundle import Input
 from evenhand.render import cyclonedx
 
 

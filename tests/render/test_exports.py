@@ -9,7 +9,7 @@ import xml.etree.ElementTree as ET
 import polars as pl
 import pytest
 
-from evenhand.audit.evidence.archive import read_bundle, write_bundle
+from evenhand.audits.evidence.archive import read_bundle, write_bundle
 from evenhand.render.format import formats
 
 EXPORTS = (

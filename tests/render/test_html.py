@@ -10,7 +10,7 @@ from html.parser import HTMLParser
 
 import pytest
 
-from evenhand.audit.gate.verdict import UndecidedGroup
+from evenhand.audits.gate.verdict import UndecidedGroup
 from evenhand.render import svg
 from evenhand.render.html import FORMAT, LIMIT, asset
 from evenhand.render.svg import can_draw

@@ -12,7 +12,7 @@ from evenhand.cli.output import exit_with, show
 from evenhand.cli.progress import shown_progress
 
 if TYPE_CHECKING:
-    from evenhand.audit.plan.fit import Fit
+    from evenhand.audits.plan.fit import Fit
 
 
 def audit(
@@ -75,8 +75,8 @@ def audit(
       evenhand audit decisions.csv --label repaid --prediction approved --group sex --html v7.html
     """
     import evenhand
-    from evenhand.audit.evidence.archive import write_bundle
-    from evenhand.audit.run import run
+    from evenhand.audits.evidence.archive import write_bundle
+    from evenhand.audits.run import run
     from evenhand.render import html as page
     from evenhand.render import verdicts
     from evenhand.render.file import check_targets, write_text
@@ -117,9 +117,9 @@ def _fitted(
     """Return the plan of a file, or the one that the flags write."""
     import yaml
 
-    from evenhand.audit.plan.file import is_plan, open_plan
-    from evenhand.audit.plan.fit import fit
-    from evenhand.audit.plan.flags import plan_of_flags
+    from evenhand.audits.plan.file import is_plan, open_plan
+    from evenhand.audits.plan.fit import fit
+    from evenhand.audits.plan.flags import plan_of_flags
     from evenhand.errors import PlanError, Problem
 
     if not is_plan(source):

@@ -26,7 +26,7 @@ def check(
     """
     from rich.text import Text
 
-    from evenhand.audit.plan.file import open_plan
+    from evenhand.audits.plan.file import open_plan
     from evenhand.errors import PlanError, SourceError
 
     document: dict[str, Any] = {

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     import polars as pl
     from rich.console import RenderableType
 
-    from evenhand.audit.evidence.bundle import Bundle
-    from evenhand.audit.finding import Finding
+    from evenhand.audits.evidence.bundle import Bundle
+    from evenhand.audits.finding import Finding
 
 _PLAN: dict[str, Any] = {
     "evenhand": 1,

@@ -35,8 +35,8 @@ def diff(
 
       evenhand diff v6.evidence.zip v7.evidence.zip
     """
-    from evenhand.audit.evidence.archive import read_bundle
-    from evenhand.audit.evidence.comparison import diff as compared
+    from evenhand.audits.evidence.archive import read_bundle
+    from evenhand.audits.evidence.comparison import diff as compared
     from evenhand.render import comparison
 
     found = compared(read_bundle(before), read_bundle(after), level=level)

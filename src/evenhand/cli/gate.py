@@ -38,8 +38,8 @@ def gate(
 
       evenhand gate v7.evidence.zip --junit gate.xml --sarif gate.sarif
     """
-    from evenhand.audit.evidence.archive import read_bundle
-    from evenhand.audit.gate.verdict import of_all
+    from evenhand.audits.evidence.archive import read_bundle
+    from evenhand.audits.gate.verdict import of_all
     from evenhand.errors import BundleError, Problem
     from evenhand.render import junit as as_junit
     from evenhand.render import sarif as as_sarif

@@ -15,7 +15,7 @@ from evenhand.cli.output import show
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from evenhand.audit.plan.guess import Guess
+    from evenhand.audits.plan.guess import Guess
 
 
 def init(
@@ -47,10 +47,10 @@ def init(
 
       evenhand init decisions.csv --prediction approved --group sex
     """
-    from evenhand.audit.plan import parse_plan
-    from evenhand.audit.plan.draft import draft
-    from evenhand.audit.plan.fit import fit
-    from evenhand.audit.plan.guess import guess
+    from evenhand.audits.plan import parse_plan
+    from evenhand.audits.plan.draft import draft
+    from evenhand.audits.plan.fit import fit
+    from evenhand.audits.plan.guess import guess
     from evenhand.errors import PlanError
     from evenhand.logs.log import open_log
     from evenhand.render.file import check_targets, write_text

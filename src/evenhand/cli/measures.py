@@ -28,8 +28,8 @@ def measures(
     from rich.table import Table
     from rich.text import Text
 
-    from evenhand.audit.contrasts import contrasts as known_contrasts
-    from evenhand.audit.question import ALIASES
+    from evenhand.audits.contrasts import contrasts as known_contrasts
+    from evenhand.audits.question import ALIASES
     from evenhand.measures import registry
     from evenhand.measures.plugin import owners
     from evenhand.notation import parse

@@ -15,7 +15,7 @@ from rich.console import Console, RenderableType
 from evenhand.errors import EngineError, EvenhandError
 
 if TYPE_CHECKING:
-    from evenhand.audit.gate.verdict import RuleVerdict
+    from evenhand.audits.gate.verdict import RuleVerdict
 
 FAIL = 1
 USAGE = 2
@@ -36,7 +36,7 @@ def show(text: RenderableType, document: object, *, as_json: bool) -> None:
 
 def exit_with(rules: Sequence[RuleVerdict], *, honour_waivers: bool) -> None:
     """Leave with the status of a gate: 0 pass, 1 fail, 3 undecided."""
-    from evenhand.audit.gate.verdict import of_all
+    from evenhand.audits.gate.verdict import of_all
 
     today = dt.datetime.now(dt.UTC).date()
     standing = [

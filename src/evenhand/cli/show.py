@@ -36,7 +36,7 @@ def show(
 
       evenhand show v7.evidence.zip --out v7.html
     """
-    from evenhand.audit.evidence.archive import read_bundle
+    from evenhand.audits.evidence.archive import read_bundle
     from evenhand.errors import OutputError, Problem, did_you_mean
     from evenhand.render import text
     from evenhand.render.file import check_targets, write_text

@@ -33,7 +33,7 @@ def verify(
 
       evenhand verify v7.evidence.zip --key auditor.pem
     """
-    from evenhand.audit.evidence.verification import verify as verified
+    from evenhand.audits.evidence.verification import verify as verified
     from evenhand.render import verification
 
     found = verified(bundle, key)

@@ -10,8 +10,8 @@ import re
 from collections.abc import Iterator
 from typing import get_args
 
-from evenhand.audit.contrasts import contrasts
-from evenhand.audit.question import ALIASES, BOUNDS
+from evenhand.audits.contrasts import contrasts
+from evenhand.audits.question import ALIASES, BOUNDS
 from evenhand.conformance.row import kind_of
 from evenhand.errors import EvenhandError, Problem, listed
 from evenhand.measures.measure import Measure, Tag

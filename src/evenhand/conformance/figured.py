@@ -11,8 +11,8 @@ from itertools import chain
 import numpy as np
 import polars as pl
 
-from evenhand.audit import Finding
-from evenhand.audit.evidence.document import read_findings
+from evenhand.audits import Finding
+from evenhand.audits.evidence.document import read_findings
 from evenhand.conformance.declared import range_of
 from evenhand.conformance.row import Rows, log_of, random_rows, roles_of, rows_by_group, scaled
 from evenhand.conformance.subject import Subject

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from evenhand.audit import Finding, estimates
+from evenhand.audits import Finding, estimates
 from evenhand.conformance.row import Rows
 from evenhand.errors import Problem
 from evenhand.logs.log import Log

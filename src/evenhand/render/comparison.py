@@ -7,7 +7,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from evenhand.audit.evidence.comparison import Change, Comparison
+from evenhand.audits.evidence.comparison import Change, Comparison
 
 _DASH = "\N{EN DASH}"
 

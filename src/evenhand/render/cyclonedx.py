@@ -10,8 +10,8 @@ import json
 import uuid
 from typing import Any
 
-from evenhand.audit.evidence.bundle import Bundle, Input
-from evenhand.audit.gate.verdict import ALL_ROWS, RuleVerdict
+from evenhand.audits.evidence.bundle import Bundle, Input
+from evenhand.audits.gate.verdict import ALL_ROWS, RuleVerdict
 from evenhand.render.explained import group_name, waiver_text
 from evenhand.render.figure import Figure, figures
 from evenhand.render.format import Format

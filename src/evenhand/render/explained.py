@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from evenhand.audit.evidence.bundle import Bundle
-from evenhand.audit.finding import Finding
-from evenhand.audit.gate.verdict import ALL_ROWS, RuleVerdict, WaiverNote
+from evenhand.audits.evidence.bundle import Bundle
+from evenhand.audits.finding import Finding
+from evenhand.audits.gate.verdict import ALL_ROWS, RuleVerdict, WaiverNote
 from evenhand.stats.estimate import Outcome, Undefined
 
 _SHOWN = 10

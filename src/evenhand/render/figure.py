@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from evenhand.audit.evidence.bundle import Bundle
-from evenhand.audit.finding import Finding
-from evenhand.audit.gate.verdict import ALL_ROWS
+from evenhand.audits.evidence.bundle import Bundle
+from evenhand.audits.finding import Finding
+from evenhand.audits.gate.verdict import ALL_ROWS
 from evenhand.render.explained import group_name
 from evenhand.stats.estimate import Estimate, Outcome, Undefined
 

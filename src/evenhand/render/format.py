@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import evenhand.render
-from evenhand.audit.evidence.bundle import Bundle
+from evenhand.audits.evidence.bundle import Bundle
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,8 +17,8 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from evenhand.audit.evidence.bundle import Bundle
-from evenhand.audit.evidence.chart import CONFIG, chart
+from evenhand.audits.evidence.bundle import Bundle
+from evenhand.audits.evidence.chart import CONFIG, chart
 from evenhand.render import svg
 from evenhand.render.format import Format
 from evenhand.render.numeral import DASH, count_of, cut, pair_of

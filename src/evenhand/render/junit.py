@@ -10,8 +10,8 @@ import re
 import xml.etree.ElementTree as ET
 from collections.abc import Mapping
 
-from evenhand.audit.evidence.bundle import Bundle
-from evenhand.audit.gate.verdict import ALL_ROWS, RuleVerdict
+from evenhand.audits.evidence.bundle import Bundle
+from evenhand.audits.gate.verdict import ALL_ROWS, RuleVerdict
 from evenhand.render.explained import facts, waiver_text
 from evenhand.render.format import Format
 

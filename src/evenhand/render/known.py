@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from evenhand.audit.evidence.bundle import Bundle, Input
-from evenhand.audit.gate.verdict import ALL_ROWS
+from evenhand.audits.evidence.bundle import Bundle, Input
+from evenhand.audits.gate.verdict import ALL_ROWS
 from evenhand.render.explained import facts
 from evenhand.render.figure import figures
 from evenhand.stats.estimate import Undefined

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from evenhand.audit.evidence.bundle import Bundle
+from evenhand.audits.evidence.bundle import Bundle
 from evenhand.render.explained import waiver_text
 from evenhand.render.format import Format
 from evenhand.render.reading import Roles

@@ -14,8 +14,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from evenhand.audit.evidence.bundle import Bundle
-from evenhand.audit.finding import Finding, GroupFinding
+from evenhand.audits.evidence.bundle import Bundle
+from evenhand.audits.finding import Finding, GroupFinding
 from evenhand.logs.group import OTHER, UNKNOWN
 from evenhand.render.format import Format
 from evenhand.render.known import data_text

@@ -12,8 +12,8 @@ from typing import Any
 
 import yaml
 
-from evenhand.audit.evidence.bundle import Bundle
-from evenhand.audit.gate.verdict import ALL_ROWS
+from evenhand.audits.evidence.bundle import Bundle
+from evenhand.audits.gate.verdict import ALL_ROWS
 from evenhand.render.explained import facts, interval
 from evenhand.render.figure import Figure, figures
 from evenhand.render.format import Format

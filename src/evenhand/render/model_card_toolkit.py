@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from evenhand.audit.evidence.bundle import Bundle
+from evenhand.audits.evidence.bundle import Bundle
 from evenhand.render.explained import waiver_text
 from evenhand.render.figure import Figure, figures
 from evenhand.render.format import Format

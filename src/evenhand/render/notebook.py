@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from evenhand.audit.evidence.bundle import Bundle
-from evenhand.audit.finding import Finding
+from evenhand.audits.evidence.bundle import Bundle
+from evenhand.audits.finding import Finding
 from evenhand.render import svg
 from evenhand.render.html import asset, environment
 from evenhand.render.section import Block, sections_of, sentence, title_of

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from evenhand.audit.evidence.chart import legible
-from evenhand.audit.finding import Finding
+from evenhand.audits.evidence.chart import legible
+from evenhand.audits.finding import Finding
 from evenhand.stats.estimate import Estimate, Outcome, Undefined
 
 DASH = "\N{EN DASH}"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from evenhand.audit.finding import Finding
+from evenhand.audits.finding import Finding
 from evenhand.errors import NotationError
 from evenhand.measures.decisions.confusion import Rate
 from evenhand.measures.registry import measure_named

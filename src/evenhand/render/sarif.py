@@ -16,8 +16,8 @@ from urllib.parse import quote
 
 import rfc8785
 
-from evenhand.audit.evidence.bundle import Bundle
-from evenhand.audit.gate.verdict import RuleVerdict
+from evenhand.audits.evidence.bundle import Bundle
+from evenhand.audits.gate.verdict import RuleVerdict
 from evenhand.render.explained import facts
 from evenhand.render.format import Format
 

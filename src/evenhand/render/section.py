@@ -6,10 +6,10 @@ import inspect
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from evenhand.audit.evidence.bundle import Bundle
-from evenhand.audit.evidence.chart import together
-from evenhand.audit.finding import Exclusion, Finding
-from evenhand.audit.gate.verdict import ALL_ROWS, RuleVerdict
+from evenhand.audits.evidence.bundle import Bundle
+from evenhand.audits.evidence.chart import together
+from evenhand.audits.finding import Exclusion, Finding
+from evenhand.audits.gate.verdict import ALL_ROWS, RuleVerdict
 from evenhand.errors import NotationError
 from evenhand.measures.registry import measure_named
 from evenhand.notation import parse

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from evenhand.audit.evidence.bundle import Bundle
-from evenhand.audit.finding import Finding
-from evenhand.audit.gate.verdict import ALL_ROWS, RuleVerdict
+from evenhand.audits.evidence.bundle import Bundle
+from evenhand.audits.finding import Finding
+from evenhand.audits.gate.verdict import ALL_ROWS, RuleVerdict
 from evenhand.render.explained import facts, interval
 from evenhand.render.format import Format
 from evenhand.render.markdown_table import plain, table

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from evenhand.audit.finding import Finding, GroupFinding
+from evenhand.audits.finding import Finding, GroupFinding
 from evenhand.render.numeral import DASH, count_of, cut, interval_of, name_of, value_of
 from evenhand.render.section import Block
 from evenhand.stats.estimate import Estimate, Outcome, Undefined

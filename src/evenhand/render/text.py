@@ -12,9 +12,9 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from evenhand.audit.evidence.bundle import Bundle
-from evenhand.audit.evidence.chart import legible
-from evenhand.audit.finding import Equivalence, Finding, GroupFinding, Test
+from evenhand.audits.evidence.bundle import Bundle
+from evenhand.audits.evidence.chart import legible
+from evenhand.audits.finding import Equivalence, Finding, GroupFinding, Test
 from evenhand.render.format import Format
 from evenhand.render.numeral import is_small
 from evenhand.render.reading import reading

@@ -10,8 +10,8 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from evenhand.audit.evidence.bundle import Bundle
-from evenhand.audit.gate.verdict import RuleVerdict, Verdict
+from evenhand.audits.evidence.bundle import Bundle
+from evenhand.audits.gate.verdict import RuleVerdict, Verdict
 
 SYMBOLS: dict[Verdict, str] = {"pass": "✓", "fail": "✗", "undecided": "?"}
 _STYLES: dict[Verdict, str] = {"pass": "bold blue", "fail": "bold red", "undecided": "bold yellow"}

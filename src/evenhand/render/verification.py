@@ -7,7 +7,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from evenhand.audit.evidence.verification import Verification
+from evenhand.audits.evidence.verification import Verification
 
 _SIGNATURE = {
     "valid": "valid, by this key",

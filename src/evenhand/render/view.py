@@ -7,10 +7,10 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from evenhand.audit.evidence.bundle import Bundle
-from evenhand.audit.evidence.chart import MOST, chart
-from evenhand.audit.finding import Finding
-from evenhand.audit.gate.verdict import ALL_ROWS, RuleVerdict, UndecidedGroup
+from evenhand.audits.evidence.bundle import Bundle
+from evenhand.audits.evidence.chart import MOST, chart
+from evenhand.audits.finding import Finding
+from evenhand.audits.gate.verdict import ALL_ROWS, RuleVerdict, UndecidedGroup
 from evenhand.render.numeral import DASH, count_of, cut, interval_of, is_small, name_of, value_of
 from evenhand.render.reading import Roles, capital, reading
 from evenhand.render.section import Block, Section, rules_in_order

@@ -1,8 +1,0 @@
-"""Evidence: the bundle of an audit, its file, and what can be read from it later."""
-
-from __future__ import annotations
-
-from evenhand.audit.evidence.archive import read_bundle, write_bundle
-from evenhand.audit.evidence.verification import Verification, verify
-
-__all__ = ["Verification", "read_bundle", "verify", "write_bundle"]

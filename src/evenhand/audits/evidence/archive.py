@@ -1,0 +1,98 @@
+"""Bundles written to files, and read from them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from evenhand.audits.evidence.bundle import Bundle
+from evenhand.audits.evidence.canonical import AGAIN, digest_of
+from evenhand.audits.evidence.content import bundle_of, members_of
+from evenhand.audits.evidence.file import Location, check_free, read_whole, write_whole
+from evenhand.audits.evidence.manifest import comment_with
+from evenhand.audits.evidence.signature import sign
+from evenhand.audits.evidence.verification import look
+from evenhand.audits.evidence.zipped import (
+    MANIFEST,
+    MOST_BYTES,
+    MOST_MEMBERS,
+    SIGNATURE,
+    Changed,
+    pack,
+)
+from evenhand.errors import BundleError, OutputError, Problem
+
+
+def write_bundle(
+    bundle: Bundle, path: Location, *, force: bool = False, key: Location | None = None
+) -> str:
+    """Write a bundle to a file, whole or not at all.
+
+    Args:
+        bundle: The evidence.
+        path: The file, usually ``NAME.evidence.zip``.
+        force: Whether a file that is there is replaced.
+        key: A file with an Ed25519 private key that signs it; None for no signature.
+
+    Returns:
+        The digest of its manifest, which stands for everything in it.
+
+    Raises:
+        OutputError: It cannot be written.
+        MissingExtraError: A key is given and the packages of ``sign`` are not installed.
+
+    """
+    check_free(path, force=force)
+    members = members_of(bundle)
+    digest = digest_of(members[MANIFEST])
+    if key is not None:
+        members[SIGNATURE] = sign(digest, key)
+    data = pack(members, comment_with(digest))
+    if len(data) > MOST_BYTES or len(members) > MOST_MEMBERS:
+        most = f"{MOST_BYTES // 2**20} MiB in {MOST_MEMBERS:,} members"
+        what = f"it would have {len(data):,} bytes in {len(members):,} members"
+        hint = "Measure less in one plan."
+        raise OutputError(Problem(str(path), f"{what}; at most {most} are read.", hint))
+    write_whole(data, path, force=force)
+    return digest
+
+
+def read_bundle(path: Location, *, check: bool = True, replicates: bool = True) -> Bundle:
+    """Return the bundle of a file.
+
+    Args:
+        path: The file.
+        replicates: Whether replicates are read, which only `diff` needs. Without them nothing of
+            the file reaches the Parquet reader, which files sealed on purpose can stop.
+        check: Whether evidence that changed since it was written is refused; its signature is not
+            looked at here.
+
+    Raises:
+        BundleError: It is no evidence, changed, or was written by a newer release.
+
+    """
+    name = Path(path).name
+    found = look(read_whole(path), name)
+    if (check and found.changed) or not found.members:
+        raise BundleError(_refusal(found.changed, path))
+    try:
+        return bundle_of(found.members, replicates=replicates)
+    except BundleError as error:
+        raise BundleError(
+            [Problem(f"{name}: {one.where}", one.what, one.hint) for one in error.problems]
+        ) from error
+
+
+_NAMED = 20
+
+
+def _refusal(changed: tuple[Changed, ...], path: Location) -> list[Problem]:
+    """Return the problems of evidence that changed."""
+    name = Path(path).name
+    said = [(one.record, f"expected {one.expected}, found {one.found}.") for one in changed]
+    if len(said) > _NAMED:
+        said[_NAMED:] = [("and", f"{len(said) - _NAMED} more records changed.")]
+    hint = f"See what changed: evenhand verify {path}. {AGAIN}"
+    return [
+        Problem(f"{name}: {record}", what, hint if place == len(said) else "")
+        for place, (record, what) in enumerate(said, start=1)
+    ]

@@ -1,0 +1,288 @@
+"""Charts as Vega-Lite specifications: data that can be compared, tested and drawn anywhere.
+
+A chart is made of findings alone: aggregates, and no value of a group that is suppressed. Text and
+axes take the colour of the page, so that one picture serves light and dark.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from evenhand.audits.finding import Finding, GroupFinding
+from evenhand.stats.estimate import Estimate, Outcome
+
+SCHEMA = "https://vega.github.io/schema/vega-lite/v6.json"
+
+MOST = 40
+"""Lines of a chart; of more groups it shows the ends, which are what a contrast is about."""
+
+BLUE, VERMILLION = "#0072B2", "#D55E00"
+"""Of Okabe and Ito's palette, which readers of any colour vision tell apart."""
+
+_PLAIN = re.compile(r"[a-z0-9_]+")
+_WIDTH = 480
+_LONGEST = 80
+_LINE = 26
+
+CONFIG: Mapping[str, Any] = {
+    "aria": False,
+    # Fonts of one width on every system, so that labels have the room that was measured for them.
+    "font": "Arial, 'Liberation Sans', Helvetica, sans-serif",
+    "view": {"stroke": None},
+    "axis": {
+        "labelColor": "currentColor",
+        "titleColor": "currentColor",
+        "gridColor": "currentColor",
+        "gridOpacity": 0.12,
+        "domain": False,
+        "ticks": False,
+        "labelFontSize": 12,
+        "labelPadding": 8,
+        "titleFontSize": 12,
+        "titleFontWeight": "normal",
+    },
+}
+"""How every chart looks."""
+
+
+def charts_of(findings: Iterable[Finding]) -> dict[str, Mapping[str, Any]]:
+    """Return the charts of findings by the name of their file, such as ``charts/x.vl.json``."""
+    charts: dict[str, Mapping[str, Any]] = {}
+    for block in together([*findings]):
+        spec = chart(block)
+        if spec is not None:
+            charts.setdefault(f"charts/{name_of(block)}.vl.json", spec)
+    return charts
+
+
+def together(findings: Sequence[Finding]) -> list[tuple[Finding, ...]]:
+    """Return findings in the blocks in which they are shown, in the order in which they come.
+
+    The members of a family, such as pairs, are one block; so are contrasts of one measure over the
+    same groups, which share a picture and a table.
+    """
+    blocks: dict[object, list[Finding]] = {}
+    for place, one in enumerate(findings):
+        same: object = place
+        if one.pair:
+            same = (one.key, one.slice, "family")
+        elif one.groups:
+            same = (one.measure, one.by, one.given, one.slice, _written(one.groups))
+        blocks.setdefault(same, []).append(one)
+    return [tuple(block) for block in blocks.values()]
+
+
+def name_of(block: Sequence[Finding]) -> str:
+    """Return what the picture of a block is called: stable, and safe as the name of a file.
+
+    A digest follows where letters, parameters or a slice would be lost otherwise.
+    """
+    one = block[0]
+    what = [one.measure, *one.by]
+    if one.pair or not one.measure.isidentifier():
+        what.insert(0, one.contrast or "")
+    over = one.by[0] if len(one.by) == 1 else f"[{', '.join(one.by)}]"
+    usual = not one.pair or one.key == f"{one.contrast}({one.measure}, by={over})"
+    plain = usual and not (one.given or one.slice) and all(map(_PLAIN.fullmatch, what))
+    slug = re.sub(r"[^a-z0-9_]+", "-", "-".join(what).lower()).strip("-")[:60]
+    if plain and len(slug) < 60:  # noqa: PLR2004 - as cut above
+        return slug
+    whole = json.dumps([one.key if one.pair else one.measure, one.by, one.given, one.slice])
+    return f"{slug}-{hashlib.sha256(whole.encode()).hexdigest()[:8]}"
+
+
+def chart(block: Sequence[Finding]) -> Mapping[str, Any] | None:
+    """Return the dot-and-interval chart of a block; None where nothing in it has a figure."""
+    family = bool(block[0].pair)
+    lines = [_pair(one) for one in block] if family else [_group(one) for one in block[0].groups]
+    # Whoever is compared comes first, from the largest to the smallest.
+    lines.sort(key=lambda line: (line["note"] != "", "apart" in line, -_middle(line)))
+    if not any("low" in line for line in lines):
+        return None
+    left = len(lines) - MOST
+    if left > 0:
+        lines = [*lines[: MOST // 2], *lines[len(lines) - MOST // 2 :]]
+    _tell_apart(lines)
+    about = block[0].key if family else f"{block[0].measure} by {', '.join(block[0].by)}"
+    if block[0].slice:
+        about += f" in {block[0].slice}"
+    if left > 0:
+        about += f"; the {MOST // 2} at either end of {left + MOST:,}"
+    return {
+        "$schema": SCHEMA,
+        "description": legible(about),
+        "width": _WIDTH,
+        "height": len(lines) * _LINE,
+        "background": None,
+        "data": {"values": lines},
+        "encoding": {"y": _y(lines), "tooltip": _tooltip(block[0])},
+        "layer": _layers(block[0], lines, family=family),
+        "config": CONFIG,
+    }
+
+
+def _written(groups: Sequence[GroupFinding]) -> str:
+    return json.dumps([group.to_dict() for group in groups])
+
+
+def _pair(one: Finding) -> dict[str, Any]:
+    name = " \N{MINUS SIGN} ".join(", ".join(group.values()) for group in one.pair)
+    name = " \N{MIDDLE DOT} ".join(filter(None, (name, one.part)))
+    line = _line(name, one.outcome)
+    return line if line["note"] else {**line, "units": one.units}
+
+
+def _group(one: GroupFinding) -> dict[str, Any]:
+    name = ", ".join(one.group.values())
+    if one.suppressed:
+        return {"name": _cut(name), "note": "suppressed"}
+    line = _line(name, one.outcome)
+    line["units"] = one.units
+    if not one.compared:
+        line["apart"] = True
+    return line
+
+
+def _line(name: str, outcome: Outcome) -> dict[str, Any]:
+    name = _cut(name)
+    if not isinstance(outcome, Estimate):
+        return {"name": name, "note": "undefined"}
+    line = {"name": name, "note": "", "low": outcome.low, "high": outcome.high}
+    if outcome.identified is None:
+        return {**line, "value": outcome.value}
+    return {**line, "from": outcome.identified[0], "to": outcome.identified[1]}
+
+
+def legible(text: str) -> str:
+    r"""Return a text on one line, with signs that cannot be seen replaced by one that can.
+
+    A control character has no place in a picture, and one that turns the direction of writing
+    could make a name look like another.
+
+    >>> legible("a\x1b[31mb\nc") == "a\N{REPLACEMENT CHARACTER}[31mb c"
+    True
+    """
+    line = " ".join(text.split())
+    return line if line.isprintable() else "".join(map(_seen, line))
+
+
+def _seen(sign: str) -> str:
+    return sign if sign.isprintable() or sign in _JOINERS else "\N{REPLACEMENT CHARACTER}"
+
+
+_JOINERS = "\u200c\u200d"
+"""Signs without a width that some scripts and emoji need."""
+
+
+def _cut(name: str) -> str:
+    """Return a name without its middle where it is longer than anybody would read."""
+    name = legible(name)
+    return name if len(name) <= _LONGEST else f"{name[:40]}\N{HORIZONTAL ELLIPSIS}{name[-39:]}"
+
+
+def _middle(line: Mapping[str, Any]) -> float:
+    if "value" in line:
+        return float(line["value"])
+    return float(line.get("low", 0.0) + line.get("high", 0.0)) / 2
+
+
+def _tell_apart(lines: Sequence[dict[str, Any]]) -> None:
+    """Number lines of one name, since a name is a place on the axis."""
+    seen: dict[str, int] = {}
+    for line in lines:
+        name = line["name"]
+        seen[name] = seen.get(name, 0) + 1
+        if seen[name] > 1:
+            line["name"] = f"{name} ({seen[name]})"
+
+
+def _y(lines: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    return {
+        "field": "name",
+        "type": "nominal",
+        "title": None,
+        "scale": {"domain": [line["name"] for line in lines]},
+        "axis": {"labelLimit": 200},
+    }
+
+
+def _layers(
+    one: Finding, lines: Sequence[Mapping[str, Any]], *, family: bool
+) -> list[dict[str, Any]]:
+    percent = "format(100 * datum.value, '~g')" if family else "format(datum.value, '~%')"
+    numbers = {"labelExpr": percent} if one.is_rate else {"format": "~g"}
+    x = {
+        "field": "low",
+        "type": "quantitative",
+        "title": _title(one, family=family),
+        "scale": {"zero": False, "nice": True},
+        "axis": {"tickCount": 6, **numbers},
+    }
+    shape = {"condition": {"test": "datum.apart", "value": "transparent"}, "value": BLUE}
+    layers: list[dict[str, Any]] = [
+        {
+            "mark": {"type": "rule", "strokeWidth": 2, "color": BLUE, "strokeCap": "round"},
+            "encoding": {"x": x, "x2": {"field": "high"}},
+        },
+        {
+            "transform": [{"filter": "isValid(datum.from)"}],
+            "mark": {"type": "rule", "strokeWidth": 9, "color": BLUE, "opacity": 0.6},
+            "encoding": {"x": {**x, "field": "from"}, "x2": {"field": "to"}},
+        },
+        {
+            "transform": [{"filter": "isValid(datum.value)"}],
+            "mark": {"type": "circle", "size": 90, "opacity": 1, "stroke": BLUE},
+            "encoding": {"x": {**x, "field": "value"}, "fill": shape},
+        },
+        {
+            "transform": [{"filter": "datum.note"}],
+            "mark": {
+                "type": "text",
+                "align": "left",
+                "fontStyle": "italic",
+                "fontSize": 12,
+                "color": "currentColor",
+                "opacity": 0.75,
+            },
+            "encoding": {"x": {"value": 6}, "text": {"field": "note"}, "tooltip": None},
+        },
+    ]
+    if not any("from" in line for line in lines):
+        del layers[1]
+    if not any(line["note"] for line in lines):
+        del layers[-1]
+    if family:
+        parity = {
+            "data": {"values": [{"parity": 0}]},
+            "mark": {
+                "type": "rule",
+                "color": "currentColor",
+                "opacity": 0.6,
+                "strokeDash": [4, 3],
+            },
+            "encoding": {"x": {**x, "field": "parity"}, "y": None, "tooltip": None},
+        }
+        layers.insert(0, parity)
+    return layers
+
+
+def _title(one: Finding, *, family: bool) -> str:
+    name = legible(one.measure.replace("_", " "))
+    if not family:
+        return name
+    return f"difference of {name}" + (", percentage points" if one.is_rate else "")
+
+
+def _tooltip(one: Finding) -> list[dict[str, Any]]:
+    shown = {"format": ".1%" if one.is_rate else ".4~g", "type": "quantitative"}
+    return [
+        {"field": "name", "title": "group"},
+        {"field": "value", "title": "value", **shown},
+        {"field": "low", "title": "from", **shown},
+        {"field": "high", "title": "to", **shown},
+        {"field": "units", "title": "units", "format": ",", "type": "quantitative"},
+    ]

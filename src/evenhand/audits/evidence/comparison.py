@@ -1,0 +1,363 @@
+"""What changed between two audits, and whether the change is more than chance."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from evenhand.audits.evidence.bundle import Bundle
+from evenhand.audits.evidence.manifest import named
+from evenhand.audits.evidence.pairing import Pairing, pairing_of
+from evenhand.audits.finding import Finding, GroupFinding
+from evenhand.audits.gate.verdict import ALL_ROWS, Verdict, of_all
+from evenhand.errors import BundleError, Problem
+from evenhand.stats.change import Change as Moved
+from evenhand.stats.change import Version, change, gap_change, worst_change
+from evenhand.stats.estimate import Estimate, Outcome
+from evenhand.stats.interval import Limits
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """After minus before.
+
+    Attributes:
+        value: The change; None where either has no figure.
+        low: The lower limit of the change; None where there is no interval.
+        high: The upper limit.
+        reason: Why there is no change or no interval; empty where there is.
+
+    """
+
+    value: float | None
+    low: float | None = None
+    high: float | None = None
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A figure in two audits.
+
+    Attributes:
+        name: What it is known by among the findings.
+        key: Its notation.
+        slice: The slice of the rows; None for all.
+        pair: The two groups of a signed difference, in order; empty otherwise.
+        part: Which part of a family it is; empty where its pair says that.
+        group: The group of a contrast that it is about; None for the figure itself.
+        before: Its value in the first audit; None where it has none.
+        after: Its value in the second.
+        difference: After minus before.
+        verdict_before: What the rules about it said; None where there is none.
+        verdict_after: The same, in the second audit.
+        same: Whether counts are equal and figures too, to 1e-9 relative.
+
+    """
+
+    name: str
+    key: str
+    slice: str | None
+    pair: tuple[Mapping[str, str], ...]
+    part: str
+    group: Mapping[str, str] | None
+    before: float | None
+    after: float | None
+    difference: Difference
+    verdict_before: Verdict | None
+    verdict_after: Verdict | None
+    same: bool
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the change as in the JSON contract."""
+        gap = self.difference
+        return {
+            "key": self.key,
+            "slice": self.slice,
+            **({"pair": [dict(group) for group in self.pair]} if self.pair else {}),
+            **({"part": self.part} if self.part else {}),
+            "group": None if self.group is None else dict(self.group),
+            "before": self.before,
+            "after": self.after,
+            "difference": {
+                "value": gap.value,
+                "low": gap.low,
+                "high": gap.high,
+                "reason": gap.reason or None,
+            },
+            "verdict_before": self.verdict_before,
+            "verdict_after": self.verdict_after,
+            "same": self.same,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Two audits, figure by figure.
+
+    Attributes:
+        paired: Whether what units share between the audits is taken into account.
+        pairing: How, or why not.
+        level: Coverage of the intervals of changes, each by itself.
+        changes: What is in both audits, in the order of the first.
+        added: What only the second has.
+        removed: What only the first has.
+
+    """
+
+    paired: bool
+    pairing: str
+    level: float
+    changes: tuple[Change, ...]
+    added: tuple[str, ...]
+    removed: tuple[str, ...]
+
+    @property
+    def same(self) -> bool:
+        """Whether both audits have the same figures."""
+        return not self.added and not self.removed and all(one.same for one in self.changes)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what ``evenhand diff --json`` prints."""
+        return {
+            "paired": self.paired,
+            "pairing": self.pairing,
+            "level": self.level,
+            "same": self.same,
+            "changes": [one.to_dict() for one in self.changes],
+            "added": list(self.added),
+            "removed": list(self.removed),
+        }
+
+
+def diff(before: Bundle, after: Bundle, *, level: float | None = None) -> Comparison:
+    """Return what changed from one audit to another.
+
+    Args:
+        before: The first audit.
+        after: The second; of another model, other rows or another plan.
+        level: Coverage of each interval; None for that of the first plan.
+
+    Raises:
+        BundleError: The level is none.
+
+    """
+    wanted = before.plan.level if level is None else level
+    if not 0 < wanted < 1:
+        raise BundleError(Problem("level", f"{wanted:g} is not between 0 and 1.", "0.95 is usual."))
+    first, second = (_by_name(bundle) for bundle in (before, after))
+    pairing = pairing_of(before, after)
+    changes: list[Change] = []
+    added = [name for name in second if name not in first]
+    removed = [name for name in first if name not in second]
+    for name in first:
+        if name in second:
+            one = _Both(name, first[name], second[name], before, after, pairing, wanted)
+            changes += one.changes()
+            mine, other = ({*map(_name, one.groups)} for one in (first[name], second[name]))
+            added += [f"{name}: {group}" for group in sorted(other - mine)]
+            removed += [f"{name}: {group}" for group in sorted(mine - other)]
+    return Comparison(
+        pairing.paired, pairing.why, wanted, tuple(changes), tuple(added), tuple(removed)
+    )
+
+
+def _by_name(bundle: Bundle) -> dict[str, Finding]:
+    names = named(finding.to_dict() for finding in bundle.findings)
+    return dict(zip(names, bundle.findings, strict=True))
+
+
+@dataclass(frozen=True)
+class _Both:
+    """A finding of two audits, with what its change is computed from."""
+
+    name: str
+    first: Finding
+    second: Finding
+    before: Bundle
+    after: Bundle
+    pairing: Pairing
+    level: float
+
+    def changes(self) -> Iterator[Change]:
+        """Yield the change of the figure, then of its groups."""
+        one, other = self.first, self.second
+        verdicts = (_verdict(self.before, one), _verdict(self.after, other))
+        same = _same(one.outcome, other.outcome)
+        same = same and (one.rows, one.units) == (other.rows, other.units)
+        same = same and {*one.excluded} == {*other.excluded}
+        yield self._change(
+            None, one.outcome, other.outcome, self._difference(), verdicts, same=same
+        )
+        groups = {_name(group): group for group in other.groups}
+        for mine in one.groups:
+            theirs = groups.get(_name(mine))
+            if theirs is not None:
+                same = _same(mine.outcome, theirs.outcome) and _counts(mine) == _counts(theirs)
+                gap = self._of_group(mine, theirs)
+                yield self._change(
+                    mine.group, mine.outcome, theirs.outcome, gap, (None, None), same=same
+                )
+
+    def _change(
+        self,
+        group: Mapping[str, str] | None,
+        before: Outcome,
+        after: Outcome,
+        difference: Difference,
+        verdicts: tuple[Verdict | None, Verdict | None],
+        *,
+        same: bool,
+    ) -> Change:
+        one = self.first
+        return Change(
+            self.name,
+            one.key,
+            one.slice,
+            one.pair,
+            one.part,
+            group,
+            _value(before),
+            _value(after),
+            difference,
+            *verdicts,
+            same,
+        )
+
+    def _difference(self) -> Difference:
+        """Return the change of the figure itself."""
+        gap = _apart(self.first.outcome, self.second.outcome)
+        if gap.value is None:
+            return gap
+        match self.first.contrast:
+            case None | "pairs":
+                groups = self.first.pair or ({},)
+                return self._moved([self.first.outcome], [self.second.outcome], groups)
+            case "difference" | "worst":
+                return self._selected(gap)
+            case other:
+                reason = f"no interval is defined for the change of '{other}'"
+                return Difference(gap.value, reason=reason)
+
+    def _of_group(self, mine: GroupFinding, theirs: GroupFinding) -> Difference:
+        gap = _apart(mine.outcome, theirs.outcome)
+        if gap.value is None or self.first.measure != self.second.measure:
+            return Difference(None, reason=gap.reason or "another measure is shown")
+        return self._moved([mine.outcome], [theirs.outcome], [mine.group])
+
+    def _moved(
+        self,
+        before: Sequence[Outcome],
+        after: Sequence[Outcome],
+        groups: Sequence[Mapping[str, str]],
+    ) -> Difference:
+        one, other = self._versions(before, after, groups, signed=len(groups) > len(before))
+        value, (low, high) = change(one, other, self.level, self.pairing.dependent)
+        return _shown(Moved(float(value[0]), float(low[0]), float(high[0])))
+
+    def _selected(self, gap: Difference) -> Difference:
+        """Return the change of what the data select among groups."""
+        mine, theirs = (
+            {
+                _name(one): one
+                for one in finding.groups
+                if one.compared and _value(one.outcome) is not None
+            }
+            for finding in (self.first, self.second)
+        )
+        if mine.keys() != theirs.keys():
+            only = sorted(mine.keys() ^ theirs.keys())
+            reason = f"not the same groups are compared: {', '.join(only)[:200]}"
+            return Difference(gap.value, reason=reason)
+        names = [*mine]
+        one, other = self._versions(
+            [mine[name].outcome for name in names],
+            [theirs[name].outcome for name in names],
+            [mine[name].group for name in names],
+            signed=False,
+        )
+        if self.first.contrast == "difference":
+            return _shown(gap_change(one, other, self.level, self.pairing.dependent))
+        highest = self.first.conventions.get("better") == "lower"
+        return _shown(worst_change(one, other, self.level, self.pairing.dependent, highest=highest))
+
+    def _versions(
+        self,
+        before: Sequence[Outcome],
+        after: Sequence[Outcome],
+        groups: Sequence[Mapping[str, str]],
+        *,
+        signed: bool,
+    ) -> tuple[Version, Version]:
+        """Return figures of both audits; of two groups that are one signed figure, as one."""
+        found = []
+        sides = ((self.first, self.before, before), (self.second, self.after, after))
+        for place, (finding, _, outcomes) in enumerate(sides):
+            known = [one for one in outcomes if isinstance(one, Estimate)]
+            low, high = (np.array([getattr(one, end) for one in known]) for end in ("low", "high"))
+            moved = self.pairing.deviations(place, finding, groups)
+            if signed and moved is not None:
+                moved = moved[:, :1] - moved[:, 1:]
+            within = (-math.inf, math.inf)
+            if finding.is_rate:
+                within = (-1.0, 1.0) if signed else (0.0, 1.0)
+            values = np.array([one.value for one in known])
+            found.append(Version(values, Limits(low, high), known[0].level, within, moved))
+        return found[0], found[1]
+
+
+def _apart(before: Outcome, after: Outcome) -> Difference:
+    one, other = _value(before), _value(after)
+    if one is not None and other is not None:
+        return Difference(other - one)
+    for when, outcome in (("before", before), ("after", after)):
+        if not isinstance(outcome, Estimate):
+            return Difference(None, reason=f"{when}: {outcome.reason}")
+    return Difference(None, reason="only a set is identified")
+
+
+def _shown(moved: Moved) -> Difference:
+    if not (math.isfinite(moved.low) and math.isfinite(moved.high)):
+        return Difference(moved.value, reason="its interval has no end")
+    return Difference(*moved)
+
+
+def _value(outcome: Outcome) -> float | None:
+    if isinstance(outcome, Estimate) and outcome.identified is None:
+        return outcome.value
+    return None
+
+
+def _same(before: Outcome, after: Outcome) -> bool:
+    """Return whether two figures are equal but for rounding."""
+    if not (isinstance(before, Estimate) and isinstance(after, Estimate)):
+        return type(before) is type(after)
+    one, other = (
+        (found.value, found.low, found.high, *(found.identified or ())) for found in (before, after)
+    )
+    return len(one) == len(other) and all(
+        math.isclose(a, b, rel_tol=1e-9, abs_tol=1e-12) for a, b in zip(one, other, strict=True)
+    )
+
+
+def _verdict(bundle: Bundle, finding: Finding) -> Verdict | None:
+    """Return what the rules about a finding say together; None where there is none."""
+    scope = finding.slice or ALL_ROWS
+    found = [
+        rule.verdict for rule in bundle.rules if rule.key == finding.key and rule.scope == scope
+    ]
+    return of_all(found) if found else None
+
+
+def _counts(group: GroupFinding) -> tuple[object, ...]:
+    """Return what must be equal of a group; of one that is suppressed evidence holds no counts."""
+    counts = (0, 0) if group.suppressed else (group.rows, group.units)
+    return (*counts, group.suppressed, group.compared)
+
+
+def _name(group: GroupFinding) -> str:
+    return ", ".join(group.group.values())

@@ -1,0 +1,185 @@
+"""What the members of a bundle say, and the bundle that they say."""
+
+from __future__ import annotations
+
+import datetime as dt
+import io
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import polars as pl
+
+from evenhand.audits.evidence.bundle import REPLICATES as COLUMNS
+from evenhand.audits.evidence.bundle import Bundle, Input
+from evenhand.audits.evidence.canonical import AGAIN, canonical, parse
+from evenhand.audits.evidence.document import read_findings, read_rules
+from evenhand.audits.evidence.manifest import manifest_of, read_manifest
+from evenhand.audits.evidence.zipped import (
+    CHART,
+    ENVIRONMENT,
+    FINDINGS,
+    MANIFEST,
+    PLAN,
+    REPLICATES,
+    REQUIRED,
+    RULES,
+    allowed,
+)
+from evenhand.audits.plan.plan import AuditPlan, parse_plan
+from evenhand.errors import BundleError, EvenhandError, OutputError, Problem
+
+_MOST_REPLICATES = 10_000_000
+"""More rows than this are no evidence; they would fill the memory before they are found wrong."""
+
+
+def members_of(bundle: Bundle) -> dict[str, bytes]:
+    """Return the members of a bundle, the manifest among them.
+
+    Raises:
+        OutputError: Something in it cannot be kept.
+
+    """
+    plan = _portable(bundle.plan)
+    documents = {
+        FINDINGS: [finding.to_dict() for finding in bundle.findings],
+        RULES: [rule.to_dict() for rule in bundle.rules],
+        ENVIRONMENT: bundle.environment,
+        **bundle.charts,
+    }
+    wrong = [name for name in bundle.charts if not CHART.fullmatch(name)]
+    if wrong:
+        raise OutputError(Problem(wrong[0][:80], "this is no name of a chart in a bundle."))
+    members = {PLAN: _written(plan), REPLICATES: _table(bundle.replicates)}
+    members |= {name: canonical(content, name) for name, content in documents.items()}
+    members[MANIFEST] = manifest_of(bundle, plan, members, documents)
+    return members
+
+
+def bundle_of(members: Mapping[str, bytes], *, replicates: bool = True) -> Bundle:
+    """Return the bundle that members say; without replicates where they are not asked for.
+
+    Raises:
+        BundleError: A member is missing or is not as the format says.
+
+    """
+    missing = [name for name in REQUIRED if name not in members]
+    if missing:
+        raise BundleError([Problem(name, "this member is missing.", AGAIN) for name in missing])
+    manifest = read_manifest(members[MANIFEST])
+    plan = _plan(members[PLAN])
+    environment = _mapping(members, ENVIRONMENT)
+    return Bundle(
+        plan=plan,
+        findings=read_findings(parse(members[FINDINGS], FINDINGS), plan.level),
+        rules=read_rules(parse(members[RULES], RULES)),
+        replicates=_replicates(members[REPLICATES]) if replicates else pl.DataFrame(schema=COLUMNS),
+        environment=environment,
+        inputs=tuple(Input(one.name, one.bytes, one.sha256) for one in manifest.inputs),
+        units=manifest.units.model_dump(),
+        created=_instant(manifest.created),
+        version=manifest.evenhand,
+        charts={
+            name: _mapping(members, name)
+            for name in sorted(members)
+            if name not in REQUIRED
+            if CHART.fullmatch(name) and allowed(name)
+        },
+    )
+
+
+def _portable(plan: AuditPlan) -> AuditPlan:
+    """Return a plan whose source is no absolute path, which would tell who made it and where."""
+    source = plan.log.source
+    if not re.match(r"[/\\~]|[A-Za-z]:[/\\]|file:", source):
+        return plan
+    log = plan.log.model_copy(update={"source": re.split(r"[/\\]", source)[-1] or "log"})
+    return plan.model_copy(update={"log": log})
+
+
+def _written(plan: AuditPlan) -> bytes:
+    """Return a plan as YAML that reads as the same plan.
+
+    Raises:
+        OutputError: It does not.
+
+    """
+    try:
+        text = plan.to_yaml()
+        again, _ = parse_plan(text, PLAN)
+        same = again == plan and bool(plan.digest)
+    except (EvenhandError, ValueError, OverflowError) as error:
+        raise OutputError(Problem(PLAN, f"the plan cannot be kept: {error}.")) from error
+    if not same:
+        raise OutputError(Problem(PLAN, "the plan would not be read as it is written."))
+    return text.encode()
+
+
+def _plan(data: bytes) -> AuditPlan:
+    try:
+        return parse_plan(data.decode("utf-8"), PLAN)[0]
+    except UnicodeDecodeError as error:
+        what = f"byte {error.start:,} is no UTF-8."
+        raise BundleError(Problem(PLAN, what, AGAIN)) from error
+    except EvenhandError as error:
+        raise BundleError(error.problems) from error
+
+
+def _table(replicates: pl.DataFrame) -> bytes:
+    if len(replicates) > _MOST_REPLICATES:
+        what = f"it has {len(replicates):,} rows; at most {_MOST_REPLICATES:,} are read."
+        raise OutputError(Problem(REPLICATES, what, "Measure less in one plan."))
+    stream = io.BytesIO()
+    replicates.write_parquet(stream, compression="zstd")
+    return stream.getvalue()
+
+
+def _replicates(data: bytes) -> pl.DataFrame:
+    """Return the replicates.
+
+    Raises:
+        BundleError: They are no Parquet, or not of these columns.
+
+    """
+    try:
+        schema = dict(pl.read_parquet_schema(io.BytesIO(data)))
+        found = None
+        if schema == COLUMNS:
+            found = pl.read_parquet(io.BytesIO(data), n_rows=_MOST_REPLICATES + 1)
+    except (Exception, pl.exceptions.PanicException) as error:
+        # Polars panics on some Parquet that is cut or edited, and that is no Exception.
+        said = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
+        raise _wrong(f"it is no Parquet: {said}") from error
+    if found is None:
+        listed = ", ".join(f"{name}: {kind}" for name, kind in schema.items())
+        raise _wrong(f"its columns are {listed[:300]}")
+    if len(found) > _MOST_REPLICATES:
+        raise _wrong(f"it has more than {_MOST_REPLICATES:,} rows")
+    sound = found.select(
+        pl.all_horizontal(pl.all().is_not_null().all()),
+        finite=pl.col("deviation").is_finite().all(),
+        bucket=(pl.col("bucket") >= 0).all(),
+    )
+    if not all(sound.row(0)):
+        raise _wrong("it holds nulls, numbers that are not finite, or buckets below 0")
+    return found
+
+
+def _wrong(what: str) -> BundleError:
+    return BundleError(Problem(REPLICATES, f"{what}.", AGAIN))
+
+
+def _mapping(members: Mapping[str, bytes], name: str) -> Mapping[str, Any]:
+    content = parse(members[name], name)
+    if not isinstance(content, dict):
+        raise BundleError(Problem(name, "it is not a JSON object.", AGAIN))
+    return content
+
+
+def _instant(text: str) -> dt.datetime:
+    try:
+        found = dt.datetime.fromisoformat(text)
+    except ValueError as error:
+        what = f"created: '{text[:40]}' is no date."
+        raise BundleError(Problem(MANIFEST, what, AGAIN)) from error
+    return found if found.tzinfo else found.replace(tzinfo=dt.UTC)

@@ -1,0 +1,114 @@
+"""Whether two audits are of the same units, and how far each of these moves both."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+
+from evenhand.audits.evidence.bundle import Bundle
+from evenhand.audits.finding import Finding
+from evenhand.logs.unit import BUCKETS, CROSSED
+from evenhand.stats.bucket import Dependence
+from evenhand.stats.interval import Floats
+
+
+@dataclass(frozen=True)
+class Pairing:
+    """What the units of two audits have to do with each other.
+
+    Attributes:
+        paired: Whether the deviations of both audits are of the same kind of unit.
+        why: How the audits are compared, for the reader.
+        dependent: What a bucket of units is; None where the audits are not paired.
+        tables: For each audit the deviations by measure, groups, slice and group.
+        coarse: Measures of two units a row that were summed by fewer buckets, as those by score.
+
+    """
+
+    paired: bool
+    why: str
+    dependent: Dependence | None
+    tables: tuple[Mapping[tuple[str, ...], pl.DataFrame], ...] = ()
+    coarse: frozenset[str] = frozenset()
+
+    def deviations(
+        self, audit: int, finding: Finding, groups: Sequence[Mapping[str, str]]
+    ) -> Floats | None:
+        """Return how far each bucket moves a finding's measure in these groups, or None.
+
+        Args:
+            audit: 0 for the first audit, 1 for the second.
+            finding: The finding.
+            groups: Groups of its contrast; one nameless group for the log as a whole.
+
+        """
+        if not self.paired:
+            return None
+        by = _text([[*finding.by], [*finding.given]])
+        found = np.zeros((self._buckets(finding.measure), len(groups)))
+        for column, group in enumerate(groups):
+            place = (finding.measure, by, finding.slice or "", _text([*group.values()]))
+            table = self.tables[audit].get(place)
+            if table is None:
+                return None
+            bucket = table["bucket"].to_numpy()
+            if bucket.max() >= len(found):
+                return None
+            found[bucket, column] = table["deviation"].to_numpy()
+        return found
+
+    def _buckets(self, measure: str) -> int:
+        if self.dependent == "buckets":
+            return BUCKETS
+        return _COARSE if measure in self.coarse else CROSSED * CROSSED
+
+
+_COARSE = 64
+"""Pairs of buckets in tables by score (`evenhand.engine.by_score.score_buckets`)."""
+
+
+def pairing_of(before: Bundle, after: Bundle) -> Pairing:
+    """Return how two audits are paired, or why they are not."""
+    units = [str(bundle.units.get("unit", "row")) for bundle in (before, after)]
+    sets = [bundle.units.get("sha256") for bundle in (before, after)]
+    if units[0] != units[1]:
+        return _apart(f"the units are not the same: {units[0]} and {units[1]}")
+    if units[0] == "row":
+        return _apart("rows are the units, and nothing tells which row is which in the other audit")
+    if before.replicates.is_empty() or after.replicates.is_empty():
+        return _apart("the evidence does not say how units move the figures")
+    why = "of the same units"
+    if sets[0] is None or sets[0] != sets[1]:
+        why = "of different sets of units; what they share is taken into account"
+    tables = tuple(
+        {
+            tuple(str(part) for part in place): table
+            for place, table in bundle.replicates.group_by(
+                "measure", "by", "slice", "group", maintain_order=True
+            )
+        }
+        for bundle in (before, after)
+    )
+    both = pl.concat([before.replicates, after.replicates])
+    largest = both.group_by("measure").agg(pl.col("bucket").max())
+    coarse = frozenset(largest.filter(pl.col("bucket") < _COARSE)["measure"])
+    return Pairing(True, why, _dependence(before.plan.unit), tables, coarse)  # noqa: FBT003 - a field
+
+
+def _apart(why: str) -> Pairing:
+    return Pairing(False, f"{why}; they are taken as independent", None)  # noqa: FBT003 - a field
+
+
+def _dependence(unit: Sequence[str]) -> Dependence:
+    if len(unit) > 1:
+        return "two_way"
+    return "dyadic" if unit[0].replace(" ", "").startswith("pair(") else "buckets"
+
+
+def _text(value: object) -> str:
+    """Return groups as they are written in replicates (`evenhand.audits.evidence.replicate`)."""
+    return json.dumps(value, ensure_ascii=False)

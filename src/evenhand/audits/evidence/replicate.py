@@ -1,0 +1,89 @@
+"""Replicates: how far each bucket of units moves a measure in a group.
+
+Two audits of the same units differ by less than their intervals suggest, since what a unit adds to
+one figure it adds to the other. The deviations by bucket tell by how much.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+
+import numpy as np
+import polars as pl
+
+from evenhand.audits.asked import Asked
+from evenhand.audits.cells import Floats, Indices
+from evenhand.audits.evidence.bundle import REPLICATES
+from evenhand.audits.grouped import Grouped
+from evenhand.stats.bucket import Dependence
+
+
+def replicates_of(asked: Iterable[Asked]) -> pl.DataFrame:
+    """Return the deviations of every measure in every group that is shown; columns `REPLICATES`.
+
+    Their squares, summed over buckets, are the variance of the figure but for a factor near 1.
+    A measure of independent rows has none: its rows are told apart by nothing.
+    """
+    parts = {}
+    for one in asked:
+        question = one.question
+        place = (str(question.measure), written_by(question.by, question.given), one.scope or "")
+        if place not in parts:
+            parts[place] = _of(one, place)
+    frames = [frame for frame in parts.values() if frame is not None]
+    return pl.concat(frames) if frames else pl.DataFrame(schema=REPLICATES)
+
+
+def written_by(by: Sequence[str], given: Sequence[str]) -> str:
+    """Return the groups and strata of a contrast as they are told apart in replicates."""
+    return json.dumps([[*by], [*given]], ensure_ascii=False)
+
+
+def written_group(group: Mapping[str, str]) -> str:
+    """Return a group as it is told apart in replicates."""
+    return json.dumps([*group.values()], ensure_ascii=False)
+
+
+def _of(one: Asked, place: tuple[str, str, str]) -> pl.DataFrame | None:
+    grouped = one.grouped()
+    compared = grouped.compared
+    if compared.size == 0 or not one.question.measure.listed:
+        # Bounds and distributions are no figures that move by so much.
+        return None
+    deviations = _deviations(one, grouped, compared)
+    if deviations is None:
+        return None
+    buckets = pl.int_range(len(deviations), eager=True, dtype=pl.Int32)
+    measure, by, scope = place
+    return pl.concat(
+        [
+            pl.DataFrame(
+                {
+                    "measure": measure,
+                    "by": by,
+                    "slice": scope,
+                    "group": written_group(grouped.groups[index]),
+                    "bucket": buckets,
+                    "deviation": deviations[:, column],
+                },
+                schema=REPLICATES,
+            ).filter(pl.col("deviation") != 0)
+            for column, index in enumerate(compared.tolist())
+        ]
+    )
+
+
+def _deviations(one: Asked, grouped: Grouped, compared: Indices) -> Floats | None:
+    """Return how far each bucket moves the figures, shape (buckets, groups); None for rows.
+
+    Units of a single row each are independent, and yet the same in the next audit.
+    """
+    found = grouped.compare(compared).deviations
+    kind = one.log.unit.kind
+    if found is not None or kind == "row":
+        return found
+    members = np.zeros((len(grouped.groups), len(compared)))
+    members[compared, np.arange(len(compared))] = 1
+    dependent: Dependence = "buckets" if kind == "column" else kind
+    return grouped.figure.figures(members, dependent=dependent).deviations

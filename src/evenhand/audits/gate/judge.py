@@ -1,0 +1,251 @@
+"""Judging rules: the limit is tested, not zero.
+
+A rule passes when every member of its comparison is surely inside the limit, each by itself
+(intersection-union: Berger 1982). It fails when some member is surely beyond it by limits that hold
+for all members together, at a level that Holm's procedure shares among the rules of the gate. What
+does neither is undecided.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from evenhand.audits.asked import Asked, name_of, too_few
+from evenhand.audits.cells import Floats
+from evenhand.audits.compared import Against, Compared, one_by_one, per_unit
+from evenhand.audits.contrasts import Contrast
+from evenhand.audits.gate.rule import Limit
+from evenhand.audits.gate.verdict import (
+    ALL_ROWS,
+    RuleVerdict,
+    UndecidedGroup,
+    WaiverNote,
+)
+from evenhand.audits.grouped import Grouped
+from evenhand.audits.plan.plan import Rule
+from evenhand.stats.estimate import Undefined
+
+
+@dataclass(frozen=True)
+class Case:
+    """A rule in one scope, with what answers it.
+
+    Attributes:
+        rule: The rule.
+        limit: What it holds the figure against.
+        asked: The question whose figure it is, in this scope.
+        waiver: Who answers for its failure.
+        line: The line of the rule in its plan.
+
+    """
+
+    rule: Rule
+    limit: Limit
+    asked: Asked
+    waiver: WaiverNote | None = None
+    line: int | None = None
+
+    @property
+    def against(self) -> Against:
+        """The limit as comparisons take it."""
+        at_most = self.limit.direction == "at most"
+        return Against(self.limit.value, at_most, self.rule.alternative)
+
+    def compared(self, alpha: float) -> Compared | Undefined:
+        """Return what is held against the limit, at this one-sided error."""
+        asked, level = self.asked, 1 - 2 * alpha
+        contrast, grouped = asked.question.contrast, asked.grouped()
+        if contrast is None:
+            (reason,) = grouped.reasons
+            if reason is not None:
+                return Undefined(reason)
+            whole = np.array([0])
+            figures, variance = grouped.compare(whole), per_unit(grouped, whole, asked.level)
+            return one_by_one(figures, [()], variance, level, self.against)
+        if type(contrast).compared is not Contrast.compared and grouped.compared.size <= 1:
+            return too_few(grouped)
+        return contrast.compared(asked, level, self.against)
+
+
+def judge(cases: Sequence[Case]) -> list[RuleVerdict]:
+    """Return the verdict of each case, failures by Holm's procedure over all of them."""
+    failed = _failures(cases)
+    return [_verdict(case, failed.get(place)) for place, case in enumerate(cases)]
+
+
+def _failures(cases: Sequence[Case]) -> dict[int, Compared]:
+    """Return the cases that fail, with the limits by which they do.
+
+    Holm's procedure steps down: while some rule fails at its error divided by the number of rules
+    that have not yet failed, it is taken out and the others are tried again.
+
+    Source: Holm 1979.
+    """
+    failed: dict[int, Compared] = {}
+    while True:
+        left = [place for place in range(len(cases)) if place not in failed]
+        fresh: dict[int, Compared] = {}
+        for place in left:
+            case = cases[place]
+            found = case.compared((1 - case.rule.certainty) / len(left))
+            if isinstance(found, Compared) and found.beyond(case.against).any():
+                fresh[place] = found
+        if not fresh:
+            return failed
+        failed |= fresh
+
+
+def _verdict(case: Case, failure: Compared | None) -> RuleVerdict:
+    rule, limit, asked = case.rule, case.limit, case.asked
+    undecided = RuleVerdict(
+        id=rule.id,
+        rule=f"{asked.question.key} {limit.sign} {limit.value:g}",
+        key=asked.question.key,
+        certainty=rule.certainty,
+        scope=asked.scope or ALL_ROWS,
+        verdict="undecided",
+        reason="",
+        pass_share=None,
+        failed_groups=(),
+        undecided_groups=(),
+        units_needed=None,
+        why=rule.why,
+        waiver=case.waiver,
+        line=case.line,
+    )
+    found = case.compared(1 - rule.certainty)
+    if isinstance(found, Undefined):
+        return replace(
+            undecided,
+            reason=f"undecided: {found.reason}",
+            undecided_groups=_named(asked.grouped(), _aside(asked.grouped())),
+        )
+    if failure is not None:
+        return _failed(case, failure, undecided)
+    return _open(case, found, undecided)
+
+
+def _failed(case: Case, failure: Compared, verdict: RuleVerdict) -> RuleVerdict:
+    """Return the verdict of a rule that is surely broken."""
+    grouped = case.asked.grouped()
+    broken = [failure.groups[place] for place in np.flatnonzero(failure.beyond(case.against))]
+    by_group = any(failure.groups)
+    names = tuple(tuple(grouped.groups[place] for place in member) for member in broken)
+    limits, at_most = failure.together, case.against.at_most
+    worst = int(np.nanargmax(limits.low) if at_most else np.nanargmin(limits.high))
+    end = limits.low[worst] if at_most else limits.high[worst]
+    who = " against ".join(name_of(grouped.groups[place]) for place in failure.groups[worst])
+    text = f"it is {'at least' if at_most else 'at most'} {end:.4g}{f' ({who})' if who else ''}"
+    return replace(
+        verdict,
+        verdict="fail",
+        reason=f"fail: {_sure(case)} that {text}; the limit is {case.limit.value:g}",
+        failed_groups=names if by_group else (),
+        undecided_groups=_named(grouped, _aside(grouped)) if by_group else (),
+    )
+
+
+def _open(case: Case, found: Compared, verdict: RuleVerdict) -> RuleVerdict:
+    """Return the verdict of a rule that is not surely broken."""
+    inside = found.inside(case.against)
+    needed = None if inside.all() else _most(found.needed[~inside])
+    if not any(found.groups):
+        if inside.all():
+            return replace(verdict, verdict="pass", reason=f"pass, {_sure(case)}")
+        text = f"undecided: the interval contains the limit{_would_decide(needed, '')}"
+        return replace(verdict, reason=text, units_needed=needed)
+    grouped = case.asked.grouped()
+    units = grouped.units.by_group
+    aside = _aside(grouped)
+    doubtful = _doubtful(found, inside, units)
+    undecided = {**aside, **dict.fromkeys(sorted(doubtful), _CLOSE)}
+    sure = [place for place in range(len(units)) if place not in undecided and units[place]]
+    share = float(units[sure].sum() / units.sum())
+    blocked = any(place not in grouped.small and not grouped.apart[place] for place in aside)
+    verdict = replace(
+        verdict,
+        pass_share=share,
+        undecided_groups=_named(grouped, undecided),
+        units_needed=needed,
+    )
+    count = f"{len(undecided)} group{'s' * (len(undecided) != 1)} undecided"
+    if inside.all() and not blocked:
+        whom = f" for {_percent(share)} of units; {count}" if undecided else ""
+        return replace(verdict, verdict="pass", reason=f"pass{whom}, {_sure(case)}")
+    others = f"; the others, {_percent(share)} of units, keep the rule" if sure else ""
+    return replace(
+        verdict, reason=f"undecided: {count}{others}{_would_decide(needed, ' per group')}"
+    )
+
+
+def _named(grouped: Grouped, undecided: Mapping[int, str]) -> tuple[UndecidedGroup, ...]:
+    return tuple(
+        UndecidedGroup(
+            grouped.groups[place],
+            None if place in grouped.small else round(float(grouped.units.by_group[place])),
+            reason,
+        )
+        for place, reason in undecided.items()
+    )
+
+
+_CLOSE = "its interval contains the limit"
+
+
+def _aside(grouped: Grouped) -> dict[int, str]:
+    """Return the groups that are not compared, and why."""
+    compared = {*grouped.compared.tolist()}
+    return {
+        place: grouped.reasons[place] or "a missing or left-over value, which is no group"
+        for place in range(len(grouped.groups))
+        if place not in compared and (grouped.rows[place] or not grouped.apart[place])
+    }
+
+
+def _doubtful(found: Compared, inside: NDArray[np.bool_], units: Floats) -> set[int]:
+    """Return few groups without which every member is inside the limit.
+
+    The group in most members that are not is taken out first, of several the smallest.
+    """
+    left = [member for member, sure in zip(found.groups, inside, strict=True) if not sure]
+    out: set[int] = set()
+    while left:
+        places = [place for member in left for place in member]
+        if not places:
+            break
+        worst = max({*places}, key=lambda place: (places.count(place), -units[place], -place))
+        out.add(worst)
+        left = [member for member in left if worst not in member]
+    everybody = {place for member in found.groups for place in member}
+    # A pair is two groups: where only one is left, nothing is known of it either.
+    alone = max(map(len, found.groups)) > 1 and len(everybody - out) < 2  # noqa: PLR2004
+    return everybody if alone else out
+
+
+def _most(needed: Floats) -> float | None:
+    if needed.size == 0 or not np.isfinite(needed).any() or np.isnan(needed).any():
+        return None
+    most = float(needed.max())
+    return None if math.isinf(most) else most
+
+
+def _sure(case: Case) -> str:
+    return f"{100 * case.rule.certainty:g} % sure"
+
+
+def _would_decide(needed: float | None, per: str) -> str:
+    return "" if needed is None else f"; {needed:,.0f} units{per} would decide with 80 % power"
+
+
+def _percent(share: float) -> str:
+    """Return a share so that less than all is never printed as all.
+
+    >>> _percent(0.9996), _percent(1.0)
+    ('99.9 %', '100 %')
+    """
+    return f"{math.floor(1000 * share + 1e-9) / 10:g} %"

@@ -1,0 +1,15 @@
+"""Audit plans: their form, their lines, what they default to, and whether they fit a log."""
+
+from evenhand.audits.plan.lines import Located
+from evenhand.audits.plan.plan import AuditPlan, Entry, Rule, Subject, Waiver, parse_plan, plan_from
+
+__all__ = [
+    "AuditPlan",
+    "Entry",
+    "Located",
+    "Rule",
+    "Subject",
+    "Waiver",
+    "parse_plan",
+    "plan_from",
+]

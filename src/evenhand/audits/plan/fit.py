@@ -1,0 +1,277 @@
+"""Whether a plan fits its log: every problem at once, with its line, and no row read."""
+
+from __future__ import annotations
+
+import datetime as dt
+import math
+import os
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePath
+
+from evenhand.audits.compared import Against
+from evenhand.audits.gate.rule import Limit
+from evenhand.audits.plan.default import default_measures
+from evenhand.audits.plan.lines import Located, Place
+from evenhand.audits.plan.plan import AuditPlan, Entry
+from evenhand.audits.question import Question, ask
+from evenhand.errors import EvenhandError, PlanError, Problem, did_you_mean, listed
+from evenhand.logs.expression import Expression
+from evenhand.logs.log import Log, check_where, open_log
+
+
+@dataclass(frozen=True)
+class Fit:
+    """A plan that fits its log.
+
+    Attributes:
+        plan: The plan.
+        log: The log, opened; no row is read yet.
+        questions: What is asked in every scope: None for all rows in scope, then each slice.
+        limits: For each rule's id what its figure is held against, by the figure's key.
+        located: Where everything stands, for a plan from a file.
+
+    """
+
+    plan: AuditPlan
+    log: Log
+    questions: Mapping[str | None, list[Question]]
+    limits: Mapping[str, Limit]
+    located: Located | None = None
+
+    @property
+    def name(self) -> str | None:
+        """The plan's file as it was named, without folders of one machine; None for no file."""
+        if self.located is None or not self.located.name:
+            return None
+        path = PurePath(self.located.name)
+        inside = not path.is_absolute() and ".." not in path.parts
+        return path.as_posix() if inside else path.name
+
+    def log_of(self, scope: str | None) -> Log:
+        """Return the log of a scope."""
+        if scope is None:
+            return self.log
+        own = self.log.where
+        text = scope if own is None else f"({own.text}) and ({scope})"
+        return replace(self.log, where=Expression(text))
+
+    @property
+    def predicted_state_rows(self) -> int | None:
+        """Rows of the tables of sums, if every group has as many values as its bins say.
+
+        None where a group's number of values is known only from its rows.
+        """
+        total = 0
+        for asked in self.questions.values():
+            for by in {by for question in asked for one in question.every for by in one.sets}:
+                sizes = [len(self.log.group(name).bins) + 1 for name in by]
+                if any(size == 1 for size in sizes):
+                    return None
+                total += self.log.unit.buckets * math.prod(sizes)
+        return total
+
+    def line(self, place: Place) -> int | None:
+        """Return the line of a place in the plan's file."""
+        return None if self.located is None or not self.located.name else self.located.line(place)
+
+
+def fit(
+    plan: AuditPlan,
+    located: Located | None = None,
+    *,
+    folder: Path | None = None,
+    table: object = None,
+    engine: str | None = None,
+    today: dt.date | None = None,
+    slices: Sequence[str] = (),
+    read: bool = True,
+) -> Fit:
+    """Return the plan with its log and its questions.
+
+    Args:
+        plan: The plan.
+        located: Where everything stands in its file.
+        folder: The folder that relative paths start from; None for the current one.
+        table: A table in memory to audit instead of the plan's source.
+        engine: ``polars``, ``duckdb`` or ``spark``.
+        today: The day on which waivers must still hold; None for today.
+        slices: Where the plan names no measures, the slices in which those that apply are
+            measured too.
+        read: Whether rows may be looked at to learn which measures apply, where none are named.
+
+    Raises:
+        PlanError: With every problem of roles, groups, measures, rules and waivers.
+        SourceError: The source cannot be opened.
+
+    """
+    places = located or Located("", plan.model_dump(), {})
+    log, problems = _open(plan, places, folder, table, engine)
+    problems += _waiver_problems(plan, places, today or dt.datetime.now(dt.UTC).date())
+    if log is None:
+        raise PlanError(problems)
+    if not plan.measures:
+        apply = [Entry(measure=one, slices=[*slices]) for one in default_measures(log, read=read)]
+        plan = plan.model_copy(update={"measures": apply})
+        problems += _no_measures(log, places) if not apply else []
+    questions: dict[str | None, list[Question]] = {None: []}
+    known: dict[str, Question] = {}
+    for index, entry in enumerate(plan.measures):
+        place: Place = ("measures", index)
+        try:
+            (question,) = ask([entry.measure], log)
+        except EvenhandError as error:
+            problems += _at(places, place, error)
+            continue
+        known[question.key] = question
+        questions[None].append(question)
+        for number, scope in enumerate(entry.slices):
+            wrong = check_where(Expression(scope), log.schema)
+            problems += _at(places, (*place, "slices", number), PlanError(wrong)) if wrong else []
+            questions.setdefault(scope, []).append(question)
+    limits, wrong = _limits(plan, known, log, places)
+    problems += wrong
+    if problems:
+        raise PlanError(problems)
+    unique = {
+        scope: [*{one.key: one for one in asked}.values()] for scope, asked in questions.items()
+    }
+    return Fit(plan, log, unique, limits, located)
+
+
+def _no_measures(log: Log, places: Located) -> list[Problem]:
+    known = [role.name for role in log.kind.roles]
+    what = f"no measure applies to the roles {listed(log.roles)}."
+    hint = f"Say what the columns mean, such as --prediction COLUMN. Roles: {listed(known)}."
+    return [Problem(places.where(("roles",)), what, hint)]
+
+
+def _open(
+    plan: AuditPlan, places: Located, folder: Path | None, table: object, engine: str | None
+) -> tuple[Log | None, list[Problem]]:
+    """Return the log, or what stops it, each problem at its line."""
+    source = table
+    if source is None:
+        try:
+            path = _expanded(plan.log.source)
+        except EvenhandError as error:
+            return None, _at(places, ("log", "source"), error)
+        source = path if folder is None or Path(path).is_absolute() else str(folder / path)
+    try:
+        return (
+            open_log(
+                source,
+                kind=plan.log.kind,
+                roles=plan.roles,
+                groups=dict(plan.groups),
+                unit=plan.written_unit,
+                where=plan.log.where,
+                engine=engine,
+                top=plan.log.top,
+                classes=plan.classes,
+            ),
+            [],
+        )
+    except EvenhandError as error:
+        return None, [_placed(problem, places) for problem in error.problems]
+
+
+def _expanded(text: str) -> str:
+    """Return a path with ``${NAME}`` replaced by the environment's value."""
+
+    def value(found: re.Match[str]) -> str:
+        name = found[1]
+        if name not in os.environ:
+            what = f"the environment variable {name} is not set."
+            raise PlanError(Problem(text, what, f"export {name}=..., or write the path."))
+        return os.environ[name]
+
+    return re.sub(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}", value, text)
+
+
+_NAMED = re.compile(r"(role|group) '(.*)'")
+
+
+def _placed(problem: Problem, places: Located) -> Problem:
+    """Return a problem of a log at the place of the plan that it is about."""
+    named = _NAMED.fullmatch(problem.where)
+    place: Place = ("log", "source")
+    if named and named[1] == "role":
+        place = ("roles", named[2])
+    elif named:
+        place = ("groups", named[2])
+    elif problem.where in {"unit", "classes", "groups"}:
+        place = (problem.where,)
+    elif problem.where in {"where", "kind", "top"}:
+        place = ("log", problem.where)
+    elif problem.where == "engine":
+        return problem
+    what = problem.what
+    if place == ("log", "source"):
+        what = f"{problem.where}: {what}"
+    return Problem(places.where(place), what, problem.hint)
+
+
+def _at(places: Located, place: Place, error: EvenhandError) -> list[Problem]:
+    """Return the problems of an error, all at one place."""
+    where = places.where(place)
+    return [
+        Problem(where, f"{_said(problem)}{problem.what}", problem.hint)
+        for problem in error.problems
+    ]
+
+
+def _said(problem: Problem) -> str:
+    return "" if problem.where in {"where", ""} else f"{problem.where}: "
+
+
+def _limits(
+    plan: AuditPlan, known: Mapping[str, Question], log: Log, places: Located
+) -> tuple[dict[str, Limit], list[Problem]]:
+    """Return what each rule holds its figure against, and what is wrong with the rules."""
+    limits: dict[str, Limit] = {}
+    problems: list[Problem] = []
+    for index, rule in enumerate(plan.gate):
+        place: Place = ("gate", index, "rule")
+        try:
+            limit = Limit.parse(rule.rule)
+            (question,) = ask([limit.notation], log)
+        except EvenhandError as error:
+            problems += _at(places, place, error)
+            continue
+        if question.key not in known:
+            what = f"the plan does not measure '{question.key}'."
+            hint = f"Add it to measures. {did_you_mean(question.key, [*known])}"
+            problems.append(Problem(places.where(place), what, hint))
+            continue
+        limits[rule.id] = replace(limit, notation=question.key)
+        against = Against(limit.value, limit.direction == "at most", rule.alternative)
+        contrast = question.contrast
+        wrong = None if contrast is None else contrast.rule_problem(question, against)
+        if wrong is not None:
+            problems.append(Problem(places.where(place), *wrong))
+        if rule.alternative is not None and not _inside(rule.alternative, limit):
+            what = f"the alternative {rule.alternative:g} is not where the rule holds."
+            where = places.where(("gate", index, "alternative"))
+            problems.append(Problem(where, what, f"It must be {limit.sign} {limit.value:g}."))
+    return limits, problems
+
+
+def _inside(value: float, limit: Limit) -> bool:
+    return value < limit.value if limit.direction == "at most" else value > limit.value
+
+
+def _waiver_problems(plan: AuditPlan, places: Located, today: dt.date) -> list[Problem]:
+    ids = [rule.id for rule in plan.gate]
+    problems = []
+    for index, waiver in enumerate(plan.waivers):
+        if waiver.rule not in ids:
+            where = places.where(("waivers", index, "rule"))
+            hint = did_you_mean(waiver.rule, ids) if ids else f"Rules: {listed(ids)}."
+            problems.append(Problem(where, f"no rule is called '{waiver.rule}'.", hint))
+        if waiver.expires < today:
+            where = places.where(("waivers", index, "expires"))
+            what = f"the waiver of '{waiver.rule}' expired on {waiver.expires}."
+            problems.append(Problem(where, what, "Remove it, or have it renewed."))
+    return problems

@@ -1,0 +1,313 @@
+"""The audit plan, ``audit.yaml``: what is measured, in which rows, and what must hold."""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+import rfc8785
+import yaml
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+    model_validator,
+)
+
+from evenhand.audits.plan.lines import Located, Place, read_yaml
+from evenhand.errors import PlanError, Problem, did_you_mean
+
+FORMAT = 1
+"""The version of the plan format that is written."""
+
+Text = Annotated[str, StringConstraints(min_length=1, strip_whitespace=True)]
+Name = Annotated[str, StringConstraints(min_length=1)]
+"""A column's name as it is: some end in a space."""
+
+Scalar = bool | int | float | str
+
+
+class _Part(BaseModel):
+    """A part of a plan: unknown keys are errors, and values are not converted."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+
+def _as_date(value: object) -> object:
+    if isinstance(value, str):
+        try:
+            return dt.date.fromisoformat(value)
+        except ValueError:
+            return value
+    return value
+
+
+Date = Annotated[dt.date, BeforeValidator(_as_date)]
+
+
+def _text(value: object) -> object:
+    """Return a version such as 7 or 1.2 as text, as people write it without quotes."""
+    plain = isinstance(value, int | float) and not isinstance(value, bool)
+    return str(value) if plain else value
+
+
+class Subject(_Part):
+    """What is audited."""
+
+    product: str | None = Field(None, description="The product that the model serves.")
+    model: str | None = Field(None, description="The model.")
+    version: Annotated[
+        str | None, BeforeValidator(_text, json_schema_input_type=str | float | None)
+    ] = Field(None, description="The model's version.")
+    owner: str | None = Field(None, description="Who answers for it.")
+    artefact: Annotated[str, StringConstraints(pattern=r"^sha256:[0-9a-f]{64}$")] | None = Field(
+        None, description="Digest of the model's file: sha256: and 64 hexadecimal digits."
+    )
+    window: Annotated[list[Date], Field(min_length=2, max_length=2)] | None = Field(
+        None, description="First and last day of the data."
+    )
+
+    @property
+    def title(self) -> str:
+        """The subject in a headline; empty when nothing of it is named."""
+        return " / ".join(filter(None, (self.product, self.model, self.version)))
+
+
+class LogSource(_Part):
+    """Where the rows are."""
+
+    source: Text = Field(description="Path relative to the plan's folder, or glob.")
+    kind: Text = Field("decisions", description="The product kind.")
+    where: Text | None = Field(None, description="Rows in scope, as an expression.")
+    top: int | None = Field(None, ge=1, description="Keep the most frequent values of each group.")
+
+
+class Entry(_Part):
+    """A measure or contrast, in the whole log and in slices of it."""
+
+    measure: Text = Field(description="Notation, such as difference(selection_rate, by=race).")
+    slices: list[Text] = Field(
+        default_factory=list, description="Also measured in the rows where each of these holds."
+    )
+
+
+class Rule(_Part):
+    """What must hold of a measure for a release."""
+
+    id: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")] = Field(
+        description="Its name in verdicts and waivers: letters, digits, '-', '_' and '.'."
+    )
+    rule: Text = Field(description="A measure of the plan, <= or >=, and a number.")
+    certainty: float = Field(0.95, gt=0.5, lt=1, description="How sure a verdict must be.")
+    alternative: float | None = Field(
+        None, description="Value at which the rule should pass, for 'units needed'."
+    )
+    why: str = Field("", description="Why this limit: shown with the verdict.")
+
+
+class Waiver(_Part):
+    """A rule whose failure somebody answers for; shown beside the verdict, never in its place."""
+
+    rule: Text = Field(description="The rule's id.")
+    owner: Text = Field(description="Who answers for it.")
+    expires: Date = Field(description="Last day on which it holds.")
+    reason: Text = Field(description="Why the failure is accepted until then.")
+
+
+def _as_entry(value: object) -> object:
+    return {"measure": value} if isinstance(value, str) else value
+
+
+def _as_list(value: object) -> object:
+    return value if isinstance(value, list) else [value]
+
+
+class AuditPlan(_Part):
+    """Everything that an audit does: same plan and same rows give the same figures."""
+
+    evenhand: Literal[1] = Field(description="Version of the plan format.")
+    subject: Subject = Field(Subject(), description="What is audited.")
+    log: LogSource = Field(description="Where the rows are.")
+    tables: list[Any] = Field(default_factory=list, max_length=0, description="Not read yet.")
+    roles: dict[str, Text] = Field(
+        default_factory=dict, description="The column or expression that plays each role."
+    )
+    classes: list[Scalar] = Field(
+        default_factory=list, description="Classes of label and prediction, where not yes or no."
+    )
+    unit: Annotated[
+        list[Name], BeforeValidator(_as_list, json_schema_input_type=str | list[str])
+    ] = Field(
+        default_factory=lambda: ["row"],
+        min_length=1,
+        max_length=2,
+        description="What is independent: row, a column, [user, item] or pair(a, b).",
+    )
+    groups: dict[str, Any] = Field(
+        default_factory=dict, description="Who is compared: columns, or bins of a number."
+    )
+    measures: list[
+        Annotated[Entry, BeforeValidator(_as_entry, json_schema_input_type=str | Entry)]
+    ] = Field(default_factory=list, description="Measures and contrasts; empty for all that apply.")
+    level: float = Field(0.95, gt=0, lt=1, description="Coverage of the intervals.")
+    seed: int = Field(1, ge=0, description="Seed of simultaneous intervals.")
+    min_units: int = Field(
+        30, ge=0, description="Groups of fewer units are suppressed, and undecided in rules."
+    )
+    gate: list[Rule] = Field(default_factory=list, description="What must hold for a release.")
+    waivers: list[Waiver] = Field(default_factory=list, description="Rules that are waived.")
+    probes: list[Any] = Field(default_factory=list, max_length=0, description="Not read yet.")
+
+    @model_validator(mode="after")
+    def _ids_differ(self) -> AuditPlan:
+        ids = [rule.id for rule in self.gate]
+        twice = sorted({name for name in ids if ids.count(name) > 1})
+        if twice:
+            msg = f"two rules are called '{twice[0]}'"
+            raise ValueError(msg)
+        return self
+
+    @property
+    def written_unit(self) -> str | list[str]:
+        """The unit as `evenhand.log` takes it."""
+        return self.unit[0] if len(self.unit) == 1 else list(self.unit)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the plan as plain values, without what is left at its default."""
+        document = self.model_dump(mode="json", exclude_defaults=True)
+        document = {"evenhand": self.evenhand, **document}
+        if self.measures:
+            document["measures"] = [
+                entry if entry.get("slices") else entry["measure"] for entry in document["measures"]
+            ]
+        if "unit" in document:
+            document["unit"] = self.written_unit
+        return document
+
+    def to_yaml(self) -> str:
+        """Return the plan as YAML, in the order in which plans are read."""
+        return yaml.safe_dump(self.to_dict(), sort_keys=False, allow_unicode=True, width=100)
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the plan, whatever its comments and its spelling."""
+        return hashlib.sha256(rfc8785.dumps(self.model_dump(mode="json"))).hexdigest()
+
+
+def parse_plan(text: str, name: str = "audit.yaml") -> tuple[AuditPlan, Located]:
+    """Return the plan that a YAML text writes, and where everything stands in it.
+
+    Raises:
+        PlanError: With the line of every problem.
+
+    """
+    located = read_yaml(text, name)
+    return plan_from(located), located
+
+
+def plan_from(located: Located) -> AuditPlan:
+    """Return the plan that a document writes.
+
+    Raises:
+        PlanError: With every problem of its form.
+
+    """
+    if not isinstance(located.content, Mapping):
+        hint = "Draft a plan from a log: evenhand init LOG."
+        raise PlanError(Problem(located.where(()), "a plan is a mapping of keys to values.", hint))
+    version = located.content.get("evenhand")
+    if isinstance(version, int) and not isinstance(version, bool) and version > FORMAT:
+        what = f"this plan has format {version}; this release reads up to {FORMAT}."
+        hint = "pip install --upgrade evenhand"
+        raise PlanError(Problem(located.where(("evenhand",)), what, hint))
+    try:
+        return AuditPlan.model_validate(located.content)
+    except ValidationError as error:
+        raise PlanError(_problems(error, located)) from error
+    except (RecursionError, OverflowError) as error:
+        raise PlanError(Problem(located.name, "it is nested too deeply for a plan.")) from error
+
+
+def _problems(error: ValidationError, located: Located) -> list[Problem]:
+    """Return what Pydantic found in our words, each with its line, in the order of the lines."""
+    found: dict[tuple[int, Problem], None] = {}
+    for one in error.errors(include_url=False, include_context=True, include_input=True):
+        place = _known(one["loc"], located)
+        what, hint = _said(one, one["loc"])
+        line = located.line(place) or 0
+        found.setdefault((line, Problem(located.where(place), what, hint)))
+    return [problem for _, problem in sorted(found, key=lambda entry: entry[0])]
+
+
+def _known(loc: tuple[str | int, ...], located: Located) -> Place:
+    """Return the part of a place that is in the document, with a missing key as its last."""
+    place: Place = ()
+    for part in loc:
+        inner = (*place, part)
+        if inner not in located.lines and place:
+            # What follows are names of alternatives, or the key that is missing.
+            return inner if loc[-1] == part and isinstance(part, str) else place
+        place = inner
+    return place
+
+
+def _said(one: Any, place: Place) -> tuple[str, str]:  # noqa: ANN401 - Pydantic's error details
+    match one["type"]:
+        case "extra_forbidden":
+            return f"there is no key '{place[-1]}' here.", _near(place)
+        case "missing":
+            return f"the key '{place[-1]}' is missing.", _example(place)
+        case "too_long" if place[0] in {"tables", "probes"}:
+            return f"{place[0]} are not read yet.", "See docs/roadmap.md; leave the key out."
+        case "value_error":
+            return f"{one['ctx']['error']}.", "Give each its own."
+        case "string_type":
+            hint = "Quote it: 'yes', '1'." if isinstance(one["input"], Scalar) else ""
+            return f"{one['input']!r} is not text.", hint
+        case "literal_error" if place == ("evenhand",):
+            return f"{one['input']!r} is no plan format.", f"Write evenhand: {FORMAT}."
+        case _:
+            text = str(one["msg"])
+            return f"{text[:1].lower()}{text[1:]}: {_shown(one['input'])}.", _example(place)
+
+
+def _shown(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
+
+
+_LONGEST = 60
+
+_EXAMPLES = {
+    "source": "Write log: {source: decisions.parquet, kind: decisions}.",
+    "log": "Write log: {source: decisions.parquet, kind: decisions}.",
+    "measures": "Write measures: ['difference(selection_rate, by=sex)'].",
+    "evenhand": f"Write evenhand: {FORMAT} at the top.",
+    "expires": "Write a date: 2027-01-31.",
+    "window": "Write window: [2026-11-01, 2026-11-30].",
+    "certainty": "Write certainty: 0.95.",
+    "gate": "Write gate: [{id: gap, rule: 'difference(selection_rate, by=sex) <= 0.05'}].",
+}
+
+
+def _example(place: Place) -> str:
+    return next((_EXAMPLES[str(part)] for part in reversed(place) if part in _EXAMPLES), "")
+
+
+_MODELS: Mapping[str, type[BaseModel]] = {
+    "subject": Subject,
+    "log": LogSource,
+    "measures": Entry,
+    "gate": Rule,
+    "waivers": Waiver,
+}
+
+
+def _near(place: Place) -> str:
+    model = _MODELS.get(str(place[0]), AuditPlan) if len(place) > 1 else AuditPlan
+    return did_you_mean(str(place[-1]), [*model.model_fields])
