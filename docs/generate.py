@@ -27,11 +27,11 @@ def measures_page() -> str:
         "| measure | needs | better | pillars | source |",
         "|---|---|---|---|---|",
     ]
-    for name, cls in own().items():
+    for name, cls in sorted(own().items()):
         needs, tags = ", ".join(cls.needs), ", ".join(cls.tags)
         better = cls.better or "neither"
         lines.append(f"| [`{name}`](#{name}) | {needs} | {better} | {tags} | {cls.cites} |")
-    for name, cls in own().items():
+    for name, cls in sorted(own().items()):
         text, _, example = (inspect.getdoc(cls) or "").partition(">>>")
         shown = ["```python", f">>>{example}".strip(), "```"]
         lines += ["", f"## {name}", "", text.strip(), "", *shown]

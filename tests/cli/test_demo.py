@@ -52,7 +52,7 @@ def test_what_is_alike_is_not_called_a_gap(document):
 
 
 def test_it_says_where_it_could_not_find_what_was_planted(document):
-    assert told(document)["English", "Swahili"]["says"] == "not found: too few creators to tell"
+    assert told(document)["Hindi", "Swahili"]["says"] == "not found: too few creators to tell"
     assert told(document)["English", "Wolof"]["says"] == "not looked at: Wolof: fewer than 30 units"
 
 
