@@ -105,3 +105,18 @@ def test_a_picture_is_well_formed_and_takes_the_colour_of_its_page():
     assert "&lt;a&amp;b&gt;" in picture
     assert 'fill="currentColor"' in picture
     assert "<a&" not in picture
+
+
+@pytest.mark.skipif(not can_draw(), reason="vl-convert is not installed")
+@pytest.mark.parametrize("name", ["b", "a very long name of a group that nobody would cut"])
+def test_text_of_a_picture_can_be_read_where_it_is_scaled_to_a_telephone(name):
+    spec = chart([contrast(group(name, 0.3), group("c", 0.5))])
+    (width,) = re.findall(r'<svg [^>]*?\bwidth="([0-9.]+)"', svg(spec))
+    room, readable = 390 - 2 * 16, 10
+    assert spec["config"]["axis"]["labelFontSize"] * room / float(width) >= readable
+
+
+@pytest.mark.skipif(not can_draw(), reason="vl-convert is not installed")
+def test_ticks_of_large_numbers_have_no_exponent():
+    picture = svg(chart([contrast(group("a", 12_345.6), group("b", 0.5), is_rate=False)]))
+    assert ">10,000<" in picture

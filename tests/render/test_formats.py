@@ -8,7 +8,7 @@ import subprocess
 
 import pytest
 
-from evenhand.render import latex, markdown, text
+from evenhand.render import gfm, latex, markdown, text
 from evenhand.render.format import formats
 from evenhand.render.svg import can_draw
 from made import SECRET, bundle_of, contrast, group, pair
@@ -64,7 +64,7 @@ def test_rows_of_a_markdown_table_have_as_many_cells_as_its_head(hostile):
 
 
 def test_code_in_markdown_is_fenced_beyond_its_own_backticks():
-    assert markdown.code("a ``b`` c") == "``` a ``b`` c ```"
+    assert gfm.code("a ``b`` c") == "``` a ``b`` c ```"
 
 
 # --- LaTeX. ---

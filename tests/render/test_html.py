@@ -6,15 +6,17 @@ import itertools
 import re
 import shutil
 import subprocess
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
 
+from evenhand.audits.evidence.bundle import Input
 from evenhand.audits.gate.verdict import UndecidedGroup
 from evenhand.render import svg
 from evenhand.render.html import FORMAT, LIMIT, asset
+from evenhand.render.rule import undecided
 from evenhand.render.svg import can_draw
-from evenhand.render.view import undecided
 from made import SECRET, bundle_of, contrast, group, pair
 
 HOSTILE = '<script>alert(1)</script>"><img src=http://x.example/>'
@@ -179,10 +181,18 @@ def test_counts_of_pairs_with_a_suppressed_group_are_not_shown():
 
 
 def test_the_units_of_a_small_undecided_group_are_not_shown():
-    small = UndecidedGroup({"g": "small"}, 7, "fewer than 30 units")
+    small = UndecidedGroup({"g": "small"}, None, "fewer than 30 units")
     assert undecided(small) == "small: fewer than 30 units"
     other = UndecidedGroup({"g": "b"}, 70, "its interval contains the limit")
     assert undecided(other) == "b (70 units): its interval contains the limit"
+
+
+@pytest.mark.usefixtures("bare")
+def test_of_many_inputs_the_rest_is_counted():
+    files = tuple(Input(f"part-{place}.parquet", 1, None) for place in range(1_234))
+    page = FORMAT.render(replace(bundle_of(), inputs=files))
+    assert "part-99.parquet" in page
+    assert "1,134 more files" in page
 
 
 # --- How it looks. ---

@@ -73,9 +73,9 @@ def test_a_waiver_is_shown_and_the_rule_still_fails(bundle):
     root = read(junit.render(bundle))
     case = cases(root)["sex-gap"]
     assert case.find("failure") is not None
-    assert "someone@example.org until 2027-01-31" in case.find("system-out").text
+    assert "until 2027-01-31 by someone@example.org" in case.find("system-out").text
     properties = {one.get("name"): one.get("value") for one in root.iter("property")}
-    assert properties["waiver sex-gap"].startswith("someone@example.org until 2027-01-31")
+    assert properties["waiver sex-gap"].startswith("until 2027-01-31 by someone@example.org")
 
 
 def test_a_case_points_at_its_line_of_the_plan(bundle):

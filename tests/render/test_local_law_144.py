@@ -180,7 +180,7 @@ def test_suppressed_categories_show_no_count_and_how_to_see_them(bundle):
 def test_a_table_that_was_not_measured_says_what_to_measure(bundle):
     text = render(bundle)
     assert len(tables(text)) == 2
-    assert "difference(selection\\_rate, by=\\[race, sex\\])" in text
+    assert "`difference(selection_rate, by=[race, sex])`" in text
 
 
 def test_attributes_with_other_names_can_be_given(audit):

@@ -5,10 +5,12 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
+import polars as pl
 import pytest
 import yaml
 
 from evenhand.render import model_card
+from evenhand.render.card import limitations
 from evenhand.stats.estimate import Estimate, Undefined
 
 
@@ -83,7 +85,7 @@ def test_without_a_defined_figure_there_is_no_model_index(bundle):
 def test_verdicts_and_waivers_are_in_the_text(bundle):
     text = model_card.render(bundle)
     assert "**fail**" in text
-    assert "someone@example.org until 2027-01-31" in text
+    assert "until 2027-01-31 by someone@example.org" in text
 
 
 def test_a_name_cannot_end_the_head(bundle):
@@ -91,3 +93,19 @@ def test_a_name_cannot_end_the_head(bundle):
     subject = bundle.plan.subject.model_copy(update={"model": "a\n---\nb: [", "product": "x: y"})
     odd = replace(bundle, plan=bundle.plan.model_copy(update={"subject": subject}))
     assert hub.ModelCard(model_card.render(odd)).data.model_name == "a\n---\nb: ["
+
+
+def test_rows_left_out_of_pairs_are_said_once(audit):
+    plan = """\
+evenhand: 1
+log: {source: log.parquet}
+roles: {prediction: approved}
+groups: {sex: sex}
+min_units: 0
+measures: ["pairs(selection_rate, by=sex)"]
+"""
+    rows = {"sex": [*"abc"] * 40, "approved": [1, None, 0, 1, 0] * 24}
+    said = limitations(audit(plan, pl.DataFrame(rows)))
+    assert said == [
+        "24 rows left out of pairs(selection_rate, by=sex) in all rows: prediction is missing"
+    ]

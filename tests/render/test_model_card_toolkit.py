@@ -140,7 +140,7 @@ def test_a_figure_that_two_contrasts_list_is_listed_once(bundle):
 def test_failures_are_ethical_considerations_and_a_waiver_mitigates_nothing(bundle):
     found = card_of(bundle)["considerations"]["ethical_considerations"]
     assert len(found) == 2
-    assert "waived by someone@example.org" in found[0]["name"]
+    assert "waived until 2027-01-31 by someone@example.org" in found[0]["name"]
     assert "mitigation_strategy" not in found[0]
 
 

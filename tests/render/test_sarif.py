@@ -165,7 +165,7 @@ def test_a_waived_failure_stays_an_error_and_is_not_suppressed(bundle):
     (first, *_) = run_of(bundle)["results"]
     assert first["level"] == "error"
     assert first["properties"]["waived"]
-    assert "someone@example.org until 2027-01-31" in first["message"]["text"]
+    assert "until 2027-01-31 by someone@example.org" in first["message"]["text"]
     assert "suppressions" not in first
 
 

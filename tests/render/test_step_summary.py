@@ -40,7 +40,7 @@ def test_an_undecided_rule_says_how_many_more_units(bundle):
 def test_a_waiver_stands_beside_its_verdict(bundle):
     (row, *_) = rows_of(step_summary.render(bundle))
     assert row.startswith("| **fail** |")
-    assert "someone@example.org until 2027-01-31: new model in January" in row
+    assert "until 2027-01-31 by someone@example.org: new model in January" in row
 
 
 def test_without_waivers_there_is_no_column_of_them(bundle):

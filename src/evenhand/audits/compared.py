@@ -55,6 +55,7 @@ class Compared:
         alone: Limits of each member by itself.
         together: Limits that hold for all members at once.
         needed: Units per group with which each member would pass; infinite where none would do.
+        target: The figure at which they would; None where units are not planned.
 
     """
 
@@ -62,6 +63,7 @@ class Compared:
     alone: Limits
     together: Limits
     needed: Floats
+    target: float | None = None
 
     def inside(self, against: Against) -> NDArray[np.bool_]:
         """Return which members are surely on the allowed side of a limit, each by itself."""
@@ -95,7 +97,7 @@ def one_by_one(
         else units_needed_limit(against.limit, target, float(one), level=(1 + level) / 2)
         for one in per_unit
     ]
-    return Compared(tuple(groups), alone, together, np.array(needed))
+    return Compared(tuple(groups), alone, together, np.array(needed), target)
 
 
 def differences(

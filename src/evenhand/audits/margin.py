@@ -63,4 +63,5 @@ def pairs_compared(
         unsigned(alone.limits),
         unsigned(together.limits),
         needed,
+        against.limit / 2 if against.alternative is None else against.alternative,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import shlex
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -59,4 +60,7 @@ def check(
     lines += [f"  rule {rule.id}: {rule.rule}" for rule in fit.plan.gate]
     if not fit.plan.gate:
         lines.append("  no rules: evenhand gate would have nothing to decide")
+    lines.append(
+        f"Next: evenhand audit {shlex.quote(str(plan))} --out v1.evidence.zip --html v1.html"
+    )
     show(Text("\n".join(lines)), document, as_json=as_json)

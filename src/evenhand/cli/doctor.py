@@ -5,17 +5,15 @@ from __future__ import annotations
 import platform
 import shutil
 from importlib.metadata import PackageNotFoundError, version
-from typing import Annotated
-
-import typer
 
 import evenhand
+from evenhand.cli import flags
 from evenhand.cli.output import show
 
 _ENGINE_PACKAGE = {"polars": "polars", "duckdb": "duckdb", "spark": "pyspark"}
 
 
-def doctor(*, as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
+def doctor(*, as_json: flags.AsJson = False) -> None:
     """Say what is installed, which engines work, and how to add the rest.
 
     [bold]Example[/bold]

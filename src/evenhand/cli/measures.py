@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from evenhand.cli import flags
 from evenhand.cli.output import show
 
 
@@ -16,7 +17,7 @@ def measures(
         str | None, typer.Argument(help="The measure to explain.", show_default=False)
     ] = None,
     *,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: flags.AsJson = False,
 ) -> None:
     """List the measures, or explain one.
 

@@ -53,7 +53,8 @@ def show(
             hint = f"Write --format: {', '.join(alike or known)}."
             raise OutputError(Problem(str(out), "its ending names no one format.", hint))
     elif name is not None and name not in known:
-        raise OutputError(Problem("--format", f"'{name}' is none.", did_you_mean(name, [*known])))
+        what = f"'{name}' is no format."
+        raise OutputError(Problem("--format", what, did_you_mean(name, [*known])))
     if out is not None:
         check_targets([out], force=force)
     found = read_bundle(bundle, replicates=False)

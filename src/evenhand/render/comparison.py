@@ -8,8 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from evenhand.audits.evidence.comparison import Change, Comparison
-
-_DASH = "\N{EN DASH}"
+from evenhand.render.wording import DASH, name_of, number
 
 
 def text(found: Comparison) -> RenderableType:
@@ -37,27 +36,27 @@ def text(found: Comparison) -> RenderableType:
 
 def _cells(one: Change) -> tuple[Text, ...]:
     gap = one.difference
-    interval = _DASH
+    interval = DASH
     apart = False
     if gap.low is not None and gap.high is not None:
         interval = f"[{gap.low:+.4f}, {gap.high:+.4f}]"
         apart = gap.low > 0 or gap.high < 0
-    name = one.name if one.group is None else f"  {', '.join(one.group.values())}"
+    name = one.name if one.group is None else f"  {name_of(one.group)}"
     return (
         Text(name),
         Text(_number(one.before)),
         Text(_number(one.after)),
-        Text(_DASH if gap.value is None else f"{gap.value:+.4f}", style="bold" if apart else ""),
+        Text(DASH if gap.value is None else f"{gap.value:+.4f}", style="bold" if apart else ""),
         Text(interval),
         Text(_verdict(one)),
     )
 
 
 def _number(value: float | None) -> str:
-    return "none" if value is None else f"{value:.4f}"
+    return "none" if value is None else number(value)
 
 
 def _verdict(one: Change) -> str:
     if one.verdict_before == one.verdict_after:
         return one.verdict_before or ""
-    return f"{one.verdict_before or _DASH} -> {one.verdict_after or _DASH}"
+    return f"{one.verdict_before or DASH} -> {one.verdict_after or DASH}"

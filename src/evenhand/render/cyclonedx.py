@@ -12,10 +12,11 @@ from typing import Any
 
 from evenhand.audits.evidence.bundle import Bundle, Input
 from evenhand.audits.gate.verdict import ALL_ROWS, RuleVerdict
-from evenhand.render.explained import group_name, waiver_text
+from evenhand.render.card import data_text, limitations, model_name
 from evenhand.render.figure import Figure, figures
 from evenhand.render.format import Format
-from evenhand.render.known import data_text, limitations, model_name
+from evenhand.render.rule import waiver_text
+from evenhand.render.wording import full_name_of, versus
 
 
 def render(bundle: Bundle) -> str:
@@ -88,8 +89,8 @@ def _metric(one: Figure) -> dict[str, Any]:
 
 def _assessment(rule: RuleVerdict) -> dict[str, str]:
     """Return whom a rule that does not pass is about; a waiver mitigates nothing."""
-    broken = [" against ".join(map(group_name, member)) for member in rule.failed_groups]
-    doubtful = [group_name(one.group) for one in rule.undecided_groups]
+    broken = [versus(member) for member in rule.failed_groups]
+    doubtful = [full_name_of(one.group) for one in rule.undecided_groups]
     who = broken if rule.verdict == "fail" else doubtful
     where = "" if rule.scope == ALL_ROWS else f" in {rule.scope}"
     return {

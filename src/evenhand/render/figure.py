@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from evenhand.audits.evidence.bundle import Bundle
 from evenhand.audits.finding import Finding
 from evenhand.audits.gate.verdict import ALL_ROWS
-from evenhand.render.explained import group_name
+from evenhand.render.wording import full_name_of, versus
 from evenhand.stats.estimate import Estimate, Outcome, Undefined
 
 
@@ -82,15 +82,14 @@ def figures(bundle: Bundle) -> list[Figure]:
 
 def _of(finding: Finding) -> Iterator[Figure]:
     scope = finding.slice or ALL_ROWS
-    pair = " against ".join(map(group_name, finding.pair))
-    about = "; ".join(filter(None, (pair, finding.part)))
+    about = "; ".join(filter(None, (versus(finding.pair), finding.part)))
     yield Figure(finding.key, about, scope, finding.outcome, finding.rows, finding.units)
     given = f", given {' and '.join(finding.given)}" if finding.given else ""
     for group in finding.groups:
         hidden = group.suppressed
         yield Figure(
             f"{finding.measure}{given}",
-            group_name(group.group),
+            full_name_of(group.group),
             scope,
             group.outcome,
             None if hidden else group.rows,

@@ -10,7 +10,7 @@ from __future__ import annotations
 import base64
 import functools
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.resources import files
 from typing import Any
@@ -19,12 +19,14 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from evenhand.audits.evidence.bundle import Bundle
 from evenhand.audits.evidence.chart import CONFIG, chart
+from evenhand.audits.evidence.legible import cut
 from evenhand.render import svg
+from evenhand.render.card import subject_facts, window_text
 from evenhand.render.format import Format
-from evenhand.render.numeral import DASH, count_of, cut, pair_of
-from evenhand.render.section import Block, Section, sections_of, sentence, title_of
-from evenhand.render.table import summary
-from evenhand.render.view import block_view, embedded, rules_view
+from evenhand.render.rule import rules_view, sentence
+from evenhand.render.section import Block, Section, sections_of, title_of
+from evenhand.render.view import block_view, embedded
+from evenhand.render.wording import DASH, count_of, pair_of, summary
 from evenhand.stats.estimate import Estimate
 
 LIMIT = 1_900_000
@@ -43,6 +45,15 @@ def environment() -> Environment:
     return Environment(
         loader=PackageLoader("evenhand.render"), autoescape=True, undefined=StrictUndefined
     )
+
+
+@functools.cache
+def macro(name: str) -> Callable[[Mapping[str, Any]], str]:
+    """Return what writes a part of a page."""
+    found: Callable[[Mapping[str, Any]], str] = getattr(
+        environment().get_template("parts.html").module, name
+    )
+    return found
 
 
 @functools.cache
@@ -78,6 +89,7 @@ def html(bundle: Bundle) -> str:
             (one.name, DASH if one.bytes is None else f"{one.bytes:,}", one.sha256 or DASH)
             for one in bundle.inputs[:_MOST_INPUTS]
         ],
+        "inputs_left": max(0, len(bundle.inputs) - _MOST_INPUTS),
         "disclosure": disclosure(bundle),
         "config": embedded(CONFIG) if live else "",
         "program": program,
@@ -129,7 +141,7 @@ def arranged(bundle: Bundle, blocks: Sequence[Block], room: int, *, live: bool) 
             left += len(lines)
             continue
         layout.brief[block.number], used = lines, used + size
-    draw = environment().get_template("parts.html").module.block  # type: ignore[attr-defined]
+    draw = macro("block")
     tabled = []
     for block in ordered:
         plain = str(draw(block_view(block, bundle.plan.roles, drawn=False, live=False)))
@@ -184,14 +196,14 @@ def _size(lines: Sequence[str]) -> int:
 
 def _brief(block: Block, place: int) -> str:
     one = block.findings[place]
-    draw = environment().get_template("parts.html").module.line  # type: ignore[attr-defined]
+    draw = macro("line")
     known = isinstance(one.outcome, Estimate)
     line = {
         "number": block.number if place == 0 else 0,
         "key": one.key,
         "about": pair_of(one) if one.pair else "",
         "where": one.slice or "all rows",
-        "figure": cut(summary(one), 160),
+        "figure": cut(summary(one.outcome), 160),
         "units": count_of(one.units, exact=one.units_exact) if known else DASH,
     }
     return str(draw(line))
@@ -210,15 +222,10 @@ def _section(section: Section, layout: Layout) -> dict[str, Any]:
 
 def facts_of(bundle: Bundle) -> list[tuple[str, str]]:
     """Return what was audited: the subject, the rows and the roles."""
-    plan, subject, rows = bundle.plan, bundle.plan.subject, bundle.environment.get("rows")
-    window = subject.window
+    plan, rows = bundle.plan, bundle.environment.get("rows")
     found: list[tuple[str, object]] = [
-        ("product", subject.product),
-        ("model", subject.model),
-        ("version", subject.version),
-        ("owner", subject.owner),
-        ("artefact", subject.artefact),
-        ("window", f"{window[0]} to {window[1]}" if window else None),
+        *subject_facts(bundle).items(),
+        ("window", window_text(bundle)),
         ("source", plan.log.source),
         ("kind", plan.log.kind),
         ("rows", f"{rows:,}" if isinstance(rows, int) else None),

@@ -12,8 +12,9 @@ from collections.abc import Mapping
 
 from evenhand.audits.evidence.bundle import Bundle
 from evenhand.audits.gate.verdict import ALL_ROWS, RuleVerdict
-from evenhand.render.explained import facts, waiver_text
+from evenhand.render.card import subject_facts
 from evenhand.render.format import Format
+from evenhand.render.rule import facts, waiver_text
 
 _NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
@@ -90,7 +91,6 @@ def _lines(said: Mapping[str, str]) -> str:
 
 
 def _properties(bundle: Bundle) -> dict[str, str]:
-    subject = bundle.plan.subject
     waived = {
         f"waiver {rule.id}": waiver_text(rule.waiver)
         for rule in bundle.rules
@@ -98,10 +98,7 @@ def _properties(bundle: Bundle) -> dict[str, str]:
     }
     said = {
         "verdict": bundle.verdict or "",
-        "product": subject.product or "",
-        "model": subject.model or "",
-        "version": subject.version or "",
-        "owner": subject.owner or "",
+        **subject_facts(bundle),
         "plan sha256": bundle.plan.digest,
         "evenhand": bundle.version,
         **waived,

@@ -7,12 +7,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from evenhand.audits.evidence.bundle import Bundle
-from evenhand.render.explained import waiver_text
 from evenhand.render.format import Format
 from evenhand.render.reading import Roles
-from evenhand.render.section import Block, sections_of, sentence, title_of
-from evenhand.render.table import summary, table_of
-from evenhand.render.view import notes_of, reading_of, rules_view
+from evenhand.render.rule import rules_view, sentence
+from evenhand.render.section import Block, sections_of, title_of
+from evenhand.render.table import table_of
+from evenhand.render.view import notes_of, reading_of
+from evenhand.render.wording import summary
 
 _HEAD = r"""% The tables need the packages below and the command \evenhandsign.
 \documentclass{article}
@@ -77,8 +78,8 @@ def latex(bundle: Bundle) -> str:
 
 def _rule(one: Mapping[str, Any]) -> tuple[str, ...]:
     told = [one["reason"], *one["undecided"]]
-    if one["waiver"] is not None:
-        told.append(f"waived by {waiver_text(one['waiver'])}")
+    if one["waiver"]:
+        told.append(f"waived {one['waiver']}")
     names = (one["verdict"], one["id"], one["scope"], one["rule"])
     return (*names, "; ".join(told), one["units_needed"])
 
@@ -110,7 +111,7 @@ def block_of(block: Block, roles: Roles) -> list[str]:
         )
     else:
         told += [
-            rf"\texttt{{{escape(one.key)}}}: {escape(summary(one))}. "
+            rf"\texttt{{{escape(one.key)}}}: {escape(summary(one.outcome))}. "
             rf"{escape(reading_of(one, block, roles))}"
             for one in block.findings
         ]

@@ -17,9 +17,10 @@ from typing import Literal
 from evenhand.audits.evidence.bundle import Bundle
 from evenhand.audits.finding import Finding, GroupFinding
 from evenhand.logs.group import OTHER, UNKNOWN
+from evenhand.render.card import data_text
 from evenhand.render.format import Format
-from evenhand.render.known import data_text
-from evenhand.render.markdown_table import bullets, plain, table
+from evenhand.render.gfm import bullets, code, plain, table
+from evenhand.render.wording import DASH, count_of
 from evenhand.stats.estimate import Estimate, Undefined
 
 Mode = Literal["selection", "scoring"]
@@ -30,7 +31,6 @@ SMALL = 0.02
 _SEX = {"sex", "gender"}
 _RACE = {"race", "ethnicity", "ethnic"}
 _MISSING = "**not given**"
-_DASH = "\N{EN DASH}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,7 +97,7 @@ def render(
 
 def _wanted(measure: str, by: Sequence[str]) -> str:
     names = by[0] if len(by) == 1 else f"[{', '.join(by)}]"
-    return f"<code>{plain(f'difference({measure}, by={names})')}</code>"
+    return code(f"difference({measure}, by={names})")
 
 
 _READING = (
@@ -171,10 +171,10 @@ def _section(finding: Finding, by: Sequence[str], mode: Mode, said: Statement) -
     for one, ratio in zip(found, impact_ratios(found), strict=True):
         selected = _selected(one, exact=exact)
         numbers = [
-            _DASH if one.applicants is None else f"{one.applicants:,}",
+            DASH if one.applicants is None else count_of(one.applicants),
             *([selected] if mode == "selection" else []),
-            _DASH if one.rate is None else f"{one.rate:.1%}",
-            _DASH if ratio is None else f"{ratio:.3f}",
+            DASH if one.rate is None else f"{one.rate:.1%}",
+            DASH if ratio is None else f"{ratio:.3f}",
         ]
         rows.append([*map(plain, one.names), *numbers])
     rate = "Selection Rate" if mode == "selection" else "Scoring Rate"
@@ -188,8 +188,8 @@ def _section(finding: Finding, by: Sequence[str], mode: Mode, said: Statement) -
 
 def _selected(one: Category, *, exact: bool) -> str:
     if one.rate is None or one.applicants is None:
-        return _DASH
-    return f"{'' if exact else '~'}{round(one.rate * one.applicants):,}"
+        return DASH
+    return count_of(round(one.rate * one.applicants), exact=exact)
 
 
 def _exact(finding: Finding) -> bool:
@@ -219,7 +219,7 @@ def _notes(
         f"{plain(', '.join(one.names))}: no rate, {plain(one.why)}." for one in found if one.why
     ]
     if hidden:
-        notes.append("The law asks for these too: audit again with <code>min\\_units: 0</code>.")
+        notes.append("The law asks for these too: audit again with `min_units: 0`.")
     notes += [
         f"Rows left out: {part.rows:,}, {plain(part.reason)}."
         for part in finding.excluded

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from typing import Any
 
 from evenhand.audits.evidence.bundle import Bundle
-from evenhand.render.explained import waiver_text
 from evenhand.render.format import Format
-from evenhand.render.markdown_table import bullets, plain
-from evenhand.render.markdown_table import table as grid
-from evenhand.render.numeral import interval_of, value_of
+from evenhand.render.gfm import bullets, code, plain
+from evenhand.render.gfm import table as grid
 from evenhand.render.reading import Roles
-from evenhand.render.section import Block, sections_of, sentence, title_of
+from evenhand.render.rule import rules_view, sentence
+from evenhand.render.section import Block, sections_of, title_of
 from evenhand.render.table import table_of
 from evenhand.render.verdicts import SYMBOLS
-from evenhand.render.view import notes_of, reading_of, rules_view
+from evenhand.render.view import notes_of, reading_of
+from evenhand.render.wording import interval_of, value_of
 from evenhand.stats.estimate import Undefined
 
 
@@ -39,18 +38,6 @@ def markdown(bundle: Bundle) -> str:
 
 
 FORMAT = Format("markdown", ".md", "For pull requests, model cards and wikis.", markdown)
-
-
-def code(text: object) -> str:
-    r"""Return a text as code that also stands in a table, whatever it has of backticks and bars.
-
-    >>> code("a `b`"), code("a|b")
-    ('`` a `b` ``', '`a\\|b`')
-    """
-    line = " ".join(str(text).split()).replace("|", "\\|")
-    longest = max(map(len, re.findall(r"`+", line)), default=0)
-    fence = "`" * (longest + 1)
-    return f"{fence} {line} {fence}" if longest else f"{fence}{line}{fence}"
 
 
 def block_of(block: Block, roles: Roles) -> list[str]:
@@ -93,8 +80,8 @@ def _rule(one: dict[str, Any]) -> list[str]:
     told = [one["reason"], *one["undecided"]]
     if one["why"]:
         told.append(f"Why this limit: {one['why']}")
-    if one["waiver"] is not None:
-        told.append(f"Waived by {waiver_text(one['waiver'])}")
+    if one["waiver"]:
+        told.append(f"Waived {one['waiver']}")
     return [
         plain(f"{SYMBOLS[one['verdict']]} {one['verdict']}"),
         f"**{plain(one['id'])}** {code(one['rule'])}",

@@ -14,11 +14,12 @@ import yaml
 
 from evenhand.audits.evidence.bundle import Bundle
 from evenhand.audits.gate.verdict import ALL_ROWS
-from evenhand.render.explained import facts, interval
+from evenhand.render.card import data_text, limitations, model_name, subject_facts, window_text
 from evenhand.render.figure import Figure, figures
 from evenhand.render.format import Format
-from evenhand.render.known import data_text, limitations, model_name, window_text
-from evenhand.render.markdown_table import bullets, plain, table
+from evenhand.render.gfm import bullets, plain, table
+from evenhand.render.rule import facts
+from evenhand.render.wording import summary
 
 _TASKS = {"decisions": "tabular-classification", "regression": "tabular-regression"}
 """Tasks of the Hub by kind of log; what has no task of its own there is ``other``."""
@@ -97,15 +98,8 @@ def _text(bundle: Bundle) -> str:
 
 
 def _about(bundle: Bundle) -> str:
-    subject = bundle.plan.subject
-    said = [
-        ("Product", subject.product),
-        ("Model", subject.model),
-        ("Version", subject.version),
-        ("Owner", subject.owner),
-        ("Artefact", subject.artefact),
-    ]
-    lines = [f"{name}: {plain(text)}" for name, text in said if text]
+    said = subject_facts(bundle)
+    lines = [f"{name.capitalize()}: {plain(text)}" for name, text in said.items()]
     lines += [f"Data: {plain(one.name)} ({plain(data_text(bundle, one))})" for one in bundle.inputs]
     if bundle.plan.groups:
         lines.append(f"Groups compared: {plain(', '.join(bundle.plan.groups))}")
@@ -126,7 +120,7 @@ def _figures(found: Sequence[Figure]) -> str:
         [
             plain(one.name),
             plain(one.slice or ALL_ROWS),
-            plain(interval(one.outcome)),
+            plain(summary(one.outcome)),
             "" if one.units is None else f"{one.units:,}",
         ]
         for one in found

@@ -10,10 +10,10 @@ import json
 from typing import Any
 
 from evenhand.audits.evidence.bundle import Bundle
-from evenhand.render.explained import waiver_text
+from evenhand.render.card import data_text, limitations, model_name
 from evenhand.render.figure import Figure, figures
 from evenhand.render.format import Format
-from evenhand.render.known import data_text, limitations, model_name
+from evenhand.render.rule import waiver_text
 
 
 def render(bundle: Bundle) -> str:
@@ -69,7 +69,7 @@ def _risks(bundle: Bundle) -> list[dict[str, str]]:
     return [
         {
             "name": f"{rule.id} in {rule.scope}: {rule.rule}; {rule.reason}"
-            + ("" if rule.waiver is None else f" (waived by {waiver_text(rule.waiver)})")
+            + ("" if rule.waiver is None else f" (waived {waiver_text(rule.waiver)})")
         }
         for rule in bundle.rules
         if rule.verdict == "fail"

@@ -5,9 +5,10 @@ from __future__ import annotations
 from evenhand.audits.evidence.bundle import Bundle
 from evenhand.audits.finding import Finding
 from evenhand.render import svg
-from evenhand.render.html import asset, environment
-from evenhand.render.section import Block, sections_of, sentence, title_of
-from evenhand.render.view import block_view, rules_view
+from evenhand.render.html import asset, environment, macro
+from evenhand.render.rule import rules_view, sentence
+from evenhand.render.section import Block, sections_of, title_of
+from evenhand.render.view import block_view
 
 MOST = 20
 """Blocks of a bundle that are shown; a notebook is no place for hundreds."""
@@ -53,7 +54,7 @@ def _piece(
     rules_left: str = "",
     left: str = "",
 ) -> str:
-    draw = environment().get_template("parts.html").module.block  # type: ignore[attr-defined]
+    draw = macro("block")
     can = svg.can_draw()
     shown = [str(draw(block_view(block, roles, drawn=can, live=False))) for block in blocks]
     remarks = [left] if left else []

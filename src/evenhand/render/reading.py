@@ -13,7 +13,7 @@ from evenhand.errors import NotationError
 from evenhand.measures.decisions.confusion import Rate
 from evenhand.measures.registry import measure_named
 from evenhand.notation import parse
-from evenhand.render.numeral import name_of, number
+from evenhand.render.wording import name_of, number
 from evenhand.stats.estimate import Estimate, Undefined
 
 Roles = Mapping[str, str]

@@ -18,8 +18,8 @@ import rfc8785
 
 from evenhand.audits.evidence.bundle import Bundle
 from evenhand.audits.gate.verdict import RuleVerdict
-from evenhand.render.explained import facts
 from evenhand.render.format import Format
+from evenhand.render.rule import facts
 
 SCHEMA = (
     "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"

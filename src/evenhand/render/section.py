@@ -130,34 +130,6 @@ def _definition(measure: str) -> str:
     return (inspect.getdoc(type(found)) or "").partition("\n\n")[0].replace("\n", " ")
 
 
-def rules_in_order(bundle: Bundle) -> list[RuleVerdict]:
-    """Return the verdicts, what fails first."""
-    order = {"fail": 0, "undecided": 1, "pass": 2}
-    return sorted(bundle.rules, key=lambda rule: order[rule.verdict])
-
-
-def sentence(bundle: Bundle) -> str:
-    """Return the verdict of a gate in a sentence.
-
-    With waivers it says so, since a waiver never changes a verdict.
-    """
-    if bundle.verdict is None:
-        return "This plan has no rules, so there is no verdict."
-    verdicts = [rule.verdict for rule in bundle.rules]
-    counts = [(verdicts.count(kind), kind) for kind in ("fail", "undecided", "pass")]
-    forms = {"fail": ("fails", "fail"), "pass": ("passes", "pass")}
-    forms["undecided"] = ("is undecided", "are undecided")
-    told = [f"{count:,} {forms[kind][count != 1]}" for count, kind in counts if count]
-    total = len(verdicts)
-    listed = told[0] if len(told) == 1 else f"{', '.join(told[:-1])} and {told[-1]}"
-    waived = sum(rule.waiver is not None and rule.verdict != "pass" for rule in bundle.rules)
-    note = f" Waived: {waived:,}." if waived else ""
-    rules = len({rule.id for rule in bundle.rules})
-    # A rule is held in all rows and in every slice in which its measure is measured.
-    checks = f"{total:,} checks of " if total != rules else ""
-    return f"Of {checks}{rules:,} rule{'s' if rules > 1 else ''}, {listed}.{note}"
-
-
 def title_of(bundle: Bundle) -> str:
     """Return what was audited, for a headline."""
     return bundle.plan.subject.title or bundle.plan.log.source

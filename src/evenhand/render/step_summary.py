@@ -10,11 +10,11 @@ from collections.abc import Sequence
 from evenhand.audits.evidence.bundle import Bundle
 from evenhand.audits.finding import Finding
 from evenhand.audits.gate.verdict import ALL_ROWS, RuleVerdict
-from evenhand.render.explained import facts, interval
 from evenhand.render.format import Format
-from evenhand.render.markdown_table import plain, table
+from evenhand.render.gfm import code, plain, table
+from evenhand.render.rule import counted, facts, worst_first
+from evenhand.render.wording import name_of, summary, versus
 
-_FIRST = ("fail", "undecided", "pass")
 _MOST = 200
 """Rows of a table: a page of a run holds one megabyte."""
 
@@ -24,12 +24,10 @@ def render(bundle: Bundle) -> str:
     title = plain(bundle.plan.subject.title) or "audit"
     if not bundle.rules:
         return "\n\n".join([f"## {title}: no rules", _figures(bundle.findings)]) + "\n"
-    counts = [sum(rule.verdict == one for rule in bundle.rules) for one in _FIRST]
-    counted = ", ".join(f"{count} {one}" for count, one in zip(counts, _FIRST, strict=True))
-    ordered = sorted(bundle.rules, key=lambda rule: _FIRST.index(rule.verdict))
+    ordered = worst_first(bundle.rules)
     parts = [
         f"## {title}: {bundle.verdict}",
-        f"{counted}.",
+        f"{counted(bundle.rules)}.",
         _rules(bundle, ordered[:_MOST]),
     ]
     if len(ordered) > _MOST:
@@ -49,8 +47,8 @@ def _rules(bundle: Bundle, rules: Sequence[RuleVerdict]) -> str:
         groups = [f"{name}: {said[name]}" for name in ("broken by", "undecided") if name in said]
         cells = [
             f"**{rule.verdict}**",
-            f"{plain(rule.id)}: {_code(rule.rule)}",
-            rule.scope if rule.scope == ALL_ROWS else _code(rule.scope),
+            f"{plain(rule.id)}: {code(rule.rule)}",
+            rule.scope if rule.scope == ALL_ROWS else code(rule.scope),
             plain(said.get("figure", "")),
             "<br>".join(map(plain, groups)),
             plain(said["sure"]),
@@ -63,25 +61,22 @@ def _rules(bundle: Bundle, rules: Sequence[RuleVerdict]) -> str:
 def _figures(findings: Sequence[Finding]) -> str:
     rows = [
         [
-            _code(one.key),
-            plain(" against ".join(", ".join(group.values()) for group in one.pair)),
+            code(one.key),
+            plain(versus(one.pair, name_of)),
             plain(one.slice or ALL_ROWS),
-            plain(interval(one.outcome)),
+            plain(summary(one.outcome)),
             f"{one.units:,}",
         ]
         for one in findings[:_MOST]
     ]
-    return table(["figure", "pair", "rows", "value, interval", "units"], rows, numbers=2)
-
-
-def _code(text: str) -> str:
-    """Return notation as code, whatever marks are in it."""
-    return f"<code>{plain(text)}</code>"
+    shown = table(["figure", "pair", "rows", "value, interval", "units"], rows, numbers=2)
+    left = len(findings) - _MOST
+    return f"{shown}\n\n{left:,} more are in the evidence." if left > 0 else shown
 
 
 def _made(bundle: Bundle) -> str:
     day = bundle.created.date().isoformat()
-    return f"Evenhand {plain(bundle.version)}, {day}, plan `{bundle.plan.digest[:12]}`."
+    return f"Evenhand {plain(bundle.version)}, {day}, plan {code(bundle.plan.digest[:12])}."
 
 
 FORMAT = Format("step-summary", ".md", "Markdown for the page of a GitHub run.", render)

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
+from evenhand.audits.evidence.legible import cut
 from evenhand.audits.finding import Finding, GroupFinding
-from evenhand.render.numeral import DASH, count_of, cut, interval_of, name_of, value_of
 from evenhand.render.section import Block
+from evenhand.render.wording import DASH, count_of, interval_of, name_of, value_of
 from evenhand.stats.estimate import Estimate, Outcome, Undefined
 
 MOST = 30
@@ -38,25 +39,34 @@ class Table:
     notes: tuple[str, ...] = ()
 
 
-def table_of(block: Block) -> Table | None:
-    """Return the table of a block; None where its one figure says all."""
+def table_of(block: Block, *, whole: bool = False) -> Table | None:
+    """Return the table of a block; None where its one figure says all.
+
+    Args:
+        block: The findings.
+        whole: Whether every line is shown, however many there are.
+
+    """
+    most = None if whole else MOST
     if block.is_family:
-        return _family(block)
-    return _groups(block.lead) if block.lead.groups else None
+        return _family(block, most)
+    return _groups(block.lead, most) if block.lead.groups else None
 
 
-def _groups(one: Finding) -> Table:
+def _groups(one: Finding, most: int | None) -> Table:
     shown = [group for group in one.groups if not group.suppressed]
     hidden = [group for group in one.groups if group.suppressed]
     shrunk = any(group.shrunk for group in shown)
-    ends, left = _ends(shown, [group.outcome for group in shown])
+    ends, left = _ends(shown, [group.outcome for group in shown], most)
     notes = [f"{left:,} groups between these are in the evidence file."] if left else []
-    if len(hidden) > _MOST_SUPPRESSED:
-        notes.append(f"{len(hidden) - _MOST_SUPPRESSED:,} more groups are suppressed.")
+    named = hidden if most is None else hidden[:_MOST_SUPPRESSED]
+    if len(hidden) > len(named):
+        notes.append(f"{len(hidden) - len(named):,} more groups are suppressed.")
     rows = [_row(group, one.by, shrunk=shrunk) for group in ends]
-    for group in hidden[:_MOST_SUPPRESSED]:
+    for group in named:
         dashes = (DASH,) * (5 if shrunk else 3)
-        rows.append((*_names(group, one.by), _why(group), *dashes))
+        rows.append((*_names(group, one.by), "suppressed", *dashes))
+    notes += [f"suppressed: {reason}." for reason in dict.fromkeys(map(_why, named))]
     notes += [
         f"{name_of(group.group)}: undefined, {group.outcome.reason}."
         for group in ends
@@ -68,8 +78,7 @@ def _groups(one: Finding) -> Table:
 
 
 def _why(group: GroupFinding) -> str:
-    reason = group.outcome.reason if isinstance(group.outcome, Undefined) else "too few units"
-    return f"suppressed: {reason}"
+    return group.outcome.reason if isinstance(group.outcome, Undefined) else "too few units"
 
 
 def _names(group: GroupFinding, by: Sequence[str]) -> list[str]:
@@ -89,11 +98,11 @@ def _row(group: GroupFinding, by: Sequence[str], *, shrunk: bool) -> tuple[str, 
     return (*_names(group, by), *figure, *beside, *counts)
 
 
-def _family(block: Block) -> Table:
+def _family(block: Block, most: int | None) -> Table:
     found = block.findings
     parts, tests = any(one.part for one in found), any(one.test for one in found)
     margins = [one.equivalence for one in found if one.equivalence is not None]
-    ends, left = _ends(found, [one.outcome for one in found])
+    ends, left = _ends(found, [one.outcome for one in found], most)
     headings = (
         *("group", "against"),
         *(("part",) if parts else ()),
@@ -131,22 +140,17 @@ def _member(one: Finding, *, parts: bool, tests: bool, margins: bool) -> tuple[s
     return (*cells, count_of(one.rows), count_of(one.units, exact=one.units_exact))
 
 
-def _ends(lines: Sequence[Line], outcomes: Sequence[Outcome]) -> tuple[list[Line], int]:
+def _ends(
+    lines: Sequence[Line], outcomes: Sequence[Outcome], most: int | None
+) -> tuple[list[Line], int]:
     """Return all lines, or of many those with the highest and the lowest figures, in order."""
-    if len(lines) <= MOST:
+    if most is None or len(lines) <= most:
         return [*lines], 0
     known = [i for i, found in enumerate(outcomes) if isinstance(found, Estimate)]
     known.sort(key=lambda i: getattr(outcomes[i], "value", 0.0))
     rest = [i for i in range(len(lines)) if i not in {*known}]
-    order = [*known[: MOST // 2], *known[MOST // 2 :][-(MOST // 2) :], *rest][:MOST]
+    order = [*known[: most // 2], *known[most // 2 :][-(most // 2) :], *rest][:most]
     return [lines[i] for i in sorted(order)], len(lines) - len(order)
-
-
-def summary(one: Finding) -> str:
-    """Return a finding's figure in one line: value and interval, or why there is none."""
-    if isinstance(one.outcome, Undefined):
-        return f"undefined: {one.outcome.reason}"
-    return f"{value_of(one.outcome)} {interval_of(one.outcome)}"
 
 
 def p_value(one: Finding) -> str:

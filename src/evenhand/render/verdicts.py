@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,7 +12,9 @@ from rich.table import Table
 from rich.text import Text
 
 from evenhand.audits.evidence.bundle import Bundle
-from evenhand.audits.gate.verdict import RuleVerdict, Verdict
+from evenhand.audits.gate.verdict import ALL_ROWS, RuleVerdict, Verdict
+from evenhand.render.rule import counted, waiver_text
+from evenhand.render.wording import first, name_of
 
 SYMBOLS: dict[Verdict, str] = {"pass": "✓", "fail": "✗", "undecided": "?"}
 _STYLES: dict[Verdict, str] = {"pass": "bold blue", "fail": "bold red", "undecided": "bold yellow"}
@@ -26,12 +29,7 @@ def verdicts(verdict: Verdict | None, rules: Sequence[RuleVerdict]) -> Renderabl
     if verdict is None:
         return Text("no rules, so no verdict", style="dim")
     headline = Text(f"{SYMBOLS[verdict]} {verdict.upper()}", style=_STYLES[verdict])
-    counts = [
-        f"{sum(rule.verdict == one for rule in rules)} {one}"
-        for one in ("fail", "undecided", "pass")
-        if any(rule.verdict == one for rule in rules)
-    ]
-    headline.append(f"  {', '.join(counts)}", style="not bold")
+    headline.append(f"  {counted(rules)}", style="not bold")
     table = Table(box=None, pad_edge=False, header_style="dim", show_header=False)
     for _ in range(3):
         table.add_column(overflow="fold")
@@ -43,20 +41,14 @@ def verdicts(verdict: Verdict | None, rules: Sequence[RuleVerdict]) -> Renderabl
 
 def _told(rule: RuleVerdict) -> Text:
     text = Text(rule.rule)
-    if rule.scope != "all rows":
+    if rule.scope != ALL_ROWS:
         text.append(f"  in {rule.scope}")
     text.append(f"\n{rule.reason}", style="dim")
     if rule.undecided_groups:
-        named = [
-            f"{', '.join(one.group.values())} ({one.reason})"
-            for one in rule.undecided_groups[:_NAMED]
-        ]
-        more = len(rule.undecided_groups) - _NAMED
-        named += [f"and {more} more"] if more > 0 else []
-        text.append(f"\nundecided: {'; '.join(named)}", style="dim")
+        named = [f"{name_of(one.group)} ({one.reason})" for one in rule.undecided_groups]
+        text.append(f"\nundecided: {'; '.join(first(named, _NAMED))}", style="dim")
     if rule.waiver is not None:
-        waiver = rule.waiver
-        text.append(f"\nwaived until {waiver.expires} by {waiver.owner}: {waiver.reason}", "italic")
+        text.append(f"\nwaived {waiver_text(rule.waiver)}", "italic")
     return text
 
 
@@ -70,5 +62,7 @@ def audited(bundle: Bundle, *, out: Path | None, html: Path | None) -> Renderabl
     lines += [] if html is None else [f"report    {html}"]
     if out is None and html is None:
         lines.append("nothing was written: --html x.html for a report, --out x.evidence.zip")
+    elif out is not None and bundle.rules:
+        lines.append(f"next      evenhand gate {shlex.quote(str(out))}")
     parts = [verdicts(bundle.verdict, bundle.rules)] if bundle.rules else []
     return Group(*parts, Text("\n".join(lines)))

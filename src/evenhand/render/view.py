@@ -1,85 +1,22 @@
-"""What templates show: rules and blocks as plain text in named places, nothing left to compute."""
+"""What templates show of a block: plain text in named places, nothing left to compute."""
 
 from __future__ import annotations
 
 import json
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
-from evenhand.audits.evidence.bundle import Bundle
 from evenhand.audits.evidence.chart import MOST, chart
+from evenhand.audits.evidence.legible import cut
 from evenhand.audits.finding import Finding
-from evenhand.audits.gate.verdict import ALL_ROWS, RuleVerdict, UndecidedGroup
-from evenhand.render.numeral import DASH, count_of, cut, interval_of, is_small, name_of, value_of
 from evenhand.render.reading import Roles, capital, reading
-from evenhand.render.section import Block, Section, rules_in_order
+from evenhand.render.section import Block
 from evenhand.render.svg import svg
 from evenhand.render.table import margin, p_value, table_of
+from evenhand.render.wording import count_of, interval_of, is_small, value_of
 from evenhand.stats.estimate import Estimate, Undefined
 
-_MOST_RULES = 200
-_MOST_NAMES = 12
 _OPEN_UP_TO = 8
-
-
-def rules_view(
-    bundle: Bundle, sections: Sequence[Section] = ()
-) -> tuple[list[dict[str, Any]], str]:
-    """Return the verdicts, what fails first, and a sentence about those that are left out."""
-    places = {
-        (one.key, one.slice or ALL_ROWS): f"f{block.number}"
-        for section in sections
-        for block in section.blocks
-        for one in block.findings
-    }
-    rules = rules_in_order(bundle)
-    left = len(rules) - _MOST_RULES
-    told = f"{left:,} more verdicts are in the evidence file; none is worse." if left > 0 else ""
-    shown = [rule_view(one, places.get((one.key, one.scope), "")) for one in rules[:_MOST_RULES]]
-    return shown, told
-
-
-def rule_view(one: RuleVerdict, anchor: str = "") -> dict[str, Any]:
-    """Return the verdict of a rule."""
-    failed = [" against ".join(map(name_of, member)) for member in one.failed_groups]
-    needed = one.units_needed
-    return {
-        "id": one.id,
-        "rule": one.rule,
-        "verdict": one.verdict,
-        "scope": one.scope,
-        "anchor": anchor,
-        "reason": capital(one.reason.removeprefix(f"{one.verdict}: ")),
-        "failed": "; ".join(_first(failed)) if one.verdict == "fail" else "",
-        "undecided": _first([undecided(group) for group in one.undecided_groups]),
-        "certainty": f"{100 * one.certainty:g}%",
-        "pass_share": DASH if one.pass_share is None else share(one.pass_share),
-        "units_needed": DASH if needed is None or math.isinf(needed) else f"{math.ceil(needed):,}",
-        "why": one.why,
-        "waiver": one.waiver,
-    }
-
-
-def share(value: float) -> str:
-    """Return a share as a percentage that is never rounded up to all.
-
-    >>> share(0.99996), share(1.0)
-    ('99.9%', '100%')
-    """
-    return "100%" if value >= 1 else f"{math.floor(value * 1000) / 10:.1f}%"
-
-
-def undecided(one: UndecidedGroup) -> str:
-    """Return a group of which nothing is said, and why; not how small a small one is."""
-    small = one.reason.startswith("fewer than")
-    units = "" if small or not one.units else f" ({one.units:,} units)"
-    return f"{name_of(one.group)}{units}: {one.reason}"
-
-
-def _first(texts: Sequence[str]) -> list[str]:
-    left = len(texts) - _MOST_NAMES
-    return [*texts[:_MOST_NAMES], *([f"and {left:,} more"] if left > 0 else [])]
 
 
 def block_view(block: Block, roles: Roles, *, drawn: bool, live: bool) -> dict[str, Any]:
@@ -146,14 +83,15 @@ def _caption(block: Block, count: int) -> str:
     return " ".join(told)
 
 
-def notes_of(block: Block) -> list[str]:
-    """Return what qualifies the figures of a block."""
+def notes_of(block: Block, *, methods: bool = True) -> list[str]:
+    """Return what qualifies the figures of a block; methods where they are not told elsewhere."""
     one = block.lead
     units = count_of(one.units, exact=one.units_exact)
     # The lines of a family have rows of their own, and small numbers of units are not told.
     counts = f"{one.rows:,} rows in the denominators, {units} units, "
     hidden = block.is_family or is_small(one.outcome)
-    notes = [f"{'' if hidden else counts}weighed by {one.estimand}", *block.methods()]
+    notes = [f"{'' if hidden else counts}weighed by {one.estimand}"]
+    notes += block.methods() if methods else []
     notes += [f"{part.rows:,} rows left out: {part.reason}" for part in block.excluded()]
     if not block.is_family:
         notes += [

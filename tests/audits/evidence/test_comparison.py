@@ -55,6 +55,17 @@ def test_figures_equal_but_for_rounding_are_the_same():
     assert not diff(one, other).same
 
 
+def test_groups_whose_values_join_to_one_text_are_told_apart():
+    one = bundles.bundle()
+    gap = next(finding for finding in one.findings if finding.key == GAP)
+    names = ({"x": "a, b", "y": "c"}, {"x": "a", "y": "b, c"})
+    groups = tuple(
+        replace(group, group=name) for group, name in zip(gap.groups, names, strict=False)
+    )
+    other = replace(one, findings=(replace(gap, groups=groups),))
+    assert diff(other, other).same
+
+
 def test_one_row_more_is_a_change():
     one = bundles.bundle()
     finding = one.findings[0]

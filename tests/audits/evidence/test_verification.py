@@ -14,7 +14,7 @@ import bundles
 from evenhand.audits.evidence import read_bundle, verify
 from evenhand.audits.evidence.canonical import digest_of
 from evenhand.audits.evidence.manifest import comment_with
-from evenhand.audits.evidence.zipped import _pieces, pack
+from evenhand.audits.evidence.zipped import pack, pieces
 from evenhand.errors import BundleError, EvenhandError
 
 
@@ -38,7 +38,7 @@ def places() -> list[tuple[str, int]]:
     """Return start, middle and end of every piece of the file, with what the piece is."""
     members = bundles.members()
     found, offset = [], 0
-    for record, piece in _pieces(members, comment_with(digest_of(members["manifest.json"]))):
+    for record, piece in pieces(members, comment_with(digest_of(members["manifest.json"]))):
         found += [(record, offset + place) for place in (0, len(piece) // 2, len(piece) - 1)]
         offset += len(piece)
     return [*dict.fromkeys(found)]

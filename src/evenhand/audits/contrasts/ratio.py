@@ -76,7 +76,7 @@ class Ratio(Contrast):
             )
             for i, j in zip(first, second, strict=True)
         ]
-        return Compared(members, alone, together, np.array(needed))
+        return Compared(members, alone, together, np.array(needed), target)
 
 
 RATIO = Ratio()

@@ -7,7 +7,7 @@ from pathlib import Path
 from evenhand.audits.evidence.bundle import Bundle
 from evenhand.audits.evidence.canonical import AGAIN, digest_of
 from evenhand.audits.evidence.content import bundle_of, members_of
-from evenhand.audits.evidence.file import Location, check_free, read_whole, write_whole
+from evenhand.audits.evidence.file import Location, check_targets, read_whole, write_whole
 from evenhand.audits.evidence.manifest import comment_with
 from evenhand.audits.evidence.signature import sign
 from evenhand.audits.evidence.verification import look
@@ -41,7 +41,7 @@ def write_bundle(
         MissingExtraError: A key is given and the packages of ``sign`` are not installed.
 
     """
-    check_free(path, force=force)
+    check_targets([path], force=force)
     members = members_of(bundle)
     digest = digest_of(members[MANIFEST])
     if key is not None:

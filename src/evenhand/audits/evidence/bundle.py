@@ -18,8 +18,6 @@ from evenhand.notebook import as_html
 FORMAT = 1
 """The version of the bundle format that is written."""
 
-SUFFIX = ".evidence.zip"
-
 REPLICATES = {
     "measure": pl.String,
     "by": pl.String,

@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from evenhand.audits.evidence.legible import cut, legible
 from evenhand.audits.finding import Finding, GroupFinding
 from evenhand.stats.estimate import Estimate, Outcome
 
@@ -24,7 +25,8 @@ BLUE, VERMILLION = "#0072B2", "#D55E00"
 """Of Okabe and Ito's palette, which readers of any colour vision tell apart."""
 
 _PLAIN = re.compile(r"[a-z0-9_]+")
-_WIDTH = 480
+_WIDTH = 440
+"""Of a picture with its labels: scaled to a telephone, its text can still be read."""
 _LONGEST = 80
 _LINE = 26
 
@@ -40,10 +42,17 @@ CONFIG: Mapping[str, Any] = {
         "gridOpacity": 0.12,
         "domain": False,
         "ticks": False,
-        "labelFontSize": 12,
+        "labelFontSize": 13,
         "labelPadding": 8,
-        "titleFontSize": 12,
+        "titleFontSize": 13,
         "titleFontWeight": "normal",
+    },
+    "axisX": {
+        # A title longer than its axis runs on over the names, not off the page.
+        "titleAnchor": "end",
+        "labelFlush": False,
+        "labelOverlap": "parity",
+        "labelSeparation": 4,
     },
 }
 """How every chart looks."""
@@ -116,6 +125,7 @@ def chart(block: Sequence[Finding]) -> Mapping[str, Any] | None:
         "$schema": SCHEMA,
         "description": legible(about),
         "width": _WIDTH,
+        "autosize": {"type": "fit-x", "contains": "padding"},
         "height": len(lines) * _LINE,
         "background": None,
         "data": {"values": lines},
@@ -139,7 +149,7 @@ def _pair(one: Finding) -> dict[str, Any]:
 def _group(one: GroupFinding) -> dict[str, Any]:
     name = ", ".join(one.group.values())
     if one.suppressed:
-        return {"name": _cut(name), "note": "suppressed"}
+        return {"name": cut(name, _LONGEST), "note": "suppressed"}
     line = _line(name, one.outcome)
     line["units"] = one.units
     if not one.compared:
@@ -148,40 +158,13 @@ def _group(one: GroupFinding) -> dict[str, Any]:
 
 
 def _line(name: str, outcome: Outcome) -> dict[str, Any]:
-    name = _cut(name)
+    name = cut(name, _LONGEST)
     if not isinstance(outcome, Estimate):
         return {"name": name, "note": "undefined"}
     line = {"name": name, "note": "", "low": outcome.low, "high": outcome.high}
     if outcome.identified is None:
         return {**line, "value": outcome.value}
     return {**line, "from": outcome.identified[0], "to": outcome.identified[1]}
-
-
-def legible(text: str) -> str:
-    r"""Return a text on one line, with signs that cannot be seen replaced by one that can.
-
-    A control character has no place in a picture, and one that turns the direction of writing
-    could make a name look like another.
-
-    >>> legible("a\x1b[31mb\nc") == "a\N{REPLACEMENT CHARACTER}[31mb c"
-    True
-    """
-    line = " ".join(text.split())
-    return line if line.isprintable() else "".join(map(_seen, line))
-
-
-def _seen(sign: str) -> str:
-    return sign if sign.isprintable() or sign in _JOINERS else "\N{REPLACEMENT CHARACTER}"
-
-
-_JOINERS = "\u200c\u200d"
-"""Signs without a width that some scripts and emoji need."""
-
-
-def _cut(name: str) -> str:
-    """Return a name without its middle where it is longer than anybody would read."""
-    name = legible(name)
-    return name if len(name) <= _LONGEST else f"{name[:40]}\N{HORIZONTAL ELLIPSIS}{name[-39:]}"
 
 
 def _middle(line: Mapping[str, Any]) -> float:
@@ -206,7 +189,7 @@ def _y(lines: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         "type": "nominal",
         "title": None,
         "scale": {"domain": [line["name"] for line in lines]},
-        "axis": {"labelLimit": 200},
+        "axis": {"labelLimit": 165},
     }
 
 
@@ -214,13 +197,13 @@ def _layers(
     one: Finding, lines: Sequence[Mapping[str, Any]], *, family: bool
 ) -> list[dict[str, Any]]:
     percent = "format(100 * datum.value, '~g')" if family else "format(datum.value, '~%')"
-    numbers = {"labelExpr": percent} if one.is_rate else {"format": "~g"}
+    numbers = {"labelExpr": percent} if one.is_rate else {"format": ",~r"}
     x = {
         "field": "low",
         "type": "quantitative",
         "title": _title(one, family=family),
         "scale": {"zero": False, "nice": True},
-        "axis": {"tickCount": 6, **numbers},
+        "axis": {"tickCount": 5, **numbers},
     }
     shape = {"condition": {"test": "datum.apart", "value": "transparent"}, "value": BLUE}
     layers: list[dict[str, Any]] = [

@@ -158,9 +158,9 @@ def diff(before: Bundle, after: Bundle, *, level: float | None = None) -> Compar
         if name in second:
             one = _Both(name, first[name], second[name], before, after, pairing, wanted)
             changes += one.changes()
-            mine, other = ({*map(_name, one.groups)} for one in (first[name], second[name]))
-            added += [f"{name}: {group}" for group in sorted(other - mine)]
-            removed += [f"{name}: {group}" for group in sorted(mine - other)]
+            mine, other = ({*map(_values, one.groups)} for one in (first[name], second[name]))
+            added += [f"{name}: {', '.join(group)}" for group in sorted(other - mine)]
+            removed += [f"{name}: {', '.join(group)}" for group in sorted(mine - other)]
     return Comparison(
         pairing.paired, pairing.why, wanted, tuple(changes), tuple(added), tuple(removed)
     )
@@ -193,9 +193,9 @@ class _Both:
         yield self._change(
             None, one.outcome, other.outcome, self._difference(), verdicts, same=same
         )
-        groups = {_name(group): group for group in other.groups}
+        groups = {_values(group): group for group in other.groups}
         for mine in one.groups:
-            theirs = groups.get(_name(mine))
+            theirs = groups.get(_values(mine))
             if theirs is not None:
                 same = _same(mine.outcome, theirs.outcome) and _counts(mine) == _counts(theirs)
                 gap = self._of_group(mine, theirs)
@@ -263,7 +263,7 @@ class _Both:
         """Return the change of what the data select among groups."""
         mine, theirs = (
             {
-                _name(one): one
+                _values(one): one
                 for one in finding.groups
                 if one.compared and _value(one.outcome) is not None
             }
@@ -271,7 +271,7 @@ class _Both:
         )
         if mine.keys() != theirs.keys():
             only = sorted(mine.keys() ^ theirs.keys())
-            reason = f"not the same groups are compared: {', '.join(only)[:200]}"
+            reason = f"not the same groups are compared: {'; '.join(map(', '.join, only))[:200]}"
             return Difference(gap.value, reason=reason)
         names = [*mine]
         one, other = self._versions(
@@ -359,5 +359,5 @@ def _counts(group: GroupFinding) -> tuple[object, ...]:
     return (*counts, group.suppressed, group.compared)
 
 
-def _name(group: GroupFinding) -> str:
-    return ", ".join(group.group.values())
+def _values(group: GroupFinding) -> tuple[str, ...]:
+    return tuple(group.group.values())

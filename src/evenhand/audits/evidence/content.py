@@ -24,7 +24,6 @@ from evenhand.audits.evidence.zipped import (
     REPLICATES,
     REQUIRED,
     RULES,
-    allowed,
 )
 from evenhand.audits.plan.plan import AuditPlan, parse_plan
 from evenhand.errors import BundleError, EvenhandError, OutputError, Problem
@@ -79,12 +78,7 @@ def bundle_of(members: Mapping[str, bytes], *, replicates: bool = True) -> Bundl
         units=manifest.units.model_dump(),
         created=_instant(manifest.created),
         version=manifest.evenhand,
-        charts={
-            name: _mapping(members, name)
-            for name in sorted(members)
-            if name not in REQUIRED
-            if CHART.fullmatch(name) and allowed(name)
-        },
+        charts={name: _mapping(members, name) for name in sorted(members) if CHART.fullmatch(name)},
     )
 
 

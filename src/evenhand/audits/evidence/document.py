@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import datetime as dt
 import math
-from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
+from evenhand.audits.evidence.canonical import AGAIN
 from evenhand.audits.finding import Equivalence, Exclusion, Finding, GroupFinding, Test
 from evenhand.audits.gate.verdict import RuleVerdict, UndecidedGroup, WaiverNote
 from evenhand.errors import BundleError, Problem
@@ -16,6 +17,7 @@ from evenhand.stats.estimate import Estimate, Outcome, Undefined
 
 Number = Annotated[float, Field(allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=0)]
+Checked = TypeVar("Checked")
 GroupName = dict[str, str]
 
 
@@ -216,7 +218,7 @@ def read_findings(content: Any, level: float) -> tuple[Finding, ...]:  # noqa: A
         BundleError: It is not as the contract says.
 
     """
-    return tuple(record.read(level) for record in _checked(FINDINGS, content, "findings.json"))
+    return tuple(record.read(level) for record in checked(FINDINGS, content, "findings.json"))
 
 
 def read_rules(content: Any) -> tuple[RuleVerdict, ...]:  # noqa: ANN401 - from JSON
@@ -226,19 +228,25 @@ def read_rules(content: Any) -> tuple[RuleVerdict, ...]:  # noqa: ANN401 - from 
         BundleError: It is not as the contract says.
 
     """
-    return tuple(record.read() for record in _checked(RULES, content, "rules.json"))
+    return tuple(record.read() for record in checked(RULES, content, "rules.json"))
 
 
-def _checked(adapter: TypeAdapter[Any], content: Any, name: str) -> Sequence[Any]:  # noqa: ANN401
+def checked(adapter: TypeAdapter[Checked], content: Any, name: str) -> Checked:  # noqa: ANN401
+    """Return content as it is described, checked field by field.
+
+    Raises:
+        BundleError: It is not as the format says.
+
+    """
     try:
-        found: Sequence[Any] = adapter.validate_python(content)
+        return adapter.validate_python(content)
     except (ValidationError, RecursionError) as error:
-        said = str(error).splitlines()[0]
+        said = "it is nested too deeply"
         if isinstance(error, ValidationError):
             first = error.errors(include_url=False)[0]
             said = f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
-        raise BundleError(Problem(name, f"it is not as the format says ({said}).")) from error
-    return found
+        what = f"it is not as the format says ({said})."
+        raise BundleError(Problem(name, what, AGAIN)) from error
 
 
 def _outcome(record: GroupRecord | FindingRecord, level: float, method: str) -> Outcome:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
+import shlex
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TypeAlias
 
@@ -27,7 +29,7 @@ def write_whole(data: bytes, path: Location, *, force: bool = False) -> None:
 
     """
     target = Path(path)
-    check_free(target, force=force)
+    check_targets([target], force=force)
     # In the same folder, since only within one file system a file is replaced at once.
     part = target.with_name(f".{target.name[:100]}.{secrets.token_hex(8)}.part")
     try:
@@ -36,7 +38,7 @@ def write_whole(data: bytes, path: Location, *, force: bool = False) -> None:
                 stream.write(data)
                 stream.flush()
                 os.fsync(stream.fileno())
-            check_free(target, force=force)
+            check_targets([target], force=force)
             part.replace(target)
         finally:
             with contextlib.suppress(OSError):
@@ -46,23 +48,28 @@ def write_whole(data: bytes, path: Location, *, force: bool = False) -> None:
         raise OutputError(Problem(str(target), f"it cannot be written: {said}.")) from error
 
 
-def check_free(path: Location, *, force: bool) -> None:
-    """Check that a file may be written here.
+def check_targets(targets: Iterable[Location], *, force: bool) -> None:
+    """Check that files may be written here, before any work is done.
 
     Raises:
-        OutputError: It is there already, or its folder is not.
+        OutputError: With every file that is there already, or whose folder is not.
 
     """
-    target = Path(path)
+    problems = [one for target in targets for one in _obstacles(Path(target), force=force)]
+    if problems:
+        raise OutputError(problems)
+
+
+def _obstacles(target: Path, *, force: bool) -> Iterator[Problem]:
     where = str(target)
     if target.is_dir():
-        raise OutputError(Problem(where, "this is a folder.", "Name a file in it."))
-    if not target.parent.is_dir():
+        yield Problem(where, "this is a folder.", "Name a file in it.")
+    elif not target.parent.is_dir():
         what = f"there is no folder '{target.parent}'."
-        raise OutputError(Problem(where, what, f"mkdir -p {target.parent}"))
-    if target.exists() and not force:
-        hint = "Name another file, or replace it with --force."
-        raise OutputError(Problem(where, "this file is there already.", hint))
+        yield Problem(where, what, f"mkdir -p {shlex.quote(str(target.parent))}")
+    elif target.exists() and not force:
+        hint = "Name another file, or replace it with --force (force=True)."
+        yield Problem(where, "it is there already.", hint)
 
 
 def read_whole(path: Location) -> bytes:

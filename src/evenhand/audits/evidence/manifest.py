@@ -6,11 +6,11 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, TypeAdapter
 
 from evenhand.audits.evidence.bundle import FORMAT, Bundle
-from evenhand.audits.evidence.canonical import AGAIN, canonical, digest_of, parse
-from evenhand.audits.evidence.document import identity
+from evenhand.audits.evidence.canonical import canonical, digest_of, parse
+from evenhand.audits.evidence.document import checked, identity
 from evenhand.audits.evidence.zipped import FINDINGS, MANIFEST, RULES, SIGNATURE, Changed
 from evenhand.audits.plan.plan import AuditPlan
 from evenhand.errors import BundleError, Problem
@@ -78,6 +78,9 @@ class Manifest(_Part):
     records: dict[str, list[Record]]
 
 
+_MANIFEST = TypeAdapter(Manifest)
+
+
 def manifest_of(
     bundle: Bundle, plan: AuditPlan, members: Mapping[str, bytes], documents: Mapping[str, Any]
 ) -> bytes:
@@ -122,16 +125,7 @@ def read_manifest(data: bytes) -> Manifest:
         BundleError: It is none.
 
     """
-    content = parse(data, MANIFEST)
-    try:
-        found = Manifest.model_validate(content)
-    except (ValidationError, RecursionError) as error:
-        said = "it is nested too deeply"
-        if isinstance(error, ValidationError):
-            first = error.errors(include_url=False)[0]
-            said = f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
-        what = f"it is not as the format says ({said})."
-        raise BundleError(Problem(MANIFEST, what, AGAIN)) from error
+    found = checked(_MANIFEST, parse(data, MANIFEST), MANIFEST)
     if found.format != FORMAT:
         what = f"it has format {found.format}; this release reads {FORMAT}."
         raise BundleError(Problem(MANIFEST, what, UPGRADE))

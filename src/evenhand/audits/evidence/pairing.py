@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -10,6 +9,7 @@ import numpy as np
 import polars as pl
 
 from evenhand.audits.evidence.bundle import Bundle
+from evenhand.audits.evidence.replicate import written_by, written_group
 from evenhand.audits.finding import Finding
 from evenhand.logs.unit import BUCKETS, CROSSED
 from evenhand.stats.bucket import Dependence
@@ -48,10 +48,10 @@ class Pairing:
         """
         if not self.paired:
             return None
-        by = _text([[*finding.by], [*finding.given]])
+        by = written_by(finding.by, finding.given)
         found = np.zeros((self._buckets(finding.measure), len(groups)))
         for column, group in enumerate(groups):
-            place = (finding.measure, by, finding.slice or "", _text([*group.values()]))
+            place = (finding.measure, by, finding.slice or "", written_group(group))
             table = self.tables[audit].get(place)
             if table is None:
                 return None
@@ -107,8 +107,3 @@ def _dependence(unit: Sequence[str]) -> Dependence:
     if len(unit) > 1:
         return "two_way"
     return "dyadic" if unit[0].replace(" ", "").startswith("pair(") else "buckets"
-
-
-def _text(value: object) -> str:
-    """Return groups as they are written in replicates (`evenhand.audits.evidence.replicate`)."""
-    return json.dumps(value, ensure_ascii=False)

@@ -69,7 +69,7 @@ def allowed(name: str) -> bool:
 
 def pack(members: Mapping[str, bytes], comment: bytes) -> bytes:
     """Return the file of these members."""
-    return b"".join(piece for _, piece in _pieces(members, comment))
+    return b"".join(piece for _, piece in pieces(members, comment))
 
 
 def unpack(data: bytes) -> dict[str, bytes]:
@@ -97,7 +97,7 @@ def compare(data: bytes, members: Mapping[str, bytes], comment: bytes) -> list[C
     """Return every part of a file that is not as `pack` writes it."""
     changed: dict[str, Changed] = {}
     offset = 0
-    for record, piece in _pieces(members, comment):
+    for record, piece in pieces(members, comment):
         found = data[offset : offset + len(piece)]
         if found != piece:
             changed.setdefault(record, Changed(record, _shown(piece), _shown(found)))
@@ -131,7 +131,7 @@ def _place(name: str) -> tuple[int, str]:
     return len(REQUIRED) + (name == SIGNATURE), name
 
 
-def _pieces(members: Mapping[str, bytes], comment: bytes) -> Iterator[tuple[str, bytes]]:
+def pieces(members: Mapping[str, bytes], comment: bytes) -> Iterator[tuple[str, bytes]]:
     """Yield the bytes of a file piece by piece, each with what it is."""
     offset, entries = 0, []
     for name in sorted(members, key=_place):

@@ -75,7 +75,8 @@ class Case:
 def judge(cases: Sequence[Case]) -> list[RuleVerdict]:
     """Return the verdict of each case, failures by Holm's procedure over all of them."""
     failed = _failures(cases)
-    return [_verdict(case, failed.get(place)) for place, case in enumerate(cases)]
+    left = len(cases) - len(failed)
+    return [_verdict(case, failed.get(place), left) for place, case in enumerate(cases)]
 
 
 def _failures(cases: Sequence[Case]) -> dict[int, Compared]:
@@ -100,7 +101,7 @@ def _failures(cases: Sequence[Case]) -> dict[int, Compared]:
         failed |= fresh
 
 
-def _verdict(case: Case, failure: Compared | None) -> RuleVerdict:
+def _verdict(case: Case, failure: Compared | None, left: int) -> RuleVerdict:
     rule, limit, asked = case.rule, case.limit, case.asked
     undecided = RuleVerdict(
         id=rule.id,
@@ -127,7 +128,7 @@ def _verdict(case: Case, failure: Compared | None) -> RuleVerdict:
         )
     if failure is not None:
         return _failed(case, failure, undecided)
-    return _open(case, found, undecided)
+    return _open(case, found, undecided, left)
 
 
 def _failed(case: Case, failure: Compared, verdict: RuleVerdict) -> RuleVerdict:
@@ -150,14 +151,17 @@ def _failed(case: Case, failure: Compared, verdict: RuleVerdict) -> RuleVerdict:
     )
 
 
-def _open(case: Case, found: Compared, verdict: RuleVerdict) -> RuleVerdict:
-    """Return the verdict of a rule that is not surely broken."""
+def _open(case: Case, found: Compared, verdict: RuleVerdict, left: int) -> RuleVerdict:
+    """Return the verdict of a rule that is not surely broken, one of so many."""
     inside = found.inside(case.against)
     needed = None if inside.all() else _most(found.needed[~inside])
+    hint = _would_decide(needed, found)
+    if found.beyond(case.against).any():
+        hint = f"; by itself it would fail, as one of {left} checks it is not sure enough{hint}"
     if not any(found.groups):
         if inside.all():
             return replace(verdict, verdict="pass", reason=f"pass, {_sure(case)}")
-        text = f"undecided: the interval contains the limit{_would_decide(needed, '')}"
+        text = f"undecided: the figure is {_CLOSE}{hint}"
         return replace(verdict, reason=text, units_needed=needed)
     grouped = case.asked.grouped()
     units = grouped.units.by_group
@@ -178,9 +182,7 @@ def _open(case: Case, found: Compared, verdict: RuleVerdict) -> RuleVerdict:
         whom = f" for {_percent(share)} of units; {count}" if undecided else ""
         return replace(verdict, verdict="pass", reason=f"pass{whom}, {_sure(case)}")
     others = f"; the others, {_percent(share)} of units, keep the rule" if sure else ""
-    return replace(
-        verdict, reason=f"undecided: {count}{others}{_would_decide(needed, ' per group')}"
-    )
+    return replace(verdict, reason=f"undecided: {count}{others}{hint}")
 
 
 def _named(grouped: Grouped, undecided: Mapping[int, str]) -> tuple[UndecidedGroup, ...]:
@@ -194,7 +196,7 @@ def _named(grouped: Grouped, undecided: Mapping[int, str]) -> tuple[UndecidedGro
     )
 
 
-_CLOSE = "its interval contains the limit"
+_CLOSE = "neither surely inside the limit nor surely beyond it"
 
 
 def _aside(grouped: Grouped) -> dict[int, str]:
@@ -238,8 +240,11 @@ def _sure(case: Case) -> str:
     return f"{100 * case.rule.certainty:g} % sure"
 
 
-def _would_decide(needed: float | None, per: str) -> str:
-    return "" if needed is None else f"; {needed:,.0f} units{per} would decide with 80 % power"
+def _would_decide(needed: float | None, found: Compared) -> str:
+    if needed is None or found.target is None:
+        return ""
+    per = " per group" if any(found.groups) else ""
+    return f"; {needed:,.0f} units{per} let it pass with 80 % power where it is {found.target:.3g}"
 
 
 def _percent(share: float) -> str:

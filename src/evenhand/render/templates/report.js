@@ -6,7 +6,7 @@ const draw = (script) => {
   const picture = box.innerHTML;
   const spec = JSON.parse(script.textContent);
   spec.width = Math.min(box.clientWidth, 720);
-  spec.autosize = { type: "fit-x", contains: "padding" };
+  spec.encoding.y.axis.labelLimit = Math.round(0.4 * spec.width);
   const options = {
     mode: "vega-lite",
     actions: false,

@@ -1,17 +1,15 @@
-"""Figures and names as people read them; the same in every format."""
+"""How figures, counts and groups are written: the same words in every format."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 
-from evenhand.audits.evidence.chart import legible
+from evenhand.audits.evidence.legible import cut
 from evenhand.audits.finding import Finding
-from evenhand.stats.estimate import Estimate, Outcome, Undefined
+from evenhand.stats.estimate import Outcome, Undefined
 
 DASH = "\N{EN DASH}"
 MINUS = "\N{MINUS SIGN}"
-
-_LONGEST = 90
 
 
 def number(value: float) -> str:
@@ -34,7 +32,7 @@ def value_of(outcome: Outcome) -> str:
         return "undefined"
     if outcome.identified is None:
         return number(outcome.value)
-    return f"{number(outcome.identified[0])} to {number(outcome.identified[1])}"
+    return f"in {number(outcome.identified[0])} .. {number(outcome.identified[1])}"
 
 
 def interval_of(outcome: Outcome) -> str:
@@ -42,6 +40,17 @@ def interval_of(outcome: Outcome) -> str:
     if isinstance(outcome, Undefined):
         return DASH
     return f"[{number(outcome.low)}, {number(outcome.high)}]"
+
+
+def summary(outcome: Outcome) -> str:
+    """Return a figure in one line: value and interval, or why there is none.
+
+    >>> summary(Undefined("no positive labels"))
+    'undefined: no positive labels'
+    """
+    if isinstance(outcome, Undefined):
+        return f"undefined: {outcome.reason}"
+    return f"{value_of(outcome)} {interval_of(outcome)}"
 
 
 def count_of(count: int, *, exact: bool = True) -> str:
@@ -54,8 +63,32 @@ def count_of(count: int, *, exact: bool = True) -> str:
 
 
 def name_of(group: Mapping[str, str]) -> str:
-    """Return what a group is called, cut where nobody would read on."""
+    """Return a group by its values, for where the attributes are told beside it.
+
+    >>> name_of({"race": "White", "sex": "men"})
+    'White, men'
+    """
     return cut(", ".join(group.values()))
+
+
+def full_name_of(group: Mapping[str, str]) -> str:
+    """Return a group by its attributes and values, for where it stands alone.
+
+    >>> full_name_of({"race": "White", "sex": "men"})
+    'race = White, sex = men'
+    """
+    return ", ".join(f"{name} = {value}" for name, value in group.items())
+
+
+def versus(
+    groups: Sequence[Mapping[str, str]], name: Callable[[Mapping[str, str]], str] = full_name_of
+) -> str:
+    """Return a group, or two that are compared.
+
+    >>> versus([{"sex": "men"}, {"sex": "women"}])
+    'sex = men against sex = women'
+    """
+    return " against ".join(map(name, groups))
 
 
 def pair_of(one: Finding) -> str:
@@ -64,25 +97,14 @@ def pair_of(one: Finding) -> str:
     return f"{names}, {one.part}" if one.part else names
 
 
-def cut(text: str, longest: int = _LONGEST) -> str:
-    """Return a text on one line, without its middle where it is too long.
+def first(texts: Sequence[str], most: int) -> list[str]:
+    """Return texts, of many only the first and how many more there are.
 
-    >>> cut("a" * 50 + "b" * 50, 9)
-    'aaaa…bbbb'
+    >>> first(["a", "b", "c"], 2)
+    ['a', 'b', 'and 1 more']
     """
-    line = legible(text)
-    if len(line) <= longest:
-        return line
-    half = (longest - 1) // 2
-    return f"{line[:half]}\N{HORIZONTAL ELLIPSIS}{line[-half:]}"
-
-
-def level_of(outcome: Outcome) -> str:
-    """Return how an interval was made: its level and its method."""
-    if not isinstance(outcome, Estimate):
-        return ""
-    level = f"{100 * outcome.level:g}% interval"
-    return f"{level}, {outcome.method}" if outcome.method else level
+    left = len(texts) - most
+    return [*texts[:most], *([f"and {left:,} more"] if left > 0 else [])]
 
 
 def is_small(outcome: Outcome) -> bool:

@@ -1,11 +1,11 @@
-"""What a bundle knows of a model, its data and the limits of what was found, in sentences."""
+"""What every model card says of a bundle: the model, its data, and what was not found out."""
 
 from __future__ import annotations
 
 from evenhand.audits.evidence.bundle import Bundle, Input
 from evenhand.audits.gate.verdict import ALL_ROWS
-from evenhand.render.explained import facts
 from evenhand.render.figure import figures
+from evenhand.render.rule import facts
 from evenhand.stats.estimate import Undefined
 
 
@@ -13,6 +13,19 @@ def model_name(bundle: Bundle) -> str:
     """Return the model's name, else the product's."""
     subject = bundle.plan.subject
     return subject.model or subject.product or "unnamed model"
+
+
+def subject_facts(bundle: Bundle) -> dict[str, str]:
+    """Return what the plan says of the model by what it is; what it does not say is left out."""
+    subject = bundle.plan.subject
+    said = {
+        "product": subject.product,
+        "model": subject.model,
+        "version": subject.version,
+        "owner": subject.owner,
+        "artefact": subject.artefact,
+    }
+    return {name: text for name, text in said.items() if text}
 
 
 def window_text(bundle: Bundle) -> str:
@@ -55,6 +68,5 @@ def limitations(bundle: Bundle) -> list[str]:
         f"{part.reason}"
         for finding in bundle.findings
         for part in finding.excluded
-        if not finding.pair
     ]
     return [*dict.fromkeys(found)]

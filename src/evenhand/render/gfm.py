@@ -1,4 +1,4 @@
-"""Tables in Markdown of text that is no Markdown: marks in names of groups are only text."""
+"""GitHub Flavored Markdown of text that is none: marks in names of groups are only text."""
 
 from __future__ import annotations
 
@@ -24,6 +24,18 @@ def plain(text: str) -> str:
 
 
 _ENTITIES = {"<": "&lt;", ">": "&gt;"}
+
+
+def code(text: object) -> str:
+    r"""Return a text as code that also stands in a table, whatever it has of backticks and bars.
+
+    >>> code("a `b`"), code("a|b")
+    ('`` a `b` ``', '`a\\|b`')
+    """
+    line = " ".join(str(text).split()).replace("|", "\\|")
+    longest = max(map(len, re.findall(r"`+", line)), default=0)
+    fence = "`" * (longest + 1)
+    return f"{fence} {line} {fence}" if longest else f"{fence}{line}{fence}"
 
 
 def table(headings: Sequence[str], rows: Iterable[Sequence[str]], *, numbers: int = 0) -> str:
