@@ -242,7 +242,7 @@ def audit(
         EvenhandError: The rows cannot be read, or hold what a role does not allow.
 
     """
-    from evenhand.audits.evidence.archive import write_bundle
+    from evenhand.audits.evidence.archive import check_signing, write_bundle
     from evenhand.audits.plan import AuditPlan, Located, plan_from
     from evenhand.audits.plan.file import open_plan
     from evenhand.audits.plan.fit import fit
@@ -250,6 +250,7 @@ def audit(
     from evenhand.render.file import check_targets, write_text
     from evenhand.render.html import FORMAT
 
+    check_signing(sign, out)
     targets = [Path(target) for target in (out, html) if target is not None]
     check_targets(targets, force=force)
     if isinstance(plan, str | Path):

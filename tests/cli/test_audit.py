@@ -177,3 +177,13 @@ def test_ctrl_c_while_evidence_is_written_leaves_nothing_half_written(decisions,
     assert b"half-written" in said
     assert b"Traceback" not in said
     assert [file.name for file in tmp_path.iterdir()] == [decisions.name]
+
+
+def test_a_signature_without_evidence_or_key_is_refused_before_any_work(evenhand, plan, tmp_path):
+    pytest.importorskip("securesystemslib")
+    status, _, said = evenhand("audit", plan(), "--sign", tmp_path / "no.pem")
+    assert status == 2
+    assert "only evidence that is written can be signed" in said
+    out = tmp_path / "x.evidence.zip"
+    assert evenhand("audit", plan(), "--out", out, "--sign", tmp_path / "no.pem")[0] == 2
+    assert not out.exists()

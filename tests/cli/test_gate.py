@@ -96,3 +96,12 @@ def test_a_waiver_stands_beside_the_verdict(read, evenhand, bundle):
         "reason": "known",
     }
     assert evenhand("gate", path, "--honour-waivers")[0] == 0
+
+
+def test_a_summary_that_cannot_be_written_is_an_error_in_words(
+    evenhand, bundle, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(tmp_path / "no" / "summary.md"))
+    status, _, said = evenhand("gate", bundle())
+    assert status == 2
+    assert "cannot be written" in said

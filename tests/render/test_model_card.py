@@ -44,7 +44,7 @@ def test_figures_of_groups_are_metrics_of_their_slice(bundle, card):
 
 def test_the_interval_stands_in_the_name_of_a_metric(card):
     name = results(card)["difference(selection_rate, by=sex)", None].metric_name
-    assert name == "difference(selection_rate, by=sex), 95 % interval [0.1292, 0.2550]"
+    assert name == "difference(selection_rate, by=sex), 95% interval [0.1292, 0.2550]"
 
 
 def test_the_head_survives_the_hub_unchanged(card):

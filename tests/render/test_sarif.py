@@ -173,7 +173,7 @@ def test_the_message_says_which_group_how_big_and_how_sure(bundle):
     text = run_of(bundle)["results"][0]["message"]["text"]
     assert "sex = men against sex = women" in text
     assert "0.1932 [" in text
-    assert "95 % interval" in text
+    assert "95% interval" in text
 
 
 def test_names_of_groups_make_neither_placeholders_nor_links(bundle):

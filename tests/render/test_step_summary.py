@@ -20,8 +20,8 @@ def test_a_row_says_rule_groups_size_and_certainty(bundle):
     (row, *_) = rows_of(step_summary.render(bundle))
     assert "sex-gap" in row
     assert "sex = men against sex = women" in row
-    assert "0.1932 \\[0.1292, 0.2550\\], 95 % interval" in row
-    assert "| 95 % |" in row
+    assert "0.1932 \\[0.1292, 0.2550\\], 95% interval" in row
+    assert "| 95% |" in row
 
 
 def test_a_rule_in_a_slice_shows_the_figure_of_the_slice(bundle):

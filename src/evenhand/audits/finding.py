@@ -11,6 +11,9 @@ from evenhand.errors import Problem, UndefinedError
 from evenhand.notebook import as_html
 from evenhand.stats.estimate import Estimand, Estimate, Outcome, Undefined
 
+ALL_ROWS = "all rows"
+"""The scope of what is about the log as a whole."""
+
 
 @dataclass(frozen=True, slots=True)
 class GroupFinding:
@@ -93,7 +96,7 @@ class Equivalence:
         margin: The margin.
         verdict: ``equivalent``, ``different`` or ``undecided``.
         level: Coverage of the one-sided limits.
-        units_needed: Units per group that would decide with 80 % power at half the margin.
+        units_needed: Units per group that would decide with 80% power at half the margin.
 
     """
 
@@ -149,6 +152,11 @@ class Finding:
     test: Test | None = None
     equivalence: Equivalence | None = None
     is_rate: bool = False
+
+    @property
+    def scope(self) -> str:
+        """The slice in words: ``all rows`` where it is none."""
+        return self.slice or ALL_ROWS
 
     @property
     def estimate(self) -> Estimate:

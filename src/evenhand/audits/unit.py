@@ -93,7 +93,7 @@ class Largest:
         return "; ".join(parts)
 
     def _said(self, index: int) -> str:
-        return self.says.replace("{}", f"{100 * self.share[index]:.0f} %")
+        return self.says.replace("{}", f"{100 * self.share[index]:.0f}%")
 
 
 @dataclass(frozen=True)

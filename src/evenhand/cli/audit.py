@@ -75,12 +75,13 @@ def audit(
       evenhand audit decisions.csv --label repaid --prediction approved --group sex --html v7.html
     """
     import evenhand
-    from evenhand.audits.evidence.archive import write_bundle
+    from evenhand.audits.evidence.archive import check_signing, write_bundle
     from evenhand.audits.run import run
     from evenhand.render import html as page
     from evenhand.render import verdicts
     from evenhand.render.file import check_targets, write_text
 
+    check_signing(sign, out)
     check_targets([target for target in (out, html) if target is not None], force=force)
     document: dict[str, Any] = {
         "log": {"source": source, "kind": kind, "where": where, "top": top},

@@ -44,7 +44,7 @@ def gate(
     from evenhand.render import junit as as_junit
     from evenhand.render import sarif as as_sarif
     from evenhand.render import step_summary, verdicts
-    from evenhand.render.file import check_targets, write_text
+    from evenhand.render.file import add_text, check_targets, write_text
 
     wanted = [path for path in (junit, sarif) if path is not None]
     check_targets(wanted, force=force)
@@ -64,8 +64,7 @@ def gate(
         write_text(sarif, as_sarif.render(found[0], plan_file=file), force=force)
     summary = os.environ.get("GITHUB_STEP_SUMMARY")
     if summary:
-        with Path(summary).open("a", encoding="utf-8") as page:
-            page.writelines(step_summary.FORMAT.render(bundle) + "\n" for bundle in found)
+        add_text(summary, "".join(f"{step_summary.FORMAT.render(one)}\n" for one in found))
     rules = [rule for bundle in found for rule in bundle.rules]
     verdict = of_all(rule.verdict for rule in rules)
     document = {"verdict": verdict, "rules": [rule.to_dict() for rule in rules]}

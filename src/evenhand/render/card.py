@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from evenhand.audits.evidence.bundle import Bundle, Input
-from evenhand.audits.gate.verdict import ALL_ROWS
+from evenhand.audits.finding import ALL_ROWS
 from evenhand.render.figure import figures
 from evenhand.render.rule import facts
 from evenhand.stats.estimate import Undefined
@@ -64,8 +64,7 @@ def limitations(bundle: Bundle) -> list[str]:
         if isinstance(one.outcome, Undefined)
     ]
     found += [
-        f"{part.rows:,} rows left out of {finding.key} in {finding.slice or ALL_ROWS}: "
-        f"{part.reason}"
+        f"{part.rows:,} rows left out of {finding.key} in {finding.scope}: {part.reason}"
         for finding in bundle.findings
         for part in finding.excluded
     ]

@@ -11,7 +11,8 @@ import uuid
 from typing import Any
 
 from evenhand.audits.evidence.bundle import Bundle, Input
-from evenhand.audits.gate.verdict import ALL_ROWS, RuleVerdict
+from evenhand.audits.finding import ALL_ROWS
+from evenhand.audits.gate.verdict import RuleVerdict
 from evenhand.render.card import data_text, limitations, model_name
 from evenhand.render.figure import Figure, figures
 from evenhand.render.format import Format

@@ -6,8 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from evenhand.audits.evidence.bundle import Bundle
-from evenhand.audits.finding import Finding
-from evenhand.audits.gate.verdict import ALL_ROWS
+from evenhand.audits.finding import ALL_ROWS, Finding
 from evenhand.render.wording import full_name_of, versus
 from evenhand.stats.estimate import Estimate, Outcome, Undefined
 
@@ -81,7 +80,7 @@ def figures(bundle: Bundle) -> list[Figure]:
 
 
 def _of(finding: Finding) -> Iterator[Figure]:
-    scope = finding.slice or ALL_ROWS
+    scope = finding.scope
     about = "; ".join(filter(None, (versus(finding.pair), finding.part)))
     yield Figure(finding.key, about, scope, finding.outcome, finding.rows, finding.units)
     given = f", given {' and '.join(finding.given)}" if finding.given else ""

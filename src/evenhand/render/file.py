@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from evenhand.audits.evidence.file import Location, check_targets, write_whole
+from pathlib import Path
 
-__all__ = ["check_targets", "write_text"]
+from evenhand.audits.evidence.file import Location, check_targets, write_whole
+from evenhand.errors import OutputError, Problem
+
+__all__ = ["add_text", "check_targets", "write_text"]
 
 
 def write_text(path: Location, text: str, *, force: bool) -> None:
@@ -15,3 +18,18 @@ def write_text(path: Location, text: str, *, force: bool) -> None:
 
     """
     write_whole(text.encode(), path, force=force)
+
+
+def add_text(path: Location, text: str) -> None:
+    """Add a text to the end of a file.
+
+    Raises:
+        OutputError: It cannot be written.
+
+    """
+    try:
+        with Path(path).open("a", encoding="utf-8") as file:
+            file.write(text)
+    except OSError as error:
+        said = error.strerror or type(error).__name__
+        raise OutputError(Problem(str(path), f"it cannot be written: {said}.")) from error

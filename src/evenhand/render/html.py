@@ -202,7 +202,7 @@ def _brief(block: Block, place: int) -> str:
         "number": block.number if place == 0 else 0,
         "key": one.key,
         "about": pair_of(one) if one.pair else "",
-        "where": one.slice or "all rows",
+        "where": one.scope,
         "figure": cut(summary(one.outcome), 160),
         "units": count_of(one.units, exact=one.units_exact) if known else DASH,
     }

@@ -11,7 +11,8 @@ import xml.etree.ElementTree as ET
 from collections.abc import Mapping
 
 from evenhand.audits.evidence.bundle import Bundle
-from evenhand.audits.gate.verdict import ALL_ROWS, RuleVerdict
+from evenhand.audits.finding import ALL_ROWS
+from evenhand.audits.gate.verdict import RuleVerdict
 from evenhand.render.card import subject_facts
 from evenhand.render.format import Format
 from evenhand.render.rule import facts, waiver_text

@@ -132,7 +132,10 @@ def tabular(
     widths: Sequence[str] = (),
 ) -> str:
     """Return a table that may run over pages; columns after the names are set flush right."""
-    columns = "".join(rf"p{{{width}\textwidth}}" for width in widths) or "l" * names
+    columns = (
+        "".join(rf">{{\raggedright\arraybackslash}}p{{{width}\textwidth}}" for width in widths)
+        or "l" * names
+    )
     columns += "r" * (len(headings) - names)
     lines = [
         r"{\small",

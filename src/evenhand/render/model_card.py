@@ -13,7 +13,6 @@ from typing import Any
 import yaml
 
 from evenhand.audits.evidence.bundle import Bundle
-from evenhand.audits.gate.verdict import ALL_ROWS
 from evenhand.render.card import data_text, limitations, model_name, subject_facts, window_text
 from evenhand.render.figure import Figure, figures
 from evenhand.render.format import Format
@@ -74,7 +73,7 @@ def _metric(one: Figure) -> Mapping[str, Any]:
         "type": one.name,
         # Where only a set is identified there is no one value.
         "value": float(found.value) if found.identified is None else one.value,
-        "name": f"{one.name}{about}, {100 * found.level:g} % interval [{low}, {high}]",
+        "name": f"{one.name}{about}, {100 * found.level:g}% interval [{low}, {high}]",
         "args": args,
     }
 
@@ -119,7 +118,7 @@ def _figures(found: Sequence[Figure]) -> str:
     rows = [
         [
             plain(one.name),
-            plain(one.slice or ALL_ROWS),
+            plain(one.scope),
             plain(summary(one.outcome)),
             "" if one.units is None else f"{one.units:,}",
         ]

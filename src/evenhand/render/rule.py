@@ -8,7 +8,12 @@ from typing import Any
 
 from evenhand.audits.evidence.bundle import Bundle
 from evenhand.audits.finding import Finding
-from evenhand.audits.gate.verdict import ALL_ROWS, RuleVerdict, UndecidedGroup, Verdict, WaiverNote
+from evenhand.audits.gate.verdict import (
+    WORST_FIRST,
+    RuleVerdict,
+    UndecidedGroup,
+    WaiverNote,
+)
 from evenhand.render.reading import capital
 from evenhand.render.section import Section
 from evenhand.render.wording import DASH, first, full_name_of, name_of, summary, versus
@@ -17,8 +22,6 @@ from evenhand.stats.estimate import Undefined
 _MOST_RULES = 200
 _NAMED = 10
 """Groups that are named before the rest is counted."""
-
-WORST_FIRST: tuple[Verdict, ...] = ("fail", "undecided", "pass")
 
 
 def worst_first(rules: Iterable[RuleVerdict]) -> list[RuleVerdict]:
@@ -59,7 +62,7 @@ def finding_of(bundle: Bundle, rule: RuleVerdict) -> Finding | None:
     found = (
         finding
         for finding in bundle.findings
-        if finding.key == rule.key and (finding.slice or ALL_ROWS) == rule.scope
+        if finding.key == rule.key and finding.scope == rule.scope
     )
     return next(found, None)
 
@@ -82,7 +85,7 @@ def facts(bundle: Bundle, rule: RuleVerdict) -> dict[str, str]:
     if figure is not None:
         size = summary(figure.outcome)
         if not isinstance(figure.outcome, Undefined):
-            size += f", {100 * figure.outcome.level:g} % interval"
+            size += f", {100 * figure.outcome.level:g}% interval"
     said = {
         "rule": rule.rule,
         "scope": rule.scope,
@@ -93,7 +96,7 @@ def facts(bundle: Bundle, rule: RuleVerdict) -> dict[str, str]:
         "undecided": _listed(
             [f"{full_name_of(one.group)} ({one.reason})" for one in rule.undecided_groups]
         ),
-        "sure": f"{100 * rule.certainty:g} %",
+        "sure": f"{100 * rule.certainty:g}%",
         "units needed": units_needed(rule),
         "why this limit": rule.why,
         "waiver": "" if rule.waiver is None else waiver_text(rule.waiver),
@@ -110,7 +113,7 @@ def rules_view(
 ) -> tuple[list[dict[str, Any]], str]:
     """Return the verdicts, what fails first, and a sentence about those that are left out."""
     places = {
-        (one.key, one.slice or ALL_ROWS): f"f{block.number}"
+        (one.key, one.scope): f"f{block.number}"
         for section in sections
         for block in section.blocks
         for one in block.findings

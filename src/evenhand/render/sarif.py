@@ -67,7 +67,7 @@ def render(bundle: Bundle, *, plan_file: str | None = None) -> str:
 def _rule(rule: RuleVerdict) -> dict[str, Any]:
     why = f" {rule.why}" if rule.why else ""
     text = _message(
-        f"The rule holds when {rule.rule}, {100 * rule.certainty:g} % sure.{why} "
+        f"The rule holds when {rule.rule}, {100 * rule.certainty:g}% sure.{why} "
         "An error is a rule that surely fails; a warning is one that the data cannot decide."
     )
     return {

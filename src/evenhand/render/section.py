@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from evenhand.audits.evidence.bundle import Bundle
 from evenhand.audits.evidence.chart import together
 from evenhand.audits.finding import Exclusion, Finding
-from evenhand.audits.gate.verdict import ALL_ROWS, RuleVerdict
+from evenhand.audits.gate.verdict import RuleVerdict
 from evenhand.errors import NotationError
 from evenhand.measures.registry import measure_named
 from evenhand.notation import parse
@@ -117,7 +117,7 @@ def sections_of(bundle: Bundle) -> list[Section]:
 
 
 def _about(findings: Iterable[Finding], rules: Iterable[RuleVerdict]) -> list[str]:
-    keys = {(one.key, one.slice or ALL_ROWS) for one in findings}
+    keys = {(one.key, one.scope) for one in findings}
     return [rule.id for rule in rules if (rule.key, rule.scope) in keys]
 
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from evenhand.audits.evidence.bundle import Bundle
-from evenhand.audits.finding import Finding
-from evenhand.audits.gate.verdict import ALL_ROWS, RuleVerdict
+from evenhand.audits.finding import ALL_ROWS, Finding
+from evenhand.audits.gate.verdict import RuleVerdict
 from evenhand.render.format import Format
 from evenhand.render.gfm import code, plain, table
 from evenhand.render.rule import counted, facts, worst_first
@@ -63,7 +63,7 @@ def _figures(findings: Sequence[Finding]) -> str:
         [
             code(one.key),
             plain(versus(one.pair, name_of)),
-            plain(one.slice or ALL_ROWS),
+            plain(one.scope),
             plain(summary(one.outcome)),
             f"{one.units:,}",
         ]

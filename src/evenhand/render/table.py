@@ -171,6 +171,6 @@ def margin(one: Finding) -> str:
     units = (
         "no number of units would tell"
         if math.isinf(told.units_needed)
-        else f"{told.units_needed:,.0f} units a group tell with 80 % power at half of it"
+        else f"{told.units_needed:,.0f} units a group tell with 80% power at half of it"
     )
     return f"margin {told.margin:g}: {told.verdict}; {units}"

@@ -12,7 +12,8 @@ from rich.table import Table
 from rich.text import Text
 
 from evenhand.audits.evidence.bundle import Bundle
-from evenhand.audits.gate.verdict import ALL_ROWS, RuleVerdict, Verdict
+from evenhand.audits.finding import ALL_ROWS
+from evenhand.audits.gate.verdict import RuleVerdict, Verdict
 from evenhand.render.rule import counted, waiver_text
 from evenhand.render.wording import first, name_of
 

@@ -137,7 +137,7 @@ def test_groups_of_few_units_stand_beside_a_pass_and_are_not_in_it():
     assert rule.verdict == "pass"
     assert rule.pass_share == pytest.approx(20_000 / 20_020)
     assert [one.group for one in rule.undecided_groups] == [{"group": "tiny"}]
-    assert rule.reason == "pass for 99.9 % of units; 1 group undecided, 95 % sure"
+    assert rule.reason == "pass for 99.9% of units; 1 group undecided, 95% sure"
 
 
 def test_without_a_least_number_of_units_a_tiny_group_keeps_a_rule_from_passing():

@@ -56,6 +56,22 @@ def write_bundle(
     return digest
 
 
+def check_signing(key: Location | None, out: Location | None) -> None:
+    """Check that a key can sign evidence that will be written, before any work is done.
+
+    Raises:
+        OutputError: No evidence will be written, or the key cannot sign.
+        MissingExtraError: The packages of ``sign`` are not installed.
+
+    """
+    if key is None:
+        return
+    if out is None:
+        hint = "Write it too: --out x.evidence.zip (out=...)."
+        raise OutputError(Problem("sign", "only evidence that is written can be signed.", hint))
+    sign(digest_of(b""), key)
+
+
 def read_bundle(path: Location, *, check: bool = True, replicates: bool = True) -> Bundle:
     """Return the bundle of a file.
 

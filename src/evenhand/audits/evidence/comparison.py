@@ -13,7 +13,7 @@ from evenhand.audits.evidence.bundle import Bundle
 from evenhand.audits.evidence.manifest import named
 from evenhand.audits.evidence.pairing import Pairing, pairing_of
 from evenhand.audits.finding import Finding, GroupFinding
-from evenhand.audits.gate.verdict import ALL_ROWS, Verdict, of_all
+from evenhand.audits.gate.verdict import Verdict, of_all
 from evenhand.errors import BundleError, Problem
 from evenhand.stats.change import Change as Moved
 from evenhand.stats.change import Version, change, gap_change, worst_change
@@ -346,7 +346,7 @@ def _same(before: Outcome, after: Outcome) -> bool:
 
 def _verdict(bundle: Bundle, finding: Finding) -> Verdict | None:
     """Return what the rules about a finding say together; None where there is none."""
-    scope = finding.slice or ALL_ROWS
+    scope = finding.scope
     found = [
         rule.verdict for rule in bundle.rules if rule.key == finding.key and rule.scope == scope
     ]

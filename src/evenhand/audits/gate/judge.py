@@ -19,9 +19,9 @@ from evenhand.audits.asked import Asked, name_of, too_few
 from evenhand.audits.cells import Floats
 from evenhand.audits.compared import Against, Compared, one_by_one, per_unit
 from evenhand.audits.contrasts import Contrast
+from evenhand.audits.finding import ALL_ROWS
 from evenhand.audits.gate.rule import Limit
 from evenhand.audits.gate.verdict import (
-    ALL_ROWS,
     RuleVerdict,
     UndecidedGroup,
     WaiverNote,
@@ -237,20 +237,20 @@ def _most(needed: Floats) -> float | None:
 
 
 def _sure(case: Case) -> str:
-    return f"{100 * case.rule.certainty:g} % sure"
+    return f"{100 * case.rule.certainty:g}% sure"
 
 
 def _would_decide(needed: float | None, found: Compared) -> str:
     if needed is None or found.target is None:
         return ""
     per = " per group" if any(found.groups) else ""
-    return f"; {needed:,.0f} units{per} let it pass with 80 % power where it is {found.target:.3g}"
+    return f"; {needed:,.0f} units{per} let it pass with 80% power where it is {found.target:.3g}"
 
 
 def _percent(share: float) -> str:
     """Return a share so that less than all is never printed as all.
 
     >>> _percent(0.9996), _percent(1.0)
-    ('99.9 %', '100 %')
+    ('99.9%', '100%')
     """
-    return f"{math.floor(1000 * share + 1e-9) / 10:g} %"
+    return f"{math.floor(1000 * share + 1e-9) / 10:g}%"

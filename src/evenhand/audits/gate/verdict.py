@@ -10,8 +10,7 @@ from typing import Any, Literal
 
 Verdict = Literal["pass", "fail", "undecided"]
 
-ALL_ROWS = "all rows"
-"""The scope of a rule that holds for the log as a whole."""
+WORST_FIRST: tuple[Verdict, ...] = ("fail", "undecided", "pass")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +54,7 @@ class RuleVerdict:
             there are no groups.
         failed_groups: Groups, or pairs of groups, that surely break it.
         undecided_groups: Groups of which nothing is said.
-        units_needed: Units per group that would let it pass with 80 % power at the declared
+        units_needed: Units per group that would let it pass with 80% power at the declared
             alternative; None where no number would, or where it is decided.
         why: Why the limit was chosen.
         waiver: Who answers for its failure; None where nobody does.
@@ -114,5 +113,4 @@ def of_all(verdicts: Iterable[Verdict]) -> Verdict:
     >>> of_all(["pass", "undecided", "fail"])
     'fail'
     """
-    found = {*verdicts}
-    return "fail" if "fail" in found else "undecided" if "undecided" in found else "pass"
+    return min(verdicts, key=WORST_FIRST.index, default="pass")

@@ -83,7 +83,7 @@ def _gate(rules: list[_DraftRule]) -> Iterator[str]:
         )
         return
     yield from _comment(
-        "What must hold for a release: pass only if it is 95 % certain that it does, fail only if "
+        "What must hold for a release: pass only if it is 95% certain that it does, fail only if "
         "it is that it does not, undecided else. The limits are a start, not a standard.",
         0,
     )
