@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from evenhand.audits import Finding
     from evenhand.audits.evidence.bundle import Bundle
+    from evenhand.audits.evidence.file import Location
     from evenhand.audits.plan import AuditPlan
     from evenhand.logs import Group, Log
 
@@ -238,16 +239,17 @@ def audit(
 
     Raises:
         PlanError: With every problem of the plan and its line.
-        OutputError: A file that would be written is there already.
+        OutputError: A file that would be written is there already, or cannot be written; then
+            none is.
         EvenhandError: The rows cannot be read, or hold what a role does not allow.
 
     """
-    from evenhand.audits.evidence.archive import check_signing, write_bundle
+    from evenhand.audits.evidence.archive import check_signing, packed
+    from evenhand.audits.evidence.file import check_targets, write_all
     from evenhand.audits.plan import AuditPlan, Located, plan_from
     from evenhand.audits.plan.file import open_plan
     from evenhand.audits.plan.fit import fit
     from evenhand.audits.run import run
-    from evenhand.render.file import check_targets, write_text
     from evenhand.render.html import FORMAT
 
     check_signing(sign, out)
@@ -259,10 +261,12 @@ def audit(
         given = plan if isinstance(plan, AuditPlan) else plan_from(Located("", plan, {}))
         fitted = fit(given, table=table, engine=engine)
     bundle = run(fitted, version=__version__)
+    files: dict[Location, bytes] = {}
     if out is not None:
-        write_bundle(bundle, Path(out), force=force, key=sign)
+        files[out], _ = packed(bundle, out, key=sign)
     if html is not None:
-        write_text(Path(html), FORMAT.render(bundle), force=force)
+        files[html] = FORMAT.render(bundle).encode()
+    write_all(files, force=force)
     return bundle
 
 

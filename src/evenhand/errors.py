@@ -6,6 +6,7 @@ Problems are collected and raised together: fixing a plan must not take one run 
 from __future__ import annotations
 
 import difflib
+import errno
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -103,6 +104,30 @@ class MissingExtraError(EvenhandError):
                 hint=f"pip install 'evenhand[{extra}]'",
             )
         )
+
+
+_REASONS = {
+    errno.EACCES: "you have no permission",
+    errno.EPERM: "you have no permission",
+    errno.EROFS: "the file system is read-only",
+    errno.ENOENT: "no such file",
+    errno.ENOTDIR: "part of its path is a file",
+    errno.EISDIR: "it is a folder",
+    errno.ENOSPC: "the disk is full",
+    errno.EDQUOT: "the disk's quota is used up",
+    errno.EFBIG: "the file would be too large",
+    errno.ENAMETOOLONG: "the name is too long",
+    errno.ELOOP: "its links go round in a circle",
+    errno.EIO: "the disk or its connection failed",
+    errno.EBADF: "it is closed",
+    errno.EMFILE: "too many files are open",
+}
+
+
+def reason(error: OSError) -> str:
+    """Return why the system refused to read or write, in words and without numbers."""
+    known = _REASONS.get(error.errno or 0)
+    return known or (error.strerror or type(error).__name__).rstrip(".")
 
 
 def listed(names: Iterable[object]) -> str:

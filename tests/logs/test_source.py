@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import errno
+import gzip
 import importlib.util
+from pathlib import Path
 
 import polars as pl
 import pytest
@@ -277,6 +280,113 @@ def test_a_csv_file_with_quoted_commas_is_read(tmp_path, engine):
     log = eh.log(tmp_path / "rows.csv", kind="decisions", prediction="p", engine=engine)
     found = eh.estimate("difference(selection_rate, by=g)", log)
     assert [group.group["g"] for group in found.groups] == ["a, b", 'say "c"']
+
+
+# --- CSV files as spreadsheets of other countries write them. ---
+
+
+def _separated(path, separator, rows=ROWS):
+    rows.write_csv(path, separator=separator)
+    return path
+
+
+@pytest.mark.parametrize(
+    "engine", ["polars", "duckdb", pytest.param("spark", marks=pytest.mark.slow)]
+)
+def test_commas_semicolons_and_tabs_give_equal_findings(request, tmp_path, engine):
+    if engine == "spark":
+        request.getfixturevalue("spark")
+    pytest.importorskip("pyspark" if engine == "spark" else engine)
+    found = []
+    for name, separator in {"comma": ",", "semicolon": ";", "tab": "\t"}.items():
+        path = _separated(tmp_path / f"{name}.csv", separator)
+        log = eh.log(path, kind="decisions", prediction="p", groups=["g"], engine=engine)
+        found.append(eh.estimate("difference(selection_rate, by=g)", log).to_dict())
+    assert found[0]["value"] == 0.5
+    assert found == [found[0]] * 3
+
+
+@pytest.mark.parametrize("separator", [";", "\t"])
+def test_decimal_commas_are_read(tmp_path, engine, separator):
+    rows = ["g_s", "a_0,25", "b_0,75", "b_1", ""]
+    (tmp_path / "rows.csv").write_text("\n".join(rows).replace("_", separator))
+    log = eh.log(tmp_path / "rows.csv", kind="decisions", prediction="s >= 0.5", engine=engine)
+    found = eh.estimate("selection_rate", log)
+    assert (found.value, found.rows) == (pytest.approx(2 / 3), 3)
+
+
+@pytest.mark.slow
+def test_decimal_commas_are_refused_on_spark(tmp_path, spark):
+    del spark
+    (tmp_path / "rows.csv").write_text("g;s\na;0,25\nb;0,75\n")
+    problem = _problem(SourceError, lambda: open_source(tmp_path / "rows.csv", "spark"))
+    assert "Spark reads no decimal commas" in problem.what
+
+
+def test_a_point_beside_decimal_commas_makes_text_not_another_number(tmp_path, engine):
+    (tmp_path / "rows.csv").write_text("amount;share\n1.234;0,5\n2.345;0,25\n")
+    schema = open_source(tmp_path / "rows.csv", engine).frame.collect_schema()
+    assert [f"{dtype}" for dtype in schema.values()] == ["String", "Float64"]
+
+
+def test_the_separator_is_what_the_header_has_most_of_outside_quotes(tmp_path, engine):
+    (tmp_path / "rows.csv").write_text('"a,b,c";p;q\nx;1;2\ny;0;2\n')
+    assert _selected(tmp_path / "rows.csv", engine).rows == 2
+
+
+def test_a_short_row_is_named_whatever_the_separator(tmp_path):
+    (tmp_path / "rows.csv").write_text("g;p\na;1\nb\n")
+    problem = _problem(SourceError, lambda: _selected(tmp_path / "rows.csv", "polars"))
+    assert problem.what == "line 3 has 1 field where the header has 2."
+
+
+def test_files_with_different_separators_are_not_one_log(tmp_path, engine):
+    _separated(tmp_path / "1.csv", ",")
+    _separated(tmp_path / "2.csv", ";")
+    problem = _problem(SourceError, lambda: open_source(tmp_path / "*.csv", engine))
+    assert problem.where == str(tmp_path / "2.csv")
+    assert "separated by semicolons" in problem.what
+
+
+@pytest.mark.parametrize("text", ["g,p\nä,1\nb,0\n", "größe,p\na,1\nb,0\n"])
+@pytest.mark.parametrize(
+    "engine", ["polars", "duckdb", pytest.param("spark", marks=pytest.mark.slow)]
+)
+def test_latin_1_text_says_how_to_save_it(request, tmp_path, engine, text):
+    if engine == "spark":
+        request.getfixturevalue("spark")
+    pytest.importorskip("pyspark" if engine == "spark" else engine)
+    (tmp_path / "rows.csv").write_bytes(text.encode("latin-1"))
+    problem = _problem(SourceError, lambda: _selected(tmp_path / "rows.csv", engine))
+    assert problem.what == "it is not UTF-8."
+    assert problem.hint == "Save it as UTF-8 (in Excel: CSV UTF-8)."
+
+
+def test_a_packed_csv_file_is_read_by_its_own_separator(tmp_path, engine):
+    with gzip.open(tmp_path / "rows.csv.gz", "wt") as file:
+        file.write("g;p\na;1\nb;0\n")
+    assert _selected(tmp_path / "rows.csv.gz", engine).rows == 2
+
+
+def test_half_a_packed_csv_file_is_a_source_error(tmp_path, engine):
+    whole = gzip.compress(b"g,p\n" + b"a,1\n" * 1000)
+    (tmp_path / "rows.csv.gz").write_bytes(whole[:20])
+    problem = _problem(SourceError, lambda: _selected(tmp_path / "rows.csv.gz", engine))
+    assert problem.where == str(tmp_path / "rows.csv.gz")
+
+
+@pytest.mark.parametrize("ending", ["csv", "parquet"])
+def test_a_file_without_permission_is_a_source_error(tmp_path, monkeypatch, engine, ending):
+    path = tmp_path / f"rows.{ending}"
+    getattr(ROWS, f"write_{ending}")(path)
+
+    def refuse(self, *_, **__):
+        raise PermissionError(errno.EACCES, "Permission denied", str(self))
+
+    monkeypatch.setattr(Path, "open", refuse)
+    problem = _problem(SourceError, lambda: open_source(path, engine))
+    assert problem.where == str(path)
+    assert problem.what == "cannot be read: you have no permission."
 
 
 # --- Tables in memory. ---

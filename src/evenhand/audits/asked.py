@@ -57,6 +57,11 @@ class Asked:
     scope: str | None = None
 
     @property
+    def least(self) -> int:
+        """The fewest units about which evidence may tell something."""
+        return max(1, self.min_units)
+
+    @property
     def rng(self) -> np.random.Generator:
         """A new generator with the seed of the question."""
         return np.random.default_rng(self.seed)
@@ -69,16 +74,18 @@ class Asked:
     def _grouped(self) -> Grouped:
         asked = self.question
         groups = gather(asked.measure, asked.by, self.state, self.log)
-        groups = groups.without_small(self.min_units)
         proxy = self.log.group(asked.by[0]).proxy if asked.by else None
         if proxy is not None:
             bounded = asked.unknown_anywhere
-            return proxied(groups, proxy, asked.by[0], bounded=bounded)
+            found = proxied(groups, proxy, asked.by[0], bounded=bounded)
+            return replace(found, unseen=None).without_small(self.min_units)
+        groups = groups.without_small(self.min_units)
         if asked.unknown_anywhere and isinstance(groups.figure, Bounded):
             groups = with_unknown(groups, groups.figure, given=asked.given)
         if asked.given and groups.groups:
             cells = gather(asked.measure, (*asked.by, *asked.given), self.state, self.log)
-            groups = standardise(groups, cells, asked.given)
+            # Rows outside the strata are gone now, so a group may have become small.
+            groups = standardise(groups, cells, asked.given).without_small(self.min_units)
         return groups
 
     def at(self, level: float) -> Asked:
@@ -106,11 +113,11 @@ class Asked:
         if self.log.where is not None:
             conventions["where"] = self.log.where.text
         conventions |= grouped.notes
+        # The rows of a group that is not shown would follow from those of a pair with it.
+        index = np.array([place for place in index if place not in grouped.small], np.intp)
         p_values = grouped.figure.p_values(dependent=grouped.units.dependent)
         if p_values is not None:
             conventions["p value"] = _p_values(grouped, p_values, index)
-        # The rows of a group that is not shown would follow from those of a pair with it.
-        index = np.array([place for place in index if place not in grouped.small], np.intp)
         units, exact = grouped.units.among(index)
         found = Finding(
             key=question.key,

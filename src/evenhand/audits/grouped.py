@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from evenhand.audits.cells import Cells, Floats, Indices
 from evenhand.audits.finding import Exclusion, GroupFinding
-from evenhand.audits.unit import Units, units_of
+from evenhand.audits.unit import LARGE_UNIT, Units, units_of
 from evenhand.engine import MeasureColumns, State, columns_of
 from evenhand.engine.by_score import score_buckets
 from evenhand.engine.lower import SQUARE_OF, WEIGHT, WEIGHT_OF
@@ -71,14 +71,18 @@ class Grouped:
 
         A group whose figure waits for as many observations is not small: nothing is known of it.
         """
-        few = self.units.by_group < min_units
+        few = np.minimum(self.units.by_group, self.rows) < min_units
         if self.unseen is not None:
             few &= self.unseen < min_units
         reasons = tuple(
             f"fewer than {min_units} units" if small else reason
             for small, reason in zip(few, self.reasons, strict=True)
         )
-        return replace(self, reasons=reasons, small=frozenset(np.flatnonzero(few).tolist()))
+        # What is said of large units is said anew, without the groups that are not shown.
+        notes = {topic: text for topic, text in self.notes.items() if topic != LARGE_UNIT}
+        notes |= self.units.notes(np.where(few, 0.0, self.rows), self.groups)
+        small = frozenset(np.flatnonzero(few).tolist())
+        return replace(self, reasons=reasons, small=small, notes=notes)
 
     @property
     def _defined(self) -> NDArray[np.bool_]:

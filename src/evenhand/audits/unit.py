@@ -28,6 +28,10 @@ _NAMED = 5
 """Groups that a note names."""
 
 
+LARGE_UNIT = "large unit"
+"""The topic of what is said of units that hold many of the rows."""
+
+
 @dataclass(frozen=True)
 class Population:
     """The units of one kind that have a trial.
@@ -152,7 +156,7 @@ class Units:
         """Return what is said of large units, by topic."""
         said = filter(None, (largest.note(rows, groups) for largest in self.largest))
         note = "; ".join(said)
-        return {"large unit": note} if note else {}
+        return {LARGE_UNIT: note} if note else {}
 
 
 def units_of(

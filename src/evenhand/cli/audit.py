@@ -12,10 +12,12 @@ from evenhand.cli.output import exit_with, show
 from evenhand.cli.progress import shown_progress
 
 if TYPE_CHECKING:
+    from evenhand.audits.evidence.file import Location
     from evenhand.audits.plan.fit import Fit
 
 
 def audit(
+    ctx: typer.Context,
     source: Annotated[
         str,
         typer.Argument(
@@ -75,12 +77,15 @@ def audit(
       evenhand audit decisions.csv --label repaid --prediction approved --group sex --html v7.html
     """
     import evenhand
-    from evenhand.audits.evidence.archive import check_signing, write_bundle
+    from evenhand.audits.evidence.archive import check_signing, packed
+    from evenhand.audits.evidence.file import check_targets, write_all
+    from evenhand.audits.plan.file import is_plan
     from evenhand.audits.run import run
     from evenhand.render import html as page
     from evenhand.render import verdicts
-    from evenhand.render.file import check_targets, write_text
 
+    if is_plan(source):
+        _refuse_flags(ctx, source)
     check_signing(sign, out)
     check_targets([target for target in (out, html) if target is not None], force=force)
     document: dict[str, Any] = {
@@ -102,10 +107,12 @@ def audit(
         _check_rules(fit, source)
     with shown_progress(silent=as_json) as progress:
         bundle = run(fit, version=evenhand.__version__, progress=progress)
+    files: dict[Location, bytes] = {}
     if out is not None:
-        write_bundle(bundle, out, force=force, key=sign)
+        files[out], _ = packed(bundle, out, key=sign)
     if html is not None:
-        write_text(html, page.FORMAT.render(bundle), force=force)
+        files[html] = page.FORMAT.render(bundle).encode()
+    write_all(files, force=force)
     written = {**bundle.to_dict(), "bundle": None if out is None else str(out)}
     show(verdicts.audited(bundle, out=out, html=html), written, as_json=as_json)
     if gate:
@@ -121,17 +128,35 @@ def _fitted(
     from evenhand.audits.plan.file import is_plan, open_plan
     from evenhand.audits.plan.fit import fit
     from evenhand.audits.plan.flags import plan_of_flags
-    from evenhand.errors import PlanError, Problem
 
     if not is_plan(source):
         document["classes"] = [yaml.safe_load(value) for value in document["classes"]]
         return fit(plan_of_flags(document), engine=engine, slices=slices or [])
-    told = [name for name in ("groups", "measures", "gate", "classes", "roles") if document[name]]
-    if told or document["log"]["where"] or slices:
+    return open_plan(source, engine=engine)
+
+
+_BESIDE_A_PLAN = {
+    *("source", "engine", "gate", "out", "html", "sign", "force", "as_json", "honour_waivers")
+}
+"""Parameters that say how a plan is audited, and not what."""
+
+
+def _refuse_flags(ctx: typer.Context, source: str) -> None:
+    """Refuse flags that a plan would otherwise silently outvote."""
+    from evenhand.errors import PlanError, Problem, listed
+
+    given = [
+        max(one.opts, key=len)
+        for one in ctx.command.params
+        if one.name is not None
+        and one.name not in _BESIDE_A_PLAN
+        # Also where the value is the default: who writes it expects that it counts.
+        and getattr(ctx.get_parameter_source(one.name), "name", "") == "COMMANDLINE"
+    ]
+    if given:
         what = "a plan says everything about the log; flags would contradict it."
         hint = f"Write them in {source}, or name the log itself."
-        raise PlanError(Problem(", ".join(told) or "flags", what, hint))
-    return open_plan(source, engine=engine)
+        raise PlanError(Problem(listed(given), what, hint))
 
 
 def _check_rules(fit: Fit, source: str) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +24,7 @@ from evenhand.errors import (
     SourceError,
     did_you_mean,
     listed,
+    reason,
 )
 from evenhand.logs.backend import (
     ENGINES,
@@ -32,7 +34,17 @@ from evenhand.logs.backend import (
     installed,
     spark_session,
 )
-from evenhand.logs.reader import FORMATS, READERS, check_field_counts, format_of
+from evenhand.logs.reader import (
+    FORMATS,
+    NOT_UTF8,
+    READERS,
+    SEPARATORS,
+    check_field_counts,
+    check_text,
+    format_of,
+    header_of,
+    separator_of,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +97,11 @@ def open_source(source: object, engine: str | None = None) -> Source:
     if chosen is not None and not installed(chosen):
         raise MissingExtraError(chosen, where=f"engine '{chosen}'")
     if isinstance(source, str | os.PathLike):
-        return _open_path(os.fspath(source), chosen or "polars")
+        path = os.fspath(source)
+        try:
+            return _open_path(path, chosen or "polars")
+        except OSError as error:
+            raise unreadable(str(error.filename or path), error) from error
     return _open_table(source, chosen)
 
 
@@ -182,6 +198,8 @@ def _open_path(path: str, engine: Engine) -> Source:
         raise unreadable(path, error) from error
     if form == "csv" and engine == "polars":
         return Source(path, engine, frame, lambda: check_field_counts(paths), tuple(paths))
+    if form == "csv" and engine == "spark":
+        return Source(path, engine, frame, lambda: check_text(paths), tuple(paths))
     return Source(path, engine, frame, files=tuple(paths))
 
 
@@ -190,11 +208,19 @@ def _check_not_empty(paths: list[str]) -> None:
     for path in paths:
         if Path(path).stat().st_size == 0:
             raise SourceError(Problem(path, "the file is empty (0 bytes)."))
-        if path.lower().endswith(".csv"):
-            with Path(path).open("rb") as file:
-                headers[path] = file.readline().strip()
-                if not file.readline().strip():
-                    raise SourceError(Problem(path, "there are no rows under the header."))
+        with Path(path).open("rb") as file:
+            if format_of(path) != "csv":
+                continue
+            headers[path] = header_of(path).rstrip()
+            file.readline()
+            if path.lower().endswith(".csv") and not file.readline().strip():
+                raise SourceError(Problem(path, "there are no rows under the header."))
+    separated = {path: SEPARATORS[separator_of(path)] for path in headers}
+    for path, by in separated.items():
+        if by != separated[paths[0]]:
+            what = f"its fields are separated by {by}, those of {paths[0]} by "
+            hint = "Give all files the same separator."
+            raise SourceError(Problem(path, f"{what}{separated[paths[0]]}.", hint))
     different = [path for path, header in headers.items() if header != headers[paths[0]]]
     if different:
         what = f"its header differs from that of {paths[0]}; columns would be mixed up."
@@ -220,10 +246,18 @@ _LIBRARIES = {"polars", "duckdb", "_duckdb", "pyspark", "py4j", "pyarrow", "narw
 
 def unreadable(path: str, error: Exception) -> SourceError:
     """Return the error for rows that an engine could not read, with the engine's first line."""
+    said = _said(error)
+    if isinstance(error, PermissionError) or "permission denied" in said.casefold():
+        hint = "Ask for the right to read it, or copy it to where you have that right."
+        return SourceError(Problem(path, "cannot be read: you have no permission.", hint))
+    if isinstance(error, OSError) and error.errno:
+        return SourceError(Problem(path, f"cannot be read: {reason(error)}."))
+    if re.search("(not|invalid) utf-?8", str(error).casefold()):
+        return SourceError(Problem(path, *NOT_UTF8))
     return SourceError(
         Problem(
             path,
-            f"cannot be read: {_said(error)}",
+            f"cannot be read: {said}",
             "Check that the file is whole and that every row has the header's columns and types.",
         )
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from evenhand.audits.evidence.file import Location, check_targets, write_whole
-from evenhand.errors import OutputError, Problem
+from evenhand.errors import OutputError, Problem, reason
 
 __all__ = ["add_text", "check_targets", "write_text"]
 
@@ -31,5 +31,5 @@ def add_text(path: Location, text: str) -> None:
         with Path(path).open("a", encoding="utf-8") as file:
             file.write(text)
     except OSError as error:
-        said = error.strerror or type(error).__name__
-        raise OutputError(Problem(str(path), f"it cannot be written: {said}.")) from error
+        what = f"it cannot be written: {reason(error)}."
+        raise OutputError(Problem(str(path), what)) from error

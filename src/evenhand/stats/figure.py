@@ -55,6 +55,13 @@ class Figures(ABC):
     def limits_at(self, crit: Floats, index: np.ndarray | None = None) -> Limits:
         """Return the intervals at critical values, one for each group or index."""
 
+    def sure_limits_at(self, crit: Floats) -> Limits:
+        """Return intervals of which each limit errs at most as often as its critical value says.
+
+        For a claim that a figure is beyond a limit; by default those of `limits_at`.
+        """
+        return self.limits_at(crit)
+
     @abstractmethod
     def variances(self, level: float) -> tuple[Floats, Floats]:
         """Return where to judge the figures from, and their variances there, all positive."""

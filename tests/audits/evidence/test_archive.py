@@ -218,6 +218,7 @@ def _golden(tmp_path) -> bytes:
             "by": ['[["sex"], []]'] * 2,
             "slice": [""] * 2,
             "group": ['["f"]'] * 2,
+            "buckets": pl.Series([128, 128], dtype=pl.Int32),
             "bucket": pl.Series([0, 5], dtype=pl.Int32),
             "deviation": [0.5, -0.5],
         }

@@ -10,6 +10,7 @@ from evenhand.audits.plan import parse_plan
 from evenhand.audits.plan.draft import draft
 from evenhand.audits.plan.fit import fit
 from evenhand.audits.plan.guess import guess
+from evenhand.audits.run import run
 
 N = 400
 ODD = [
@@ -156,3 +157,55 @@ def test_a_draft_of_real_data_fits_it(data, name):
     path = (data / f"{name}.parquet").resolve()
     plan, located = parse_plan(draft(guess(path), str(path)))
     assert fit(plan, located).limits
+
+
+@pytest.fixture
+def lending():
+    """A log of loans with outcomes for the approved alone."""
+    rng = np.random.default_rng(2)
+    approved = rng.random(20_000) < 0.5
+    repaid = (rng.random(20_000) < 0.8).astype(int)
+    return pl.DataFrame(
+        {
+            "sex": rng.choice(["f", "m"], 20_000),
+            "approved": approved.astype(int),
+            "repaid": [
+                int(one) if seen else None for one, seen in zip(repaid, approved, strict=True)
+            ],
+        }
+    )
+
+
+def test_rules_of_a_log_without_labels_of_the_rejected_can_be_decided(lending):
+    bundle = run(fitted(lending), version="test")
+    assert {rule.verdict for rule in bundle.rules} == {"pass"}
+
+
+def test_measures_that_need_labels_never_seen_are_drafted_as_bounds_alone(lending):
+    measures = [one.measure for one in fitted(lending).plan.measures]
+    assert "difference(positive_predictive_value, by=sex)" in measures
+    assert "difference(bounds(true_positive_rate, missing=odds(2)), by=sex)" in measures
+    assert "difference(true_positive_rate, by=sex)" not in measures
+
+
+def test_a_draft_says_how_many_labels_are_missing_and_where_they_were_seen(lending):
+    missing = lending["repaid"].null_count()
+    told = f"missing for {missing:,} of 20,000 rows, seen only where approved is 1"
+    text = " ".join(draft(guess(lending), "x.csv").replace("#", " ").split())
+    assert text.count(told) > 1
+
+
+def test_labels_missing_here_and_there_leave_no_measure_of_them_without_bounds(lending):
+    place = pl.int_range(pl.len()) % 9
+    some = pl.when(place == 0).then(None).otherwise((place > 1).cast(int))
+    found = guess(lending.with_columns(repaid=some))
+    assert found.unlabelled.among == ()
+    assert "seen only" not in found.unlabelled.about
+    assert not any("predictive" in line for line in draft(found, "x.csv").splitlines())
+
+
+def test_missing_labels_beside_a_score_alone_leave_the_score(lending):
+    rng = np.random.default_rng(3)
+    scored = lending.drop("approved").with_columns(score=rng.random(lending.height))
+    plan = fitted(scored, kind="decisions", roles={"label": "repaid"}).plan
+    assert not any(text in str(plan.gate) for text in ("auc", "true_positive"))

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
 from evenhand.audits.asked import Asked
-from evenhand.audits.compared import Against, Compared
+from evenhand.audits.compared import Against, Compared, both_sides, never
 from evenhand.audits.finding import Equivalence, Finding
+from evenhand.audits.grouped import Grouped
 from evenhand.logs.log import Log
 from evenhand.measures.measure import Measure
 from evenhand.notation import Value
@@ -30,6 +32,7 @@ class Contrast(ABC):
         given: Whether strata may be given: ``no``, ``optional`` or ``required``.
         parameters: Other parameters, with their default values.
         takes_bounds: Whether it compares figures of which only a set is identified.
+        fewest: How many groups a rule about it needs.
 
     """
 
@@ -39,6 +42,7 @@ class Contrast(ABC):
     given: ClassVar[str] = "no"
     parameters: ClassVar[dict[str, Value]] = {}
     takes_bounds: ClassVar[bool] = False
+    fewest: ClassVar[int] = 2
 
     @property
     def example(self) -> str:
@@ -67,9 +71,18 @@ class Contrast(ABC):
         """Return for each finding whether it is within a margin."""
         return None
 
-    def rule_problem(self, question: Question, against: Against) -> tuple[str, str] | None:  # noqa: ARG002
-        """Return why a rule cannot hold this against such a limit, and what to write instead."""
-        return None
+    def rule_problem(self, question: Question, against: Against) -> tuple[str, str] | None:
+        """Return why a rule cannot hold this against such a limit, and what to write instead.
+
+        By default the figure is a distance from parity, which is 0.
+        """
+        if against.at_most and against.limit > 0:
+            return None
+        return "a gap is held below a limit above 0.", f"Write {question.key} <= 0.05."
+
+    def groupings(self, asked: Asked) -> list[Grouped]:
+        """Return the groups that it compares, once for each measure that it reads."""
+        return [asked.grouped()]
 
     def compared(self, asked: Asked, level: float, against: Against) -> Compared:  # noqa: ARG002
         """Return what a rule holds against its limit: by default each finding's own interval.
@@ -80,15 +93,20 @@ class Contrast(ABC):
             against: The limit.
 
         """
-        found = [finding.outcome for finding in self.findings(asked.at(level))]
-        known = [one if isinstance(one, Estimate) else None for one in found]
-        low, high = (
-            np.array([np.nan if one is None else getattr(one, end) for one in known])
-            for end in ("low", "high")
-        )
-        limits = Limits(low, high)
-        return Compared(((),) * len(known), limits, limits, np.full(len(known), np.inf))
+        alone = _limits(self.findings(asked.at(level)))
+        together = _limits(self.findings(asked.at(both_sides(level))))
+        return Compared(((),) * len(alone.low), alone, together, never)
 
     @abstractmethod
     def findings(self, asked: Asked) -> list[Finding]:
         """Return the findings that answer a question."""
+
+
+def _limits(findings: Sequence[Finding]) -> Limits:
+    """Return the limits of findings, nan where one is undefined."""
+    known = [one.outcome if isinstance(one.outcome, Estimate) else None for one in findings]
+    low, high = (
+        np.array([np.nan if one is None else getattr(one, end) for one in known])
+        for end in ("low", "high")
+    )
+    return Limits(low, high)

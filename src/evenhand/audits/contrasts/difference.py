@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from evenhand.audits.asked import Asked, too_few
 from evenhand.audits.compared import Against, Compared
@@ -17,9 +16,6 @@ from evenhand.stats import contrast
 from evenhand.stats.estimate import Estimate, Outcome
 from evenhand.stats.identified import tipping_point
 from evenhand.stats.partial import Identified, identified_pairs
-
-if TYPE_CHECKING:
-    from evenhand.audits.question import Question
 
 
 class Difference(Contrast):
@@ -55,17 +51,10 @@ class Difference(Contrast):
             return [None]
         return [contrast.difference_p_value(figures, asked.rng)]
 
-    def rule_problem(self, question: Question, against: Against) -> tuple[str, str] | None:
-        """Return why a rule cannot hold a gap against such a limit."""
-        if against.at_most and against.limit > 0:
-            return None
-        what = "a gap is held below a limit above 0."
-        return what, f"Write {question.key} <= 0.05."
-
     def compared(self, asked: Asked, level: float, against: Against) -> Compared:
         """Return the absolute differences of all pairs."""
         grouped = asked.grouped()
-        return pairs_compared(grouped, grouped.compared, asked, level, against)
+        return pairs_compared(grouped, grouped.compared, asked, level=level, against=against)
 
     def margins(self, asked: Asked, margin: float) -> list[Equivalence | None]:
         """Return whether all pairs are within the margin."""

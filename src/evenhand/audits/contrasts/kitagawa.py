@@ -5,10 +5,12 @@ from __future__ import annotations
 import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from evenhand.audits.asked import Asked, name_of, too_few
+from evenhand.audits.compared import Against
 from evenhand.audits.contrasts.contrast import Contrast
 from evenhand.audits.contrasts.pairs import of_pair, pairs_of
 from evenhand.audits.finding import Finding
@@ -18,6 +20,9 @@ from evenhand.measures.figure import Share
 from evenhand.stats.estimate import Outcome, Undefined
 from evenhand.stats.interval import Floats
 from evenhand.stats.partial import estimates_of
+
+if TYPE_CHECKING:
+    from evenhand.audits.question import Question
 
 PARTS = {
     "gap": "the whole gap, first group minus second",
@@ -44,6 +49,13 @@ class Kitagawa(Contrast):
     )
     order = 6
     given = "required"
+
+    def rule_problem(self, question: Question, against: Against) -> tuple[str, str] | None:  # noqa: ARG002
+        """Return that no rule holds a figure whose sign depends on the order of the groups."""
+        return (
+            "the sign of a pair depends on the order of its groups.",
+            "Write a rule about difference(...).",
+        )
 
     def findings(self, asked: Asked) -> list[Finding]:
         """Return seven findings for every pair of groups, one for each part."""

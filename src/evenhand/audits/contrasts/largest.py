@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import replace
 
 import numpy as np
 
 from evenhand.audits.asked import Asked
+from evenhand.audits.compared import Against, Compared, Mask
 from evenhand.audits.contrasts.contrast import Contrast
 from evenhand.audits.contrasts.difference import DIFFERENCE
 from evenhand.audits.finding import Finding
+from evenhand.audits.grouped import Grouped
+from evenhand.audits.margin import pairs_compared
 from evenhand.stats import contrast
 from evenhand.stats.estimate import Estimate, Outcome, Undefined
+from evenhand.stats.interval import Limits
 
 
 class Largest(Contrast):
@@ -28,6 +33,39 @@ class Largest(Contrast):
             f"difference({m}, by=group)" for m in ("true_positive_rate", "false_positive_rate")
         ]
         return f"{self.name}({', '.join(parts)})"
+
+    def groupings(self, asked: Asked) -> list[Grouped]:
+        """Return the groups of every part."""
+        return [asked.part(part, asked.level).grouped() for part in asked.question.parts]
+
+    def compared(self, asked: Asked, level: float, against: Against) -> Compared:
+        """Return the absolute differences of all pairs in every part."""
+        parts = []
+        for question in asked.question.parts:
+            part = asked.part(question, asked.level)
+            grouped, families = part.grouped(), len(asked.question.parts)
+            parts.append(
+                pairs_compared(
+                    grouped,
+                    grouped.compared,
+                    part,
+                    level=level,
+                    against=against,
+                    families=families,
+                )
+            )
+        ends = np.cumsum([0, *(len(part.groups) for part in parts)])
+
+        def planned(members: Mask) -> float:
+            own = [members[i:j] for i, j in itertools.pairwise(ends)]
+            return max(p.planned(one) for p, one in zip(parts, own, strict=True) if one.any())
+
+        alone, together = (
+            Limits(*map(np.concatenate, zip(*found, strict=True)))
+            for found in ([p.alone for p in parts], [p.together for p in parts])
+        )
+        groups = tuple(group for part in parts for group in part.groups)
+        return Compared(groups, alone, together, planned, parts[0].target)
 
     def findings(self, asked: Asked) -> list[Finding]:
         """Return the one finding, with the groups of the part that is largest."""

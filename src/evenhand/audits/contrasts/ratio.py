@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from evenhand.audits.asked import Asked, too_few
-from evenhand.audits.compared import Against, Compared, both_sides, per_unit
+from evenhand.audits.compared import (
+    Against,
+    Compared,
+    Mask,
+    both_sides,
+    never,
+    per_unit,
+    power_of_each,
+)
 from evenhand.audits.contrasts.contrast import Contrast
 from evenhand.audits.finding import Finding
 from evenhand.stats import contrast
@@ -59,24 +67,27 @@ class Ratio(Contrast):
         members = tuple(zip(index[first].tolist(), index[second].tolist(), strict=True))
         if figures.within[0] < 0 or not figures.value.any():
             none = np.full(len(members), np.nan)
-            return Compared(members, Limits(none, none), Limits(none, none), none)
+            return Compared(members, Limits(none, none), Limits(none, none), never)
         alone, _ = contrast.pair_ratios(figures, level, None)
         together, _ = contrast.pair_ratios(figures, both_sides(level), asked.rng)
         centre, _ = figures.variances(asked.level)
         relative = per_unit(grouped, index, asked.level) / np.square(centre)
+        sums = relative[first] + relative[second]
         # On the scale of logarithms a ratio is a difference.
         target = against.limit**0.5 if against.alternative is None else against.alternative
-        needed = [
-            units_needed_difference(
+
+        def planned(chosen: Mask) -> float:
+            widest = int(np.argmax(np.where(chosen, sums, -1.0)))
+            return units_needed_difference(
                 -math.log(against.limit),
-                relative[i],
-                relative[j],
+                relative[first[widest]],
+                relative[second[widest]],
                 alternative=abs(math.log(target)),
                 level=(1 + level) / 2,
+                power=power_of_each(chosen),
             )
-            for i, j in zip(first, second, strict=True)
-        ]
-        return Compared(members, alone, together, np.array(needed), target)
+
+        return Compared(members, alone, together, planned, target)
 
 
 RATIO = Ratio()

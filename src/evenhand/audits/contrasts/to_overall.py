@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from evenhand.audits.asked import Asked, too_few
+from evenhand.audits.compared import Against, Compared, never
 from evenhand.audits.contrasts.contrast import Contrast
 from evenhand.audits.finding import Finding
 from evenhand.audits.grouped import Grouped
@@ -15,6 +17,10 @@ from evenhand.measures.histogram import ByScore
 from evenhand.stats import contrast
 from evenhand.stats.contrast import pair_differences
 from evenhand.stats.estimate import Estimate, Outcome, Undefined
+from evenhand.stats.interval import Limits
+
+if TYPE_CHECKING:
+    from evenhand.audits.question import Question
 
 
 class ToOverall(Contrast):
@@ -23,6 +29,25 @@ class ToOverall(Contrast):
     name = "to_overall"
     convention = "group minus all groups compared together; 0 is parity; intervals hold together"
     order = 4
+
+    def rule_problem(self, question: Question, against: Against) -> tuple[str, str] | None:  # noqa: ARG002
+        """Return nothing: a signed limit on either side says something of every group."""
+        return None
+
+    def compared(self, asked: Asked, level: float, against: Against) -> Compared:  # noqa: ARG002
+        """Return how far every group that can be compared is from all together."""
+        grouped = asked.grouped()
+        places = grouped.compared.tolist()
+        outside = isinstance(grouped.figure, ByScore) and grouped.figure.looks_outside
+
+        def limits(at: float) -> Limits:
+            found = [_against_overall(grouped, place, at, asked.rng) for place in places]
+            none = np.full(len(places), np.nan)
+            low, high = (np.array([getattr(one, end) for one in found]) for end in ("low", "high"))
+            return Limits(none, none) if outside else Limits(low, high)
+
+        together = limits(contrast.bonferroni(level, len(places)))
+        return Compared(tuple((place,) for place in places), limits(level), together, never)
 
     def findings(self, asked: Asked) -> list[Finding]:
         """Return a finding for every group."""

@@ -24,6 +24,7 @@ class Worst(Contrast):
     convention = "the group that does worst, selected by the data; its interval allows for that"
     order = 2
     given = "optional"
+    fewest = 1
 
     def problem(self, question: Question) -> tuple[str, str] | None:
         """Return that the measure has no direction, if it has none."""

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from evenhand.audits.asked import Asked, name_of, too_few
+from evenhand.audits.compared import Against
 from evenhand.audits.contrasts.contrast import Contrast
 from evenhand.audits.contrasts.distance import check_labels
 from evenhand.audits.contrasts.pairs import of_pair, pairs_of
@@ -23,6 +25,9 @@ from evenhand.stats.delta import Influences
 from evenhand.stats.estimate import Estimate, Outcome
 from evenhand.stats.partial import estimates_of
 from evenhand.stats.roc import auc
+
+if TYPE_CHECKING:
+    from evenhand.audits.question import Question
 
 
 class Xauc(Contrast):
@@ -49,6 +54,13 @@ class Xauc(Contrast):
         """Return the distribution that is compared."""
         check_labels(self.name, log)
         return Distribution("score", labelled=True)
+
+    def rule_problem(self, question: Question, against: Against) -> tuple[str, str] | None:  # noqa: ARG002
+        """Return that no rule holds a figure whose sign depends on the order of the groups."""
+        return (
+            "the sign of a pair depends on the order of its groups.",
+            "Write abroca(by=group) <= 0.05.",
+        )
 
     def findings(self, asked: Asked) -> list[Finding]:
         """Return a finding for every pair of groups."""

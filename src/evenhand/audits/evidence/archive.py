@@ -42,6 +42,24 @@ def write_bundle(
 
     """
     check_targets([path], force=force)
+    data, digest = packed(bundle, path, key=key)
+    write_whole(data, path, force=force)
+    return digest
+
+
+def packed(bundle: Bundle, path: Location, *, key: Location | None = None) -> tuple[bytes, str]:
+    """Return the bytes of a bundle's file, and the digest of its manifest.
+
+    Args:
+        bundle: The evidence.
+        path: The file that they will be in, for messages.
+        key: A file with an Ed25519 private key that signs it; None for no signature.
+
+    Raises:
+        OutputError: It is larger than what is read again.
+        MissingExtraError: A key is given and the packages of ``sign`` are not installed.
+
+    """
     members = members_of(bundle)
     digest = digest_of(members[MANIFEST])
     if key is not None:
@@ -52,8 +70,7 @@ def write_bundle(
         what = f"it would have {len(data):,} bytes in {len(members):,} members"
         hint = "Measure less in one plan."
         raise OutputError(Problem(str(path), f"{what}; at most {most} are read.", hint))
-    write_whole(data, path, force=force)
-    return digest
+    return data, digest
 
 
 def check_signing(key: Location | None, out: Location | None) -> None:

@@ -23,6 +23,7 @@ REPLICATES = {
     "by": pl.String,
     "slice": pl.String,
     "group": pl.String,
+    "buckets": pl.Int32,
     "bucket": pl.Int32,
     "deviation": pl.Float64,
 }

@@ -9,9 +9,9 @@ import numpy as np
 import polars as pl
 
 from evenhand.audits.evidence.bundle import Bundle
-from evenhand.audits.evidence.replicate import written_by, written_group
+from evenhand.audits.evidence.replicate import folded, written_by, written_group
 from evenhand.audits.finding import Finding
-from evenhand.logs.unit import BUCKETS, CROSSED
+from evenhand.logs.unit import CROSSED, UnitKind
 from evenhand.stats.bucket import Dependence
 from evenhand.stats.interval import Floats
 
@@ -25,7 +25,6 @@ class Pairing:
         why: How the audits are compared, for the reader.
         dependent: What a bucket of units is; None where the audits are not paired.
         tables: For each audit the deviations by measure, groups, slice and group.
-        coarse: Measures of two units a row that were summed by fewer buckets, as those by score.
 
     """
 
@@ -33,7 +32,6 @@ class Pairing:
     why: str
     dependent: Dependence | None
     tables: tuple[Mapping[tuple[str, ...], pl.DataFrame], ...] = ()
-    coarse: frozenset[str] = frozenset()
 
     def deviations(
         self, audit: int, finding: Finding, groups: Sequence[Mapping[str, str]]
@@ -49,26 +47,27 @@ class Pairing:
         if not self.paired:
             return None
         by = written_by(finding.by, finding.given)
-        found = np.zeros((self._buckets(finding.measure), len(groups)))
-        for column, group in enumerate(groups):
-            place = (finding.measure, by, finding.slice or "", written_group(group))
-            table = self.tables[audit].get(place)
-            if table is None:
-                return None
-            bucket = table["bucket"].to_numpy()
-            if bucket.max() >= len(found):
-                return None
-            found[bucket, column] = table["deviation"].to_numpy()
-        return found
+        places = [(finding.measure, by, finding.slice or "", written_group(one)) for one in groups]
+        found = [table.get(place) for table in self.tables for place in places]
+        if any(one is None for one in found):
+            return None
+        # Both audits by the buckets of the one that has fewer.
+        fewest = min(int(one["buckets"][0]) for one in found if one is not None)
+        columns = [self._folded(self.tables[audit][place], fewest) for place in places]
+        known = [column for column in columns if column is not None]
+        return np.column_stack(known) if len(known) == len(columns) else None
 
-    def _buckets(self, measure: str) -> int:
-        if self.dependent == "buckets":
-            return BUCKETS
-        return _COARSE if measure in self.coarse else CROSSED * CROSSED
+    def _folded(self, table: pl.DataFrame, fewest: int) -> Floats | None:
+        buckets, bucket = int(table["buckets"][0]), table["bucket"].to_numpy()
+        if not 0 < buckets <= _MOST or bucket.min() < 0 or bucket.max() >= buckets:
+            return None
+        whole = np.zeros((buckets, 1))
+        whole[bucket, 0] = table["deviation"].to_numpy()
+        kind: UnitKind = "column" if self.dependent == "buckets" else "two_way"
+        return folded(whole, kind, fewest)
 
 
-_COARSE = 64
-"""Pairs of buckets in tables by score (`evenhand.engine.by_score.score_buckets`)."""
+_MOST = CROSSED * CROSSED
 
 
 def pairing_of(before: Bundle, after: Bundle) -> Pairing:
@@ -93,10 +92,7 @@ def pairing_of(before: Bundle, after: Bundle) -> Pairing:
         }
         for bundle in (before, after)
     )
-    both = pl.concat([before.replicates, after.replicates])
-    largest = both.group_by("measure").agg(pl.col("bucket").max())
-    coarse = frozenset(largest.filter(pl.col("bucket") < _COARSE)["measure"])
-    return Pairing(True, why, _dependence(before.plan.unit), tables, coarse)  # noqa: FBT003 - a field
+    return Pairing(True, why, _dependence(before.plan.unit), tables)  # noqa: FBT003 - a field
 
 
 def _apart(why: str) -> Pairing:

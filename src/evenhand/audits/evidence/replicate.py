@@ -7,6 +7,7 @@ one figure it adds to the other. The deviations by bucket tell by how much.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
@@ -16,6 +17,7 @@ from evenhand.audits.asked import Asked
 from evenhand.audits.cells import Floats, Indices
 from evenhand.audits.evidence.bundle import REPLICATES
 from evenhand.audits.grouped import Grouped
+from evenhand.logs.unit import UnitKind
 from evenhand.stats.bucket import Dependence
 
 
@@ -54,6 +56,13 @@ def _of(one: Asked, place: tuple[str, str, str]) -> pl.DataFrame | None:
     deviations = _deviations(one, grouped, compared)
     if deviations is None:
         return None
+    kind = one.log.unit.kind
+    units = float(grouped.units.by_group[compared].min()) / one.least
+    if kind in {"two_way", "dyadic"}:
+        units = min(units**2, float(grouped.rows[compared].min()) / one.least)
+    deviations = folded(deviations, kind, kept(deviations, units))
+    if deviations is None:
+        return None
     buckets = pl.int_range(len(deviations), eager=True, dtype=pl.Int32)
     measure, by, scope = place
     return pl.concat(
@@ -64,14 +73,52 @@ def _of(one: Asked, place: tuple[str, str, str]) -> pl.DataFrame | None:
                     "by": by,
                     "slice": scope,
                     "group": written_group(grouped.groups[index]),
+                    "buckets": len(deviations),
                     "bucket": buckets,
                     "deviation": deviations[:, column],
                 },
                 schema=REPLICATES,
-            ).filter(pl.col("deviation") != 0)
+            ).filter((pl.col("deviation") != 0) | (pl.col("bucket") == 0))
             for column, index in enumerate(compared.tolist())
         ]
     )
+
+
+def kept(deviations: Floats, most: float) -> int:
+    """Return how many buckets are kept: a power of two, at most this many; 0 for fewer than 8.
+
+    So a bucket holds at least as many units, on average, as a group that is shown.
+
+    A bucket of one unit would tell what was decided about it to whoever knows its id.
+    """
+    buckets = len(deviations)
+    while buckets > most and buckets >= _FEWEST:
+        buckets //= 2
+    return buckets if buckets >= _FEWEST else 0
+
+
+_FEWEST = 8
+"""With fewer buckets nothing is known of how two figures go together."""
+
+
+def folded(deviations: Floats, kind: UnitKind, buckets: int) -> Floats | None:
+    """Return deviations by fewer buckets, those of equal last bits together.
+
+    Args:
+        deviations: By bucket and figure.
+        kind: What a bucket is; of two units the pair of both buckets.
+        buckets: How many there are to be, a power of two, for two units of four; 0 for none.
+
+    """
+    if kind in {"row", "column"}:
+        return deviations.reshape(-1, buckets, deviations.shape[1]).sum(axis=0) if buckets else None
+    side = round(len(deviations) ** 0.5)
+    new = 2 ** (int(math.log2(buckets)) // 2) if buckets else 0
+    if new < _FEWEST:
+        return None
+    cells = deviations.reshape(side // new, new, side // new, new, -1)
+    by_pair: Floats = cells.sum(axis=(0, 2)).reshape(new * new, -1)
+    return by_pair
 
 
 def _deviations(one: Asked, grouped: Grouped, compared: Indices) -> Floats | None:

@@ -18,7 +18,6 @@ from numpy.typing import NDArray
 from evenhand.audits.asked import Asked, name_of, too_few
 from evenhand.audits.cells import Floats
 from evenhand.audits.compared import Against, Compared, one_by_one, per_unit
-from evenhand.audits.contrasts import Contrast
 from evenhand.audits.finding import ALL_ROWS
 from evenhand.audits.gate.rule import Limit
 from evenhand.audits.gate.verdict import (
@@ -56,6 +55,12 @@ class Case:
         at_most = self.limit.direction == "at most"
         return Against(self.limit.value, at_most, self.rule.alternative)
 
+    @property
+    def groupings(self) -> list[Grouped]:
+        """The groups that it is about, once for each measure that it reads."""
+        contrast = self.asked.question.contrast
+        return [self.asked.grouped()] if contrast is None else contrast.groupings(self.asked)
+
     def compared(self, alpha: float) -> Compared | Undefined:
         """Return what is held against the limit, at this one-sided error."""
         asked, level = self.asked, 1 - 2 * alpha
@@ -67,8 +72,9 @@ class Case:
             whole = np.array([0])
             figures, variance = grouped.compare(whole), per_unit(grouped, whole, asked.level)
             return one_by_one(figures, [()], variance, level, self.against)
-        if type(contrast).compared is not Contrast.compared and grouped.compared.size <= 1:
-            return too_few(grouped)
+        for one in self.groupings:
+            if one.compared.size < contrast.fewest:
+                return too_few(one)
         return contrast.compared(asked, level, self.against)
 
 
@@ -121,10 +127,11 @@ def _verdict(case: Case, failure: Compared | None, left: int) -> RuleVerdict:
     )
     found = case.compared(1 - rule.certainty)
     if isinstance(found, Undefined):
+        aside = _aside(case)
         return replace(
             undecided,
             reason=f"undecided: {found.reason}",
-            undecided_groups=_named(asked.grouped(), _aside(asked.grouped())),
+            undecided_groups=_named(case, aside) if asked.question.by else (),
         )
     if failure is not None:
         return _failed(case, failure, undecided)
@@ -134,62 +141,75 @@ def _verdict(case: Case, failure: Compared | None, left: int) -> RuleVerdict:
 def _failed(case: Case, failure: Compared, verdict: RuleVerdict) -> RuleVerdict:
     """Return the verdict of a rule that is surely broken."""
     grouped = case.asked.grouped()
-    broken = [failure.groups[place] for place in np.flatnonzero(failure.beyond(case.against))]
-    by_group = any(failure.groups)
-    names = tuple(tuple(grouped.groups[place] for place in member) for member in broken)
+    beyond = failure.beyond(case.against)
     limits, at_most = failure.together, case.against.at_most
-    worst = int(np.nanargmax(limits.low) if at_most else np.nanargmin(limits.high))
+    ends = np.where(beyond, limits.low if at_most else -limits.high, -np.inf)
+    worst = int(np.argmax(ends))
     end = limits.low[worst] if at_most else limits.high[worst]
     who = " against ".join(name_of(grouped.groups[place]) for place in failure.groups[worst])
     text = f"it is {'at least' if at_most else 'at most'} {end:.4g}{f' ({who})' if who else ''}"
+    members = dict.fromkeys(failure.groups[place] for place in np.flatnonzero(beyond))
     return replace(
         verdict,
         verdict="fail",
         reason=f"fail: {_sure(case)} that {text}; the limit is {case.limit.value:g}",
-        failed_groups=names if by_group else (),
-        undecided_groups=_named(grouped, _aside(grouped)) if by_group else (),
+        failed_groups=tuple(
+            tuple(grouped.groups[place] for place in member) for member in members if member
+        ),
+        undecided_groups=_named(case, _aside(case)) if case.asked.question.by else (),
     )
 
 
 def _open(case: Case, found: Compared, verdict: RuleVerdict, left: int) -> RuleVerdict:
     """Return the verdict of a rule that is not surely broken, one of so many."""
     inside = found.inside(case.against)
-    needed = None if inside.all() else _most(found.needed[~inside])
+    needed = None if inside.all() else _finite(found.planned(~inside))
     hint = _would_decide(needed, found)
     if found.beyond(case.against).any():
         hint = f"; by itself it would fail, as one of {left} checks it is not sure enough{hint}"
-    if not any(found.groups):
+    if not case.asked.question.by:
         if inside.all():
             return replace(verdict, verdict="pass", reason=f"pass, {_sure(case)}")
         text = f"undecided: the figure is {_CLOSE}{hint}"
         return replace(verdict, reason=text, units_needed=needed)
-    grouped = case.asked.grouped()
-    units = grouped.units.by_group
-    aside = _aside(grouped)
-    doubtful = _doubtful(found, inside, units)
+    aside = _aside(case)
+    units = np.max([one.units.by_group for one in case.groupings], axis=0)
+    doubtful = _doubtful(found, inside, units) if any(found.groups) else _all_compared(case, inside)
     undecided = {**aside, **dict.fromkeys(sorted(doubtful), _CLOSE)}
-    sure = [place for place in range(len(units)) if place not in undecided and units[place]]
-    share = float(units[sure].sum() / units.sum())
-    blocked = any(place not in grouped.small and not grouped.apart[place] for place in aside)
+    share = _share(units, undecided)
     verdict = replace(
         verdict,
         pass_share=share,
-        undecided_groups=_named(grouped, undecided),
+        undecided_groups=_named(case, undecided),
         units_needed=needed,
     )
     count = f"{len(undecided)} group{'s' * (len(undecided) != 1)} undecided"
-    if inside.all() and not blocked:
+    if inside.all() and not _blocked(case):
         whom = f" for {_percent(share)} of units; {count}" if undecided else ""
         return replace(verdict, verdict="pass", reason=f"pass{whom}, {_sure(case)}")
-    others = f"; the others, {_percent(share)} of units, keep the rule" if sure else ""
+    others = f"; the others, {_percent(share)} of units, keep the rule" if share else ""
     return replace(verdict, reason=f"undecided: {count}{others}{hint}")
 
 
-def _named(grouped: Grouped, undecided: Mapping[int, str]) -> tuple[UndecidedGroup, ...]:
+def _share(units: Floats, undecided: Mapping[int, str]) -> float:
+    """Return the share of units of which something is said, rounded down to a tenth of a per cent.
+
+    Rounded, so that it does not tell how many units a group has that is not shown; and below 1
+    where some group is left out, even one without any trial.
+    """
+    sure = [place for place in range(len(units)) if place not in undecided]
+    share = math.floor(1000 * float(units[sure].sum() / max(units.sum(), 1.0)) + 1e-9) / 1000
+    return min(share, 0.999) if undecided else share
+
+
+def _named(case: Case, undecided: Mapping[int, str]) -> tuple[UndecidedGroup, ...]:
+    groupings = case.groupings
     return tuple(
         UndecidedGroup(
-            grouped.groups[place],
-            None if place in grouped.small else round(float(grouped.units.by_group[place])),
+            groupings[0].groups[place],
+            None
+            if any(place in one.small for one in groupings)
+            else round(max(float(one.units.by_group[place]) for one in groupings)),
             reason,
         )
         for place, reason in undecided.items()
@@ -199,14 +219,32 @@ def _named(grouped: Grouped, undecided: Mapping[int, str]) -> tuple[UndecidedGro
 _CLOSE = "neither surely inside the limit nor surely beyond it"
 
 
-def _aside(grouped: Grouped) -> dict[int, str]:
+def _aside(case: Case) -> dict[int, str]:
     """Return the groups that are not compared, and why."""
-    compared = {*grouped.compared.tolist()}
-    return {
-        place: grouped.reasons[place] or "a missing or left-over value, which is no group"
-        for place in range(len(grouped.groups))
-        if place not in compared and (grouped.rows[place] or not grouped.apart[place])
-    }
+    found: dict[int, str] = {}
+    for grouped in case.groupings:
+        compared = {*grouped.compared.tolist()}
+        for place in range(len(grouped.groups)):
+            if place not in compared and (grouped.rows[place] or not grouped.apart[place]):
+                none = "a missing or left-over value, which is no group"
+                found.setdefault(place, grouped.reasons[place] or none)
+    return found
+
+
+def _blocked(case: Case) -> bool:
+    """Return whether a group of enough units has no figure, which keeps a rule from passing."""
+    return any(
+        reason is not None and place not in grouped.small and not grouped.apart[place]
+        for grouped in case.groupings
+        for place, reason in enumerate(grouped.reasons)
+    )
+
+
+def _all_compared(case: Case, inside: NDArray[np.bool_]) -> set[int]:
+    """Return all groups compared, where one figure is about them all and is not inside."""
+    if inside.all():
+        return set()
+    return {place for grouped in case.groupings for place in grouped.compared.tolist()}
 
 
 def _doubtful(found: Compared, inside: NDArray[np.bool_], units: Floats) -> set[int]:
@@ -229,11 +267,8 @@ def _doubtful(found: Compared, inside: NDArray[np.bool_], units: Floats) -> set[
     return everybody if alone else out
 
 
-def _most(needed: Floats) -> float | None:
-    if needed.size == 0 or not np.isfinite(needed).any() or np.isnan(needed).any():
-        return None
-    most = float(needed.max())
-    return None if math.isinf(most) else most
+def _finite(needed: float) -> float | None:
+    return needed if math.isfinite(needed) else None
 
 
 def _sure(case: Case) -> str:

@@ -66,6 +66,7 @@ def draft(guess: Guess, source: str) -> str:
         *(line for one in guess.groups for line in _group(one)),
         "measures:",
         *(f"  - {_scalar(figure)}" for figure in figures),
+        *_bounds(guess),
         "level: 0.95",
         "# Groups of fewer units are not shown, and undecided in rules.",
         "min_units: 30",
@@ -171,6 +172,38 @@ def _notation(contrast: str, measure: str, *names: str) -> str:
     return str(Term(contrast, (Term(measure),), (("by", by),)))
 
 
+def _bounds(guess: Guess) -> Iterator[str]:
+    """Yield the sets that error rates lie in where labels are missing, with what they assume."""
+    if guess.unlabelled is None or not _decides(guess):
+        return
+    yield from _comment(
+        f"As {guess.unlabelled.about}: a set in which the gap lies if the odds of a missing "
+        "label are within a factor of 2 of those of the labels seen; say how far they may be. "
+        "It has no rule, because its width does not shrink with more rows.",
+        2,
+    )
+    for one in guess.groups:
+        by = one.name
+        bounds = Term("bounds", (Term("true_positive_rate"),), (("missing", Term("odds", (2,))),))
+        yield f"  - {_scalar(str(Term('difference', (bounds,), (('by', by),))))}"
+
+
+_AMONG = {0: "negative_predictive_value", 1: "positive_predictive_value"}
+"""Measures that need labels only where the prediction has a value."""
+
+
+def _parts(guess: Guess) -> set[str]:
+    """Return the roles that measures can use: not a label that is missing for some rows."""
+    parts = {one.part for one in guess.roles}
+    other = parts & {"prediction", "score"}
+    lost = guess.kind == "decisions" and guess.unlabelled is not None and bool(other)
+    return parts - {"label"} if lost else parts
+
+
+def _decides(guess: Guess) -> bool:
+    return guess.kind == "decisions" and guess.role("prediction") is not None
+
+
 def _measures(guess: Guess) -> Iterator[str]:
     """Yield the figures that suit the roles: the whole log's first, then those by group."""
     names = [one.name for one in guess.groups]
@@ -187,7 +220,7 @@ def _measures(guess: Guess) -> Iterator[str]:
 
 def _suited(guess: Guess) -> list[tuple[bool, str, str]]:
     """Return measures that suit the roles: whether the whole log's is shown, contrast, measure."""
-    parts = {one.part for one in guess.roles}
+    parts = _parts(guess)
     if guess.kind == "regression":
         return [
             (True, "difference", "mean_error"),
@@ -203,6 +236,8 @@ def _suited(guess: Guess) -> list[tuple[bool, str, str]]:
         ]
     if "prediction" in parts:
         found += [(True, "difference", "selection_rate"), (False, "ratio", "selection_rate")]
+    if guess.unlabelled is not None and _decides(guess):
+        found += [(True, "difference", _AMONG[value]) for value in guess.unlabelled.among]
     if parts >= {"label", "score"}:
         found += [(True, "difference", "auc")]
         if _is_probability(guess):
@@ -221,7 +256,7 @@ def _is_probability(guess: Guess) -> bool:
 
 
 def _rules(guess: Guess) -> Iterator[_DraftRule]:
-    parts = {one.part for one in guess.roles}
+    parts = _parts(guess)
     for group in guess.groups[:_GATED]:
         by, name = group.name, _slug(group.name)
         if guess.kind == "regression":

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from evenhand.audits.plan.column import Column, Sample, equal_to
 from evenhand.audits.plan.people import Guessed, groups_of, maybe_weights, unit_of, weight_of
 from evenhand.audits.plan.roles import decision_roles, regression_roles, yes_or_no
+from evenhand.audits.plan.unlabelled import Unlabelled, unlabelled
 from evenhand.errors import Problem, listed
 from evenhand.logs.expression import Expression
 from evenhand.logs.group import group_from
@@ -29,6 +30,7 @@ class Guess:
         problems: What could not be told and an audit needs; no plan can be drafted with any.
         notes: What could not be told, and what is lost by that.
         sample: The rows that were looked at.
+        unlabelled: What is known of labels that are missing; None where none is.
 
     """
 
@@ -39,6 +41,7 @@ class Guess:
     problems: tuple[Problem, ...]
     notes: tuple[str, ...]
     sample: Sample = field(repr=False)
+    unlabelled: Unlabelled | None = None
 
     @property
     def parts(self) -> tuple[Guessed, ...]:
@@ -111,15 +114,25 @@ def guess(
     kind, found = _roles(sample, kind, known, taken)
     taken |= {one.column for one in found}
     who = chosen or groups_of(sample, taken)
+    missing = unlabelled(sample, found)
+    if missing is not None:
+        found = [_with_missing(one, missing) if one.part == "label" else one for one in found]
+    lost = [] if missing is None else [missing.note]
     return Guess(
         kind,
         tuple(found),
         independent,
         tuple(who),
         tuple(_problems(sample, kind, found, who)),
-        tuple(_notes(sample, kind, found, independent, taken)),
+        (*lost, *_notes(sample, kind, found, independent, taken)),
         sample,
+        missing,
     )
+
+
+def _with_missing(label: Guessed, missing: Unlabelled) -> Guessed:
+    """Return a label whose reason says for how many rows it is missing."""
+    return replace(label, why=f"{label.why}; {missing.about}")
 
 
 def _columns(text: str, sample: Sample) -> list[str]:
