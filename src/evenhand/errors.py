@@ -124,9 +124,19 @@ _REASONS = {
 }
 
 
+_NUMBERS: dict[type[OSError], int] = {
+    FileNotFoundError: errno.ENOENT,
+    PermissionError: errno.EACCES,
+    IsADirectoryError: errno.EISDIR,
+    NotADirectoryError: errno.ENOTDIR,
+}
+
+
 def reason(error: OSError) -> str:
     """Return why the system refused to read or write, in words and without numbers."""
-    known = _REASONS.get(error.errno or 0)
+    # Libraries raise some without a number.
+    number = error.errno or next((n for kind, n in _NUMBERS.items() if isinstance(error, kind)), 0)
+    known = _REASONS.get(number)
     return known or (error.strerror or type(error).__name__).rstrip(".")
 
 

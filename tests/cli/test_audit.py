@@ -187,3 +187,55 @@ def test_a_signature_without_evidence_or_key_is_refused_before_any_work(evenhand
     out = tmp_path / "x.evidence.zip"
     assert evenhand("audit", plan(), "--out", out, "--sign", tmp_path / "no.pem")[0] == 2
     assert not out.exists()
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        *(("--level", "0.95"), ("--kind", "decisions"), ("--min-units", "30"), ("--seed", "1")),
+        *(("--top", "3"), ("--unit", "row"), ("--class", "a"), ("--score", "s"), ("--weight", "w")),
+        *(("--group", "sex"), ("--where", "p > 1"), ("--measure", "m"), ("--rule", "r")),
+        *(("--slice", "p > 1"), ("--neighbours", "n"), ("--prediction", "p")),
+    ],
+)
+def test_every_flag_that_a_plan_would_outvote_is_refused_by_its_name(read, plan, words):
+    status, document = read("audit", plan(), *words)
+    assert status == 2
+    (error,) = document["errors"]
+    assert error["where"] == words[0]
+    assert "a plan says everything" in error["what"]
+
+
+def test_flags_that_say_how_to_audit_stand_beside_a_plan(evenhand, plan, tmp_path):
+    words = ["--engine", "polars", "--gate", "--honour-waivers", "--force"]
+    words += ["--out", tmp_path / "x.evidence.zip", "--html", tmp_path / "x.html"]
+    assert evenhand("audit", plan(), *words)[0] == 1
+    assert (tmp_path / "x.html").exists()
+
+
+def test_evidence_and_report_in_one_file_are_refused_before_any_work(evenhand, plan, tmp_path):
+    out = tmp_path / "same"
+    status, _, said = evenhand("audit", plan(), "--out", out, "--html", out)
+    assert status == 2
+    assert "two outputs would be this file" in said
+    assert not out.exists()
+
+
+def test_where_the_report_cannot_be_written_there_is_no_evidence(evenhand, plan, tmp_path):
+    out, html = tmp_path / "x.evidence.zip", tmp_path / "folder"
+    html.mkdir()
+    status, _, said = evenhand("audit", plan(), "--out", out, "--html", html)
+    assert status == 2
+    assert "this is a folder" in said
+    assert not out.exists()
+    with pytest.raises(OutputError, match="this is a folder"):
+        eh.audit(plan(), out=out, html=html)
+    assert not out.exists()
+
+
+def test_a_key_to_sign_with_that_is_not_there_is_said(evenhand, plan, tmp_path):
+    pytest.importorskip("securesystemslib")
+    out = tmp_path / "x.evidence.zip"
+    status, _, said = evenhand("audit", plan(), "--out", out, "--sign", tmp_path / "no.pem")
+    assert status == 2
+    assert "no.pem: no such file." in said

@@ -157,7 +157,7 @@ def test_the_text_names_figure_interval_groups_and_what_was_left_out(run, log):
     assert (code, err) == (0, "")
     assert "0.5000" in out
     assert "95% interval" in out
-    assert "a 75.0%, b 25.0%" in out
+    assert "g a 75.0%, g b 25.0%" in out
     assert "unknown (shown apart)" in out
     assert "1 rows left out: prediction is missing" in out
 

@@ -77,9 +77,30 @@ def test_a_key_without_a_signature_exits_with_1(run, path, tmp_path):
     )
     code, out, _ = run(path, "--key", key, "--json")
     assert code == 1
-    assert json.loads(out)["signature"] == "absent"
+    document = json.loads(out)
+    assert (document["ok"], document["changed"]) == (False, [])
+    assert document["signature"] == "absent"
+    code, out, _ = run(path, "--key", key)
+    assert code == 1
+    assert out.startswith("not signed  ")
+    assert "changed" not in out
 
 
 def test_the_help_says_what_a_digest_does_not_prove(run):
     _, out, _ = run("--help")
     assert "not who made it" in " ".join(out.split())
+
+
+@pytest.mark.parametrize("signed", [True, False])
+def test_a_key_that_is_not_there_is_a_usage_error_signed_or_not(run, tmp_path, signed):
+    serialization = pytest.importorskip("cryptography.hazmat.primitives.serialization")
+    ed25519 = pytest.importorskip("cryptography.hazmat.primitives.asymmetric.ed25519")
+    key = tmp_path / "key.pem"
+    private = ed25519.Ed25519PrivateKey.generate()
+    form, plain = serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    key.write_bytes(private.private_bytes(serialization.Encoding.PEM, form, plain))
+    path = tmp_path / "y.evidence.zip"
+    write_bundle(bundles.bundle(), path, key=key if signed else None)
+    code, out, _ = run(path, "--key", tmp_path / "no.pem", "--json")
+    assert code == 2
+    assert json.loads(out)["errors"][0]["what"] == "no such file."

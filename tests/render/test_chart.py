@@ -120,3 +120,8 @@ def test_text_of_a_picture_can_be_read_where_it_is_scaled_to_a_telephone(name):
 def test_ticks_of_large_numbers_have_no_exponent():
     picture = svg(chart([contrast(group("a", 12_345.6), group("b", 0.5), is_rate=False)]))
     assert ">10,000<" in picture
+
+
+def test_a_blank_name_can_be_seen_in_a_chart():
+    spec = chart((contrast(group("", 0.3), group("b", 0.5)),))
+    assert [line["name"] for line in lines(spec)] == ["b", '"" (blank)']

@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
+from dataclasses import replace
 
 import pytest
 
 from evenhand.render import gfm, latex, markdown, text
 from evenhand.render.format import formats
 from evenhand.render.svg import can_draw
+from evenhand.stats.estimate import Undefined
 from made import SECRET, bundle_of, contrast, group, pair
 
 HOSTILE = "<b>|`x`|*y* $z_1^2 & 50% #{~\\"
@@ -44,6 +46,48 @@ def test_a_waiver_stands_beside_its_verdict_in_every_format(name, bundle):
 @pytest.mark.parametrize("name", ALL)
 def test_one_bundle_gives_one_text(name, bundle):
     assert formats()[name].render(bundle) == formats()[name].render(bundle)
+
+
+@pytest.mark.parametrize("name", [*ALL, "step-summary", "model-card"])
+def test_one_group_suppressed_alone_is_said_loudly(name):
+    loud = "One group alone is suppressed"
+    alone = bundle_of(contrast(group("a", 0.3), group("b", 0.5), group("small", None)))
+    assert loud in formats()[name].render(alone)
+    two = contrast(group("a", 0.3), group("x", None), group("y", None))
+    assert loud not in formats()[name].render(bundle_of(two))
+
+
+@pytest.mark.parametrize("name", [*ALL, "step-summary"])
+def test_a_report_says_once_why_limits_differ_from_intervals(name, bundle):
+    page = " ".join(formats()[name].render(bundle).split()).replace("{-}", "-")
+    assert page.count("Verdicts use one-sided limits of the groups compared") == 1
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_a_blank_name_can_be_seen(name):
+    found = contrast(group("", 0.3), group("  ", 0.5), group("b", 0.4))
+    page = html_text(formats()[name].render(bundle_of(found)))
+    assert '"" (blank)' in page
+    assert "(blank, 2 spaces)" in page
+
+
+def html_text(page: str) -> str:
+    """Return text with quotes as they are read."""
+    page = re.sub("&#34;|&quot;", '"', page)
+    return page.replace(r"\textquotedbl{}", '"')
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_the_reason_of_each_group_stands_once(name):
+    why = Undefined("label is missing for 3 of 9 rows; what was not observed is not guessed")
+    groups = [replace(group(n), outcome=why) for n in ("men", "women")]
+    each = "; ".join(f"{n}: {why.reason}" for n in ("men", "women"))
+    none = Undefined(f"no group has a figure to compare ({each})")
+    page = " ".join(formats()[name].render(bundle_of(contrast(*groups, outcome=none))).split())
+    page = page.replace("{-}", "-")
+    assert page.count("label is missing for 3 of 9 rows") == 2
+    assert page.count("no group has a figure to compare; see the groups") == 1
+    assert page.count("what was not observed is not guessed: bounds(...)") == 1
 
 
 # --- Markdown. ---
@@ -80,6 +124,11 @@ def test_latex_names_signs_that_an_engine_may_not_set():
     assert latex.escape("é中") == r"é\evenhandsign{4E2D}"
 
 
+def test_a_notation_in_latex_breaks_after_brackets_signs_and_words():
+    shown = latex.code("worst(a_b, by=c)")
+    assert shown.count(r"\allowbreak{}") == 3
+
+
 def test_latex_is_balanced(hostile):
     page = latex.FORMAT.render(hostile)
     body = page.replace("\\\\", "").replace("\\{", "").replace("\\}", "")
@@ -99,6 +148,18 @@ def test_latex_compiles(hostile, tmp_path):
     assert done.returncode == 0, done.stdout[-2000:]
 
 
+@pytest.mark.slow
+def test_the_tables_of_a_gate_fit_their_page(bundle, tmp_path):
+    engine = shutil.which("pdflatex")
+    if engine is None:
+        pytest.skip("no pdflatex is installed")
+    (tmp_path / "report.tex").write_text(latex.FORMAT.render(bundle))
+    words = [engine, "-interaction=nonstopmode", "report.tex"]
+    for _ in range(2):
+        done = subprocess.run(words, cwd=tmp_path, capture_output=True, check=False)  # noqa: S603
+    assert b"Overfull" not in done.stdout
+
+
 # --- Text. ---
 
 
@@ -112,6 +173,14 @@ def test_a_name_cannot_command_a_terminal():
     page = text.FORMAT.render(bundle_of(contrast(group("\x1b[31mred", 0.3), group("b", 0.5))))
     assert "\x1b" not in page
     assert "red" in page
+
+
+def test_long_names_and_ends_of_lines_are_seen_on_terminals():
+    found = contrast(group("a\nb", 0.3), group("x" * 50 + "y" * 50, 0.5))
+    page = text.FORMAT.render(bundle_of(found))
+    assert r"a\nb" in page
+    assert "\N{HORIZONTAL ELLIPSIS}" in page
+    assert "x" * 50 not in page
 
 
 def test_text_has_no_colours_of_a_terminal(bundle):

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from evenhand.render.reading import definition, family, reading
+from evenhand.render.reading import definition, family, reading, who
 from evenhand.stats.estimate import Estimate, Undefined
 from made import contrast, estimate, group, pair
 
@@ -25,8 +27,8 @@ def test_a_gap_is_said_in_points():
 def test_with_roles_a_gap_of_two_groups_says_which_way_and_of_what():
     told = reading(contrast(*TWO, outcome=interval(0.182, 0.245)), ROLES)
     assert told == (
-        "The share with score >= 0.5 among rows with repaid = 0 is 18.2 to 24.5 points higher for "
-        "women (44.8%) than for men (23.5%)."
+        "The share where score is at least 0.5 among rows where repaid is 0 is 18.2 to 24.5 points "
+        "higher for women (44.8%) than for men (23.5%)."
     )
 
 
@@ -43,9 +45,9 @@ def test_a_ratio_is_said_as_a_share_of_the_higher():
 
 
 def test_errors_are_said_in_their_own_unit():
-    groups = (group("a", 12.5), group("b", 10.25))
+    groups = (group("north", 12.5), group("south", 10.25))
     found = contrast(*groups, outcome=interval(1, 3), measure="mae", is_rate=False)
-    assert reading(found) == "mae: a 12.50, b 10.25; the gap is 1.0000 to 3.0000."
+    assert reading(found) == "mae: north 12.50, south 10.25; the gap is 1.0000 to 3.0000."
 
 
 def test_what_is_undefined_says_why():
@@ -65,9 +67,9 @@ def test_of_bounds_the_set_is_said_and_no_middle():
 @pytest.mark.parametrize(
     ("low", "high", "told"),
     [
-        (0.01, 0.03, "a is 1.0 to 3.0 points above b."),
-        (-0.03, -0.01, "a is 1.0 to 3.0 points below b."),
-        (-0.01, 0.03, "No gap between a and b is shown: -1.0 to 3.0 points."),
+        (0.01, 0.03, "g a is 1.0 to 3.0 points above g b."),
+        (-0.03, -0.01, "g a is 1.0 to 3.0 points below g b."),
+        (-0.01, 0.03, "No gap between g a and g b is shown: -1.0 to 3.0 points."),
     ],
 )
 def test_a_pair_says_who_is_above(low, high, told):
@@ -76,14 +78,14 @@ def test_a_pair_says_who_is_above(low, high, told):
 
 def test_a_group_against_all_is_said_so():
     found = pair("a", "overall", interval(0.01, 0.03), contrast="to_overall")
-    assert reading(found) == "a is 1.0 to 3.0 points above all groups together."
+    assert reading(found) == "g a is 1.0 to 3.0 points above all groups together."
 
 
 def test_of_many_pairs_the_furthest_is_said():
     block = [pair("a", str(n), interval(n / 10 - 0.15, n / 10)) for n in range(6)]
     assert family(block) == [
         "4 of 6 pairs are shown to differ.",
-        "Furthest apart: a is 35.0 to 50.0 points above 5.",
+        "Furthest apart: g a is 35.0 to 50.0 points above g 5.",
     ]
 
 
@@ -95,8 +97,8 @@ def test_the_parts_of_a_gap_are_said_together():
     ]
     assert family(block) == [
         (
-            "Of the gap of 21.0 points (a minus b), 3.0 come from who is where in age, and 18.0 "
-            "from different rates there (13.0 to 23.0)."
+            "Of the gap of 21.0 points (g a minus g b), 3.0 come from who is where in age, and "
+            "18.0 from different rates there (13.0 to 23.0)."
         )
     ]
 
@@ -104,17 +106,26 @@ def test_the_parts_of_a_gap_are_said_together():
 @pytest.mark.parametrize(
     ("measure", "told"),
     [
-        ("selection_rate", "the share with score >= 0.5"),
-        ("base_rate", "the share with repaid = 1"),
-        ("true_positive_rate", "the share with score >= 0.5 among rows with repaid = 1"),
-        ("false_negative_rate", "the share with not (score >= 0.5) among rows with repaid = 1"),
-        ("true_negative_rate", "the share with not (score >= 0.5) among rows with repaid = 0"),
-        ("positive_predictive_value", "the share with repaid = 1 among rows with score >= 0.5"),
-        ("false_discovery_rate", "the share with repaid = 0 among rows with score >= 0.5"),
-        ("false_omission_rate", "the share with repaid = 1 among rows with not (score >= 0.5)"),
+        ("selection_rate", "the share where score is at least 0.5"),
+        ("base_rate", "the share where repaid is 1"),
+        (
+            "true_positive_rate",
+            "the share where score is at least 0.5 among rows where repaid is 1",
+        ),
+        ("false_negative_rate", "the share where score is below 0.5 among rows where repaid is 1"),
+        ("true_negative_rate", "the share where score is below 0.5 among rows where repaid is 0"),
+        (
+            "positive_predictive_value",
+            "the share where repaid is 1 among rows where score is at least 0.5",
+        ),
+        (
+            "false_discovery_rate",
+            "the share where repaid is 0 among rows where score is at least 0.5",
+        ),
+        ("false_omission_rate", "the share where repaid is 1 among rows where score is below 0.5"),
         (
             "negative_predictive_value",
-            "the share with repaid = 0 among rows with not (score >= 0.5)",
+            "the share where repaid is 0 among rows where score is below 0.5",
         ),
         ("mean_score", ""),
         ("true_positive_rate(average=macro)", ""),
@@ -123,3 +134,35 @@ def test_the_parts_of_a_gap_are_said_together():
 )
 def test_rates_are_defined_in_the_words_of_the_plan(measure, told):
     assert definition(measure, ROLES) == told
+
+
+@pytest.mark.parametrize(
+    ("named", "told"),
+    [
+        ({"race": "White"}, "White"),
+        ({"sex": "1"}, "sex 1"),
+        ({"granted": "no"}, "granted no"),
+        ({"g": "f"}, "g f"),
+        ({"black": "no", "single": "yes"}, "black no, single yes"),
+        ({"age": "<=25"}, "age 25 or less"),
+        ({"age": "(25, 45]"}, "age over 25 to 45"),
+        ({"age": ">45"}, "age over 45"),
+        ({"band": "(low)"}, "(low)"),
+        ({"sex": ""}, 'sex "" (blank)'),
+    ],
+)
+def test_a_group_is_named_with_its_attribute_where_its_value_says_nothing(named, told):
+    assert who(named) == told
+
+
+def test_groups_of_several_attributes_are_parted_by_semicolons():
+    both = (("no", 0.9), ("yes", 0.7))
+    groups = (replace(group(a, v), group={"black": a, "single": a}) for a, v in both)
+    told = reading(contrast(*groups, outcome=interval(0.1, 0.3), by=("black", "single")))
+    assert "black no, single no 90.0%; black yes, single yes 70.0%" in told
+
+
+def test_columns_with_odd_names_are_said_without_their_notation():
+    roles = {"label": "y", "prediction": "col('Kredit bewilligt?') == 'Ja'"}
+    told = "the share where Kredit bewilligt? is 'Ja' among rows where y is 1"
+    assert definition("true_positive_rate", roles) == told

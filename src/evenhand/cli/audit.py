@@ -148,8 +148,7 @@ def _refuse_flags(ctx: typer.Context, source: str) -> None:
     given = [
         max(one.opts, key=len)
         for one in ctx.command.params
-        if one.name is not None
-        and one.name not in _BESIDE_A_PLAN
+        if one.name not in _BESIDE_A_PLAN
         # Also where the value is the default: who writes it expects that it counts.
         and getattr(ctx.get_parameter_source(one.name), "name", "") == "COMMANDLINE"
     ]

@@ -28,7 +28,7 @@ def check(
     from rich.text import Text
 
     from evenhand.audits.plan.file import open_plan
-    from evenhand.errors import PlanError, SourceError
+    from evenhand.errors import EngineError, EvenhandError
 
     document: dict[str, Any] = {
         "ok": True,
@@ -39,7 +39,9 @@ def check(
     }
     try:
         fit = open_plan(plan, engine=engine, read=False)
-    except (PlanError, SourceError) as error:
+    except EvenhandError as error:
+        if isinstance(error, EngineError):
+            raise
         document |= {"ok": False, "errors": [dataclasses.asdict(one) for one in error.problems]}
         lines = [f"{one}" for one in error.problems]
         count = f"{len(lines)} problem{'s' * (len(lines) != 1)}"

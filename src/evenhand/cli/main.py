@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import importlib
+import os
 import pkgutil
 import signal
 import sys
@@ -13,8 +16,8 @@ import typer
 
 import evenhand
 from evenhand import cli
-from evenhand.cli.output import INTERRUPTED, fail
-from evenhand.errors import EvenhandError, Problem
+from evenhand.cli.output import ENGINE, INTERRUPTED, fail
+from evenhand.errors import EvenhandError, Problem, reason
 
 app = typer.Typer(
     name="evenhand",
@@ -83,15 +86,54 @@ def main() -> None:
     # Typer would turn Ctrl-C into status 1, which says that a gate failed.
     signal.signal(signal.SIGINT, _stop)
     try:
+        if sys.stdout is None:
+            raise OSError(errno.EBADF, "closed")  # noqa: TRY301 - left as any other
+        status = _status(as_json=as_json)
+        # What is still held back must be out before anybody is told that all went well.
+        sys.stdout.flush()
+    except OSError as error:
+        _give_up_stdout()
+        if not isinstance(error, BrokenPipeError) and sys.stderr is not None:
+            with contextlib.suppress(OSError):
+                sys.stderr.write(f"evenhand: the output cannot be written: {reason(error)}.\n")
+        status = ENGINE
+    sys.exit(status)
+
+
+def _status(*, as_json: bool) -> int | str:
+    """Run the command and return its exit status."""
+    stdout = sys.stdout
+    try:
         # With --json the usage errors of the option parser must be JSON too.
-        status = app(standalone_mode=not as_json)
+        return app(standalone_mode=not as_json) or 0
+    except SystemExit as left:
+        # Typer muffles stdout where nobody reads on, and leaves with 1, which says that a gate
+        # failed.
+        if sys.stdout is not stdout:
+            sys.stdout = stdout
+            raise BrokenPipeError from left
+        return left.code or 0
     except EvenhandError as error:
-        sys.exit(fail(error, as_json=as_json))
+        return fail(error, as_json=as_json)
     except _StoppedError:
         typer.echo("stopped; no file was left half-written", err=True)
-        sys.exit(INTERRUPTED)
+        return INTERRUPTED
     except _USAGE_ERROR as error:
         said: str = error.format_message()  # type: ignore[attr-defined]
         problem = Problem("command line", said, "See evenhand --help, or evenhand VERB --help.")
-        sys.exit(fail(EvenhandError(problem), as_json=as_json))
-    sys.exit(status or 0)
+        return fail(EvenhandError(problem), as_json=as_json)
+    except OSError as error:
+        if error.filename is None:
+            raise
+        problem = Problem(f"{error.filename}", f"{reason(error)}.")
+        return fail(EvenhandError(problem), as_json=as_json)
+
+
+def _give_up_stdout() -> None:
+    """Send what could not be written nowhere: Python would try again, and complain, as it ends."""
+    if sys.stdout is None:
+        return
+    with contextlib.suppress(OSError, ValueError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)

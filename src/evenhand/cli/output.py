@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+import io
 import json
+import os
 import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -29,9 +31,18 @@ def show(text: RenderableType, document: object, *, as_json: bool) -> None:
     if as_json:
         typer.echo(json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False))
         return
-    # Piped output is not wrapped to a screen that is not there.
-    console = Console(width=None if sys.stdout.isatty() else 160, highlight=False)
-    console.print(text)
+    if sys.stdout.isatty():
+        Console(highlight=False).print(text)
+        return
+    # Piped output is not wrapped to a screen that is not there, and not filled up to its edge.
+    columns = os.environ.get("COLUMNS", "")
+    width = int(columns) if columns.isdecimal() and int(columns) else _PIPED
+    page = io.StringIO()
+    Console(file=page, width=width, highlight=False).print(text)
+    typer.echo("\n".join(line.rstrip() for line in page.getvalue().splitlines()))
+
+
+_PIPED = 160
 
 
 def exit_with(rules: Sequence[RuleVerdict], *, honour_waivers: bool) -> None:

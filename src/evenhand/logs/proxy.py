@@ -12,7 +12,7 @@ from pathlib import Path
 
 import polars as pl
 
-from evenhand.errors import Problem, RoleError, listed
+from evenhand.errors import Problem, RoleError, listed, reason
 
 _ROUNDING = 1e-6
 
@@ -91,5 +91,6 @@ def _read(path: Path, where: str) -> pl.DataFrame:
     try:
         return pl.read_parquet(path) if path.suffix == ".parquet" else pl.read_csv(path)
     except (OSError, pl.exceptions.PolarsError) as error:
-        what = f"the table {path} cannot be read: {error}."
+        said = reason(error) if isinstance(error, OSError) else f"{error}"
+        what = f"the table {path} cannot be read: {said}."
         raise RoleError(Problem(where, what, _EXAMPLE)) from error

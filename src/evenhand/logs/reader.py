@@ -44,7 +44,7 @@ def _bytes_of(path: str) -> Iterator[BinaryIO]:
     with Path(path).open("rb") as file:
         packed = file.peek(2).startswith(b"\x1f\x8b")
         try:
-            yield gzip.open(file) if packed else file  # type: ignore[misc]
+            yield gzip.GzipFile(fileobj=file) if packed else file  # type: ignore[misc]
         except (EOFError, zlib.error, gzip.BadGzipFile) as error:
             hint = "Check that the file is whole."
             raise SourceError(Problem(path, "it cannot be unpacked.", hint)) from error

@@ -80,8 +80,8 @@ def open_source(source: object, engine: str | None = None) -> Source:
     """Return the source as a lazy frame on an engine.
 
     Args:
-        source: A path or glob (Parquet, CSV, Arrow IPC), a pandas, Polars or PyArrow table, a
-            DuckDB relation or a Spark DataFrame.
+        source: A path or glob (Parquet, Arrow IPC, CSV in UTF-8 separated by commas, semicolons
+            or tabs), a pandas, Polars or PyArrow table, a DuckDB relation or a Spark DataFrame.
         engine: ``polars``, ``duckdb`` or ``spark``; by default the source's own, else Polars.
 
     Raises:

@@ -6,6 +6,7 @@ from evenhand.audits.evidence.bundle import Bundle, Input
 from evenhand.audits.finding import ALL_ROWS
 from evenhand.render.figure import figures
 from evenhand.render.rule import facts
+from evenhand.render.wording import ALONE, alone, brief
 from evenhand.stats.estimate import Undefined
 
 
@@ -55,11 +56,12 @@ def limitations(bundle: Bundle) -> list[str]:
         said = facts(bundle, rule)
         where = "" if rule.scope == ALL_ROWS else f" in {rule.scope}"
         if rule.verdict == "undecided":
-            found.append(f"Rule {rule.id}{where} ({rule.rule}): {rule.reason}")
+            found.append(f"Rule {rule.id}{where} ({rule.rule}): {brief(rule.reason)}")
         elif "undecided" in said:
             found.append(f"Rule {rule.id}{where} says nothing of {said['undecided']}")
     found += [
-        f"{one.name}{f' ({one.slice})' if one.slice else ''}: undefined, {one.outcome.reason}"
+        f"{one.name}{f' ({one.slice})' if one.slice else ''}: undefined, "
+        f"{brief(one.outcome.reason)}"
         for one in figures(bundle)
         if isinstance(one.outcome, Undefined)
     ]
@@ -68,4 +70,5 @@ def limitations(bundle: Bundle) -> list[str]:
         for finding in bundle.findings
         for part in finding.excluded
     ]
+    found += [f"{one.key} in {one.scope}: {ALONE}" for one in bundle.findings if alone(one)]
     return [*dict.fromkeys(found)]

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from rich.console import Group, RenderableType
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
 from evenhand.audits.evidence.comparison import Change, Comparison
-from evenhand.render.wording import DASH, name_of, number
+from evenhand.render.wording import DASH, brief, first, name_of, number, own_reason
 
 
 def text(found: Comparison) -> RenderableType:
@@ -27,11 +29,26 @@ def text(found: Comparison) -> RenderableType:
         for one in found.changes:
             table.add_row(*_cells(one), style="dim" if one.same else None)
         parts.append(Padding(table, (1, 0, 1, 2)))
-    reasons = dict.fromkeys(one.difference.reason for one in found.changes)
-    parts += [Text(f"  {reason}", style="dim") for reason in reasons if reason]
+    parts += [Text(f"  {note}", style="dim") for note in _notes(found.changes)]
     parts += [Text(f"added    {name}") for name in found.added]
     parts += [Text(f"removed  {name}") for name in found.removed]
     return Group(*parts)
+
+
+def _notes(changes: Iterable[Change]) -> list[str]:
+    """Return why there is no change or no interval, each reason with the rows it is about."""
+    rows: dict[str, list[str]] = {}
+    for one in changes:
+        if one.difference.reason:
+            group = "" if one.group is None else f"{name_of(one.group)} in "
+            rows.setdefault(one.difference.reason, []).append(f"{group}{one.name}")
+    return [
+        f"{'; '.join(first(named, _NAMED))}: {own_reason(brief(why))}"
+        for why, named in rows.items()
+    ]
+
+
+_NAMED = 4
 
 
 def _cells(one: Change) -> tuple[Text, ...]:
@@ -44,16 +61,19 @@ def _cells(one: Change) -> tuple[Text, ...]:
     name = one.name if one.group is None else f"  {name_of(one.group)}"
     return (
         Text(name),
-        Text(_number(one.before)),
-        Text(_number(one.after)),
+        Text(_number(one.before, gap.reason, "before")),
+        Text(_number(one.after, gap.reason, "after")),
         Text(DASH if gap.value is None else f"{gap.value:+.4f}", style="bold" if apart else ""),
         Text(interval),
         Text(_verdict(one)),
     )
 
 
-def _number(value: float | None) -> str:
-    return "none" if value is None else number(value)
+def _number(value: float | None, reason: str, when: str) -> str:
+    if value is not None:
+        return number(value)
+    small = f"{when}: {{}}fewer than"
+    return "suppressed" if any(small.format(one) in reason for one in ("", "small: ")) else "none"
 
 
 def _verdict(one: Change) -> str:

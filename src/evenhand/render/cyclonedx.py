@@ -10,6 +10,8 @@ import json
 import uuid
 from typing import Any
 
+import rfc8785
+
 from evenhand.audits.evidence.bundle import Bundle, Input
 from evenhand.audits.finding import ALL_ROWS
 from evenhand.audits.gate.verdict import RuleVerdict
@@ -24,7 +26,7 @@ def render(bundle: Bundle) -> str:
     """Return the bill of materials as JSON."""
     created = bundle.created.isoformat()
     # The same evidence has the same number, and another audit another one.
-    identity = json.dumps([bundle.plan.digest, created, bundle.to_dict()], sort_keys=True)
+    identity = rfc8785.dumps([bundle.plan.digest, created, bundle.to_dict()]).decode()
     tool = {"type": "application", "name": "evenhand", "version": bundle.version}
     document = {
         "$schema": "http://cyclonedx.org/schema/bom-1.6.schema.json",

@@ -23,10 +23,10 @@ from evenhand.audits.evidence.legible import cut
 from evenhand.render import svg
 from evenhand.render.card import subject_facts, window_text
 from evenhand.render.format import Format
-from evenhand.render.rule import rules_view, sentence
+from evenhand.render.rule import LIMITS, rules_view, sentence
 from evenhand.render.section import Block, Section, sections_of, title_of
 from evenhand.render.view import block_view, embedded
-from evenhand.render.wording import DASH, count_of, pair_of, summary
+from evenhand.render.wording import DASH, brief, count_of, pair_of, summary
 from evenhand.stats.estimate import Estimate
 
 LIMIT = 1_900_000
@@ -82,6 +82,7 @@ def html(bundle: Bundle) -> str:
         "sentence": sentence(bundle),
         "rules": rules,
         "rules_left": rules_left,
+        "limits": LIMITS,
         "facts": facts_of(bundle),
         "coded": {"filter", "source", *bundle.plan.roles},
         "made": _made(bundle),
@@ -203,7 +204,7 @@ def _brief(block: Block, place: int) -> str:
         "key": one.key,
         "about": pair_of(one) if one.pair else "",
         "where": one.scope,
-        "figure": cut(summary(one.outcome), 160),
+        "figure": cut(brief(summary(one.outcome)), 160),
         "units": count_of(one.units, exact=one.units_exact) if known else DASH,
     }
     return str(draw(line))

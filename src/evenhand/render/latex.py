@@ -9,15 +9,17 @@ from typing import Any
 from evenhand.audits.evidence.bundle import Bundle
 from evenhand.render.format import Format
 from evenhand.render.reading import Roles
-from evenhand.render.rule import rules_view, sentence
+from evenhand.render.rule import LIMITS, rules_view, sentence
 from evenhand.render.section import Block, sections_of, title_of
-from evenhand.render.table import table_of
-from evenhand.render.view import notes_of, reading_of
+from evenhand.render.table import Table, table_of
+from evenhand.render.view import notes_of, reading_of, warnings_of
 from evenhand.render.wording import summary
+from evenhand.stats.estimate import Outcome, Undefined
 
 _HEAD = r"""% The tables need the packages below and the command \evenhandsign.
 \documentclass{article}
 \usepackage[T1]{fontenc}
+\usepackage[margin=25mm]{geometry}
 \usepackage{booktabs, longtable, array, iftex}
 % Signs that pdfLaTeX has no font for are written as their number; other engines set them.
 \newcommand{\evenhandsign}[1]{\ifPDFTeX[U+#1]\else\symbol{"#1}\fi}
@@ -66,9 +68,9 @@ def latex(bundle: Bundle) -> str:
     if rules:
         rows = [_rule(one) for one in rules]
         headings = ("verdict", "rule", "scope", "what must hold", "finding", "units needed")
-        widths = ("0.09", "0.1", "0.1", "0.24", "0.28")
-        parts.append(tabular(headings, rows, names=5, widths=widths, caption="Rules"))
-        parts.append(escape(left))
+        widths = ("0.1", "0.11", "0.1", "0.24", "0.25", "0.08")
+        parts.append(tabular(headings, rows, names=6, widths=widths, caption="Rules"))
+        parts += [escape(left), escape(LIMITS)]
     for section in sections_of(bundle):
         parts += [rf"\subsection*{{{escape(section.measure)}}}", escape(section.about)]
         for block in section.blocks:
@@ -80,8 +82,12 @@ def _rule(one: Mapping[str, Any]) -> tuple[str, ...]:
     told = [one["reason"], *one["undecided"]]
     if one["waiver"]:
         told.append(f"waived {one['waiver']}")
-    names = (one["verdict"], one["id"], one["scope"], one["rule"])
-    return (*names, "; ".join(told), one["units_needed"])
+    names = (one["verdict"], one["id"], one["scope"])
+    return (
+        *map(escape, names),
+        _breaking(one["rule"]),
+        *map(escape, ("; ".join(told), one["units_needed"])),
+    )
 
 
 FORMAT = Format("latex", ".tex", "Tables for papers, with booktabs.", latex)
@@ -97,6 +103,19 @@ def escape(text: object) -> str:
     return "".join(_SIGNS.get(sign) or _sign(sign) for sign in line)
 
 
+def code(text: str) -> str:
+    r"""Return a notation in letters of one width, with places at which its line may break.
+
+    >>> code("worst(a, by=b)")
+    '\\texttt{worst(\\allowbreak{}a, by=\\allowbreak{}b)}'
+    """
+    return rf"\texttt{{{_breaking(text)}}}"
+
+
+def _breaking(text: str) -> str:
+    return re.sub(r"[(=]", lambda found: rf"{found[0]}\allowbreak{{}}", escape(text))
+
+
 def _sign(sign: str) -> str:
     return sign if _PLAIN.fullmatch(sign) else rf"\evenhandsign{{{ord(sign):04X}}}"
 
@@ -106,21 +125,28 @@ def block_of(block: Block, roles: Roles) -> list[str]:
     table = table_of(block)
     told = [rf"\paragraph{{{escape(block.title)}}}"]
     if block.is_family:
-        told.append(
-            rf"\texttt{{{escape(block.lead.key)}}} {escape(' '.join(block.readings(roles)))}"
-        )
+        told.append(rf"{code(block.lead.key)} {escape(' '.join(block.readings(roles)))}")
     else:
         told += [
-            rf"\texttt{{{escape(one.key)}}}: {escape(summary(one.outcome))}. "
+            rf"{code(one.key)}: {_figure(one.outcome)}"
             rf"{escape(reading_of(one, block, roles))}"
             for one in block.findings
         ]
     notes = [*(table.notes if table else ()), *notes_of(block)]
     if table is not None:
         caption = f"{block.lead.measure}, {block.title}"
-        told.append(tabular(table.headings, table.rows, names=table.names, caption=caption))
+        told.append(tabular(table.headings, _cells(table), names=table.names, caption=caption))
+    told += [rf"\textbf{{{escape(text)}}}" for text in warnings_of(block)]
     told.append(rf"{{\footnotesize\noindent {escape('; '.join(notes))}\par}}")
     return told
+
+
+def _cells(found: Table) -> list[tuple[str, ...]]:
+    return [tuple(map(escape, row)) for row in found.rows]
+
+
+def _figure(outcome: Outcome) -> str:
+    return "" if isinstance(outcome, Undefined) else f"{escape(summary(outcome))}. "
 
 
 def tabular(
@@ -131,14 +157,17 @@ def tabular(
     caption: str,
     widths: Sequence[str] = (),
 ) -> str:
-    """Return a table that may run over pages; columns after the names are set flush right."""
+    """Return a table that may run over pages.
+
+    Cells are LaTeX already; columns after the names are set flush right.
+    """
     columns = (
         "".join(rf">{{\raggedright\arraybackslash}}p{{{width}\textwidth}}" for width in widths)
         or "l" * names
     )
     columns += "r" * (len(headings) - names)
     lines = [
-        r"{\small",
+        r"{\small\sloppy\setlength{\tabcolsep}{4pt}",
         rf"\begin{{longtable}}{{@{{}}{columns}@{{}}}}",
         rf"\caption{{{escape(caption)}}}\\",
         r"\toprule",
@@ -147,7 +176,7 @@ def tabular(
         r"\endhead",
         r"\bottomrule",
         r"\endlastfoot",
-        *(" & ".join(map(escape, row)) + r" \\" for row in rows),
+        *(" & ".join(row) + r" \\" for row in rows),
         r"\end{longtable}}",
     ]
     return "\n".join(lines)

@@ -20,7 +20,7 @@ from evenhand.logs.group import OTHER, UNKNOWN
 from evenhand.render.card import data_text
 from evenhand.render.format import Format
 from evenhand.render.gfm import bullets, code, plain, table
-from evenhand.render.wording import DASH, count_of
+from evenhand.render.wording import DASH, count_of, value_shown
 from evenhand.stats.estimate import Estimate, Undefined
 
 Mode = Literal["selection", "scoring"]
@@ -176,7 +176,7 @@ def _section(finding: Finding, by: Sequence[str], mode: Mode, said: Statement) -
             DASH if one.rate is None else f"{one.rate:.1%}",
             DASH if ratio is None else f"{ratio:.3f}",
         ]
-        rows.append([*map(plain, one.names), *numbers])
+        rows.append([*map(plain, map(value_shown, one.names)), *numbers])
     rate = "Selection Rate" if mode == "selection" else "Scoring Rate"
     counts = ["# of Applicants", *(["# Selected"] if mode == "selection" else [])]
     headings = [*map(plain, by), *counts, rate, "Impact Ratio"]
@@ -216,7 +216,9 @@ def _notes(
         why = finding.conventions.get("weight", "rates are no share of counts")
         notes.append(f"# Selected is rate times applicants, not a count: {plain(why)}.")
     notes += [
-        f"{plain(', '.join(one.names))}: no rate, {plain(one.why)}." for one in found if one.why
+        f"{plain(', '.join(map(value_shown, one.names)))}: no rate, {plain(one.why)}."
+        for one in found
+        if one.why
     ]
     if hidden:
         notes.append("The law asks for these too: audit again with `min_units: 0`.")
@@ -243,7 +245,7 @@ def _small(finding: Finding, found: Sequence[Category], said: Statement) -> list
     """Return which categories are under two per cent of the data, and what became of them."""
     total = sum(group.rows for group in finding.groups if not group.suppressed)
     under = [
-        plain(", ".join(one.names))
+        plain(", ".join(map(value_shown, one.names)))
         for one in found
         if one.applicants is not None and one.applicants < SMALL * total
     ]

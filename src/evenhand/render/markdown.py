@@ -10,11 +10,11 @@ from evenhand.render.format import Format
 from evenhand.render.gfm import bullets, code, plain
 from evenhand.render.gfm import table as grid
 from evenhand.render.reading import Roles
-from evenhand.render.rule import rules_view, sentence
+from evenhand.render.rule import LIMITS, rules_view, sentence
 from evenhand.render.section import Block, sections_of, title_of
 from evenhand.render.table import table_of
 from evenhand.render.verdicts import SYMBOLS
-from evenhand.render.view import notes_of, reading_of
+from evenhand.render.view import notes_of, reading_of, warnings_of
 from evenhand.render.wording import interval_of, value_of
 from evenhand.stats.estimate import Undefined
 
@@ -24,7 +24,7 @@ def markdown(bundle: Bundle) -> str:
     rules, left = rules_view(bundle)
     parts = [f"# {plain(title_of(bundle))}", _verdict(bundle)]
     if rules:
-        parts += [_rules(rules), *filter(None, [plain(left)])]
+        parts += [_rules(rules), *filter(None, [plain(left)]), plain(LIMITS)]
     parts.append("## Findings")
     for section in sections_of(bundle):
         parts += [f"### {plain(section.measure)}", plain(section.about)]
@@ -56,6 +56,7 @@ def block_of(block: Block, roles: Roles) -> list[str]:
         numbers = len(table.headings) - table.names
         parts.append(grid([plain(text) for text in table.headings], rows, numbers=numbers))
         parts += [plain(note) for note in table.notes]
+    parts += [f"**{plain(text)}**" for text in warnings_of(block)]
     parts.append(bullets(plain(note) for note in notes_of(block)))
     return parts
 

@@ -118,7 +118,7 @@ def _figures(found: Sequence[Figure]) -> str:
     rows = [
         [
             plain(one.name),
-            plain(one.scope),
+            plain("; ".join(filter(None, (one.group, one.scope)))),
             plain(summary(one.outcome)),
             "" if one.units is None else f"{one.units:,}",
         ]

@@ -6,7 +6,7 @@ from evenhand.audits.evidence.bundle import Bundle
 from evenhand.audits.finding import Finding
 from evenhand.render import svg
 from evenhand.render.html import asset, environment, macro
-from evenhand.render.rule import rules_view, sentence
+from evenhand.render.rule import LIMITS, rules_view, sentence
 from evenhand.render.section import Block, sections_of, title_of
 from evenhand.render.view import block_view
 
@@ -70,6 +70,7 @@ def _piece(
             sentence=sentence,
             rules=rules,
             rules_left=rules_left,
+            limits=LIMITS,
             blocks="\n".join(shown),
             remarks=remarks,
         )

@@ -6,14 +6,16 @@ and how large it can be. With the roles of a plan they name its columns instead 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 
 from evenhand.audits.finding import Finding
+from evenhand.audits.plan.condition import condition
 from evenhand.errors import NotationError
 from evenhand.measures.decisions.confusion import Rate
 from evenhand.measures.registry import measure_named
 from evenhand.notation import parse
-from evenhand.render.wording import name_of, number
+from evenhand.render.wording import BRIEF, brief, number, own_reason, value_shown
 from evenhand.stats.estimate import Estimate, Undefined
 
 Roles = Mapping[str, str]
@@ -43,7 +45,8 @@ def reading(one: Finding, roles: Roles | None = None) -> str:
 
     """
     if isinstance(one.outcome, Undefined):
-        return f"Undefined: {one.outcome.reason}."
+        reason = own_reason(one.outcome.reason)
+        return f"Undefined: {brief(reason, BRIEF) if one.groups else reason}."
     if one.pair:
         return _signed(one, one.outcome)
     match one.contrast:
@@ -82,7 +85,7 @@ def definition(measure: str, roles: Roles) -> str:
     """Return what a rate counts, in the words of a plan; empty for measures that are no rate.
 
     >>> definition("true_positive_rate", {"label": "repaid", "prediction": "score >= 0.5"})
-    'the share with score >= 0.5 among rows with repaid = 1'
+    'the share where score is at least 0.5 among rows where repaid is 1'
     """
     try:
         found = measure_named(parse(measure))
@@ -98,10 +101,10 @@ def definition(measure: str, roles: Roles) -> str:
         told = fixed[0] if fixed else ""
         counted = "prediction" if told == "label" else "label"
         holds = _holds(found.of, counted)
-    share = f"the share with {_having(roles, counted, positive, holds=holds)}"
+    share = f"the share where {_having(roles, counted, positive, holds=holds)}"
     if fixed is None:
         return share
-    return f"{share} among rows with {_having(roles, fixed[0], positive, holds=fixed[1])}"
+    return f"{share} among rows where {_having(roles, fixed[0], positive, holds=fixed[1])}"
 
 
 def _holds(cell: str, role: str) -> bool:
@@ -112,11 +115,9 @@ def _holds(cell: str, role: str) -> bool:
 
 def _having(roles: Roles, role: str, positive: object, *, holds: bool) -> str:
     text = roles.get(role, role)
-    if text.isidentifier():
-        if positive == 1:
-            return f"{text} = {int(holds)}"
-        return f"{text} {'=' if holds else '!='} {positive}"
-    return text if holds else f"not ({text})"
+    if positive != 1 and text.isidentifier():
+        return f"{text} is {'' if holds else 'not '}{positive}"
+    return condition(text, holds=holds)
 
 
 def _subject(one: Finding, roles: Roles | None) -> str:
@@ -153,7 +154,7 @@ def _plain(one: Finding, found: Estimate, roles: Roles | None) -> str:
 def _ends(one: Finding) -> list[tuple[float, str]]:
     """Return the lowest and the highest of the groups compared, by their own figures."""
     shown = [
-        (group.outcome.value, name_of(group.group))
+        (group.outcome.value, who(group.group))
         for group in one.groups
         if group.compared
         and isinstance(group.outcome, Estimate)
@@ -167,7 +168,8 @@ def _groups(one: Finding, roles: Roles | None) -> str:
     if not ends:
         return subject
     (lowest, low_name), (highest, high_name) = ends
-    return f"{subject}: {high_name} {own(highest)}, {low_name} {own(lowest)}"
+    apart = "; " if len(one.by) > 1 else ", "
+    return f"{subject}: {high_name} {own(highest)}{apart}{low_name} {own(lowest)}"
 
 
 def _gap(one: Finding, found: Estimate, roles: Roles | None) -> str:
@@ -199,8 +201,46 @@ def _ratio(one: Finding, found: Estimate, roles: Roles | None) -> str:
     return f"{rates}; no difference is shown, and the lower is at least {found.low:.0%}."
 
 
+def who(group: Mapping[str, str]) -> str:
+    """Return a group as a sentence names it: with its attributes where values say nothing alone.
+
+    >>> who({"race": "White"}), who({"sex": "1"}), who({"age": "(25, 45]"})
+    ('White', 'sex 1', 'age over 25 to 45')
+    >>> who({"black": "no", "single": "yes"})
+    'black no, single yes'
+    """
+    if {*group.values()} == {"overall"}:
+        return "overall"
+    several = len(group) > 1
+    told = []
+    for name, value in group.items():
+        text = _bin(value)
+        bare = _BARE.fullmatch(value.strip()) or text
+        said = text or value_shown(value)
+        told.append(f"{value_shown(name)} {said}" if several or bare else said)
+    return ", ".join(told)
+
+
+_BARE = re.compile(r"|[^\W\d_]|[-+\u2212]?[\d.,]+|yes|no|true|false|ja|nein", re.IGNORECASE)
+"""Values that say nothing without their attribute."""
+
+_NUMBER = r"[-+]?[\d.]+(?:e[-+]?\d+)?"
+_BINS = (
+    (re.compile(rf"<=\s*({_NUMBER})"), r"\1 or less"),
+    (re.compile(rf">\s*({_NUMBER})"), r"over \1"),
+    (re.compile(rf"\(({_NUMBER}), ({_NUMBER})\]"), r"over \1 to \2"),
+)
+"""How parts of numbers are written in tables, and said in sentences."""
+
+
+def _bin(value: str) -> str:
+    """Return a part of numbers in words; empty for any other value."""
+    found = ((pattern.fullmatch(value), words) for pattern, words in _BINS)
+    return next((match.expand(words) for match, words in found if match), "")
+
+
 def _signed(one: Finding, found: Estimate) -> str:
-    first, second = (name_of(group) for group in one.pair)
+    first, second = (who(group) for group in one.pair)
     if {*one.pair[1].values()} == {"overall"}:
         second = "all groups together"
     points, unit = _points(one), _unit(one)
@@ -222,7 +262,7 @@ def _distance(one: Finding, found: Estimate) -> str:
 def _kitagawa(block: Sequence[Finding]) -> list[str]:
     parts: dict[tuple[str, ...], dict[str, Finding]] = {}
     for one in block:
-        pair = tuple(name_of(group) for group in one.pair)
+        pair = tuple(who(group) for group in one.pair)
         parts.setdefault(pair, {})[one.part] = one
     told = []
     for (first, second), found in [*parts.items()][:_FEW]:

@@ -16,8 +16,25 @@ from evenhand.audits.gate.verdict import (
 )
 from evenhand.render.reading import capital
 from evenhand.render.section import Section
-from evenhand.render.wording import DASH, first, full_name_of, name_of, summary, versus
+from evenhand.render.wording import (
+    DASH,
+    brief,
+    first,
+    full_name_of,
+    hints,
+    name_of,
+    own_reason,
+    summary,
+    versus,
+)
 from evenhand.stats.estimate import Undefined
+
+LIMITS = (
+    "Verdicts use one-sided limits of the groups compared; failures are judged at the certainty "
+    "shared among all checks of the gate (Holm), so their limits are more cautious than the "
+    "intervals shown."
+)
+"""Why the limit of a verdict differs from the interval beside it; once in a report."""
 
 _MOST_RULES = 200
 _NAMED = 10
@@ -83,7 +100,7 @@ def facts(bundle: Bundle, rule: RuleVerdict) -> dict[str, str]:
     figure = finding_of(bundle, rule)
     size = ""
     if figure is not None:
-        size = summary(figure.outcome)
+        size = brief(summary(figure.outcome))
         if not isinstance(figure.outcome, Undefined):
             size += f", {100 * figure.outcome.level:g}% interval"
     said = {
@@ -93,15 +110,19 @@ def facts(bundle: Bundle, rule: RuleVerdict) -> dict[str, str]:
         "reason": rule.reason,
         "figure": size,
         "broken by": _listed([versus(member) for member in rule.failed_groups]),
-        "undecided": _listed(
-            [f"{full_name_of(one.group)} ({one.reason})" for one in rule.undecided_groups]
-        ),
+        "undecided": _undecided(rule),
         "sure": f"{100 * rule.certainty:g}%",
         "units needed": units_needed(rule),
         "why this limit": rule.why,
         "waiver": "" if rule.waiver is None else waiver_text(rule.waiver),
     }
     return {name: text for name, text in said.items() if text}
+
+
+def _undecided(rule: RuleVerdict) -> str:
+    groups = rule.undecided_groups
+    named = [f"{full_name_of(one.group)} ({own_reason(one.reason)})" for one in groups]
+    return "; ".join(filter(None, [_listed(named), *hints(one.reason for one in groups)]))
 
 
 def _listed(names: Sequence[str]) -> str:
@@ -134,9 +155,12 @@ def rule_view(one: RuleVerdict, anchor: str = "") -> dict[str, Any]:
         "verdict": one.verdict,
         "scope": one.scope,
         "anchor": anchor,
-        "reason": capital(one.reason.removeprefix(f"{one.verdict}: ")),
+        "reason": capital(brief(one.reason.removeprefix(f"{one.verdict}: "))),
         "failed": "; ".join(first(failed, _NAMED)) if one.verdict == "fail" else "",
-        "undecided": first([undecided(group) for group in one.undecided_groups], _NAMED),
+        "undecided": [
+            *first([undecided(group) for group in one.undecided_groups], _NAMED),
+            *hints(group.reason for group in one.undecided_groups),
+        ],
         "certainty": f"{100 * one.certainty:g}%",
         "pass_share": DASH if one.pass_share is None else share(one.pass_share),
         "units_needed": units_needed(one) or DASH,
@@ -157,4 +181,4 @@ def share(value: float) -> str:
 def undecided(one: UndecidedGroup) -> str:
     """Return a group of which nothing is said, and why; not how small a small one is."""
     units = "" if one.units is None else f" ({one.units:,} units)"
-    return f"{name_of(one.group)}{units}: {one.reason}"
+    return f"{name_of(one.group)}{units}: {own_reason(one.reason)}"

@@ -12,8 +12,8 @@ from evenhand.audits.finding import ALL_ROWS, Finding
 from evenhand.audits.gate.verdict import RuleVerdict
 from evenhand.render.format import Format
 from evenhand.render.gfm import code, plain, table
-from evenhand.render.rule import counted, facts, worst_first
-from evenhand.render.wording import name_of, summary, versus
+from evenhand.render.rule import LIMITS, counted, facts, worst_first
+from evenhand.render.wording import ALONE, alone, brief, first, name_of, summary, versus
 
 _MOST = 200
 """Rows of a table: a page of a run holds one megabyte."""
@@ -23,17 +23,20 @@ def render(bundle: Bundle) -> str:
     """Return the verdicts of a gate as Markdown, failures first; without rules, the figures."""
     title = plain(bundle.plan.subject.title) or "audit"
     if not bundle.rules:
-        return "\n\n".join([f"## {title}: no rules", _figures(bundle.findings)]) + "\n"
+        loud = [f"**{plain(text)}**" for text in _alone(bundle)]
+        return "\n\n".join([f"## {title}: no rules", _figures(bundle.findings), *loud]) + "\n"
     ordered = worst_first(bundle.rules)
     parts = [
         f"## {title}: {bundle.verdict}",
         f"{counted(bundle.rules)}.",
         _rules(bundle, ordered[:_MOST]),
+        plain(LIMITS),
     ]
     if len(ordered) > _MOST:
         parts.append(f"{len(ordered) - _MOST:,} more are in the evidence.")
     if any(rule.waiver for rule in bundle.rules):
         parts.append("A waiver says who answers for a rule; the verdict stays what it is.")
+    parts += [f"**{plain(text)}**" for text in _alone(bundle)]
     parts.append(_made(bundle))
     return "\n\n".join(parts) + "\n"
 
@@ -58,13 +61,21 @@ def _rules(bundle: Bundle, rules: Sequence[RuleVerdict]) -> str:
     return table([*headings, *(["waiver"] if waived else [])], rows)
 
 
+def _alone(bundle: Bundle) -> list[str]:
+    named = dict.fromkeys(one.key for one in bundle.findings if alone(one))
+    return [f"{key}: {ALONE}" for key in first([*named], _FEW)]
+
+
+_FEW = 10
+
+
 def _figures(findings: Sequence[Finding]) -> str:
     rows = [
         [
             code(one.key),
             plain(versus(one.pair, name_of)),
             plain(one.scope),
-            plain(summary(one.outcome)),
+            plain(brief(summary(one.outcome))),
             f"{one.units:,}",
         ]
         for one in findings[:_MOST]

@@ -10,7 +10,15 @@ from typing import TypeVar
 from evenhand.audits.evidence.legible import cut
 from evenhand.audits.finding import Finding, GroupFinding
 from evenhand.render.section import Block
-from evenhand.render.wording import DASH, count_of, interval_of, name_of, value_of
+from evenhand.render.wording import (
+    DASH,
+    count_of,
+    interval_of,
+    name_of,
+    own_reason,
+    value_of,
+    value_shown,
+)
 from evenhand.stats.estimate import Estimate, Outcome, Undefined
 
 MOST = 30
@@ -68,7 +76,7 @@ def _groups(one: Finding, most: int | None) -> Table:
         rows.append((*_names(group, one.by), "suppressed", *dashes))
     notes += [f"suppressed: {reason}." for reason in dict.fromkeys(map(_why, named))]
     notes += [
-        f"{name_of(group.group)}: undefined, {group.outcome.reason}."
+        f"{name_of(group.group)}: undefined, {own_reason(group.outcome.reason)}."
         for group in ends
         if isinstance(group.outcome, Undefined)
     ]
@@ -82,7 +90,7 @@ def _why(group: GroupFinding) -> str:
 
 
 def _names(group: GroupFinding, by: Sequence[str]) -> list[str]:
-    names = [cut(group.group.get(name, "")) for name in by]
+    names = [value_shown(group.group.get(name, "")) for name in by]
     if not group.compared:
         names[-1] += " (shown apart)"
     return names
@@ -116,7 +124,7 @@ def _family(block: Block, most: int | None) -> Table:
     for one in ends:
         if isinstance(one.outcome, Undefined):
             names = " and ".join(name_of(group) for group in one.pair)
-            notes.append(f"{names}: undefined, {one.outcome.reason}.")
+            notes.append(f"{names}: undefined, {own_reason(one.outcome.reason)}.")
     return Table(headings, 3 if parts else 2, rows, tuple(dict.fromkeys(notes)))
 
 

@@ -12,14 +12,16 @@ from rich.table import Table
 from rich.text import Text
 
 from evenhand.audits.evidence.bundle import Bundle
+from evenhand.audits.evidence.legible import legible
 from evenhand.audits.finding import Finding
 from evenhand.render.format import Format
 from evenhand.render.reading import reading
+from evenhand.render.rule import LIMITS
 from evenhand.render.section import Block, title_of
 from evenhand.render.table import table_of
 from evenhand.render.verdicts import verdicts
-from evenhand.render.view import notes_of
-from evenhand.render.wording import interval_of, value_of
+from evenhand.render.view import notes_of, warnings_of
+from evenhand.render.wording import BRIEF, brief, interval_of, value_of
 from evenhand.stats.estimate import Estimate, Undefined
 
 
@@ -29,7 +31,8 @@ def bundle(one: Bundle) -> RenderableType:
     title.append(
         f"  {one.created:%Y-%m-%d %H:%M} UTC, Evenhand {one.version}", style="not bold dim"
     )
-    parts: list[RenderableType] = [title, Text(), verdicts(one.verdict, one.rules), Text()]
+    parts: list[RenderableType] = [title, Text(), verdicts(one.verdict, one.rules)]
+    parts += [Text(LIMITS, style="dim"), Text()] if one.rules else [Text()]
     for scope in dict.fromkeys(finding.slice for finding in one.findings):
         if scope is not None:
             parts += [Text(f"In {scope}", style="bold underline"), Text()]
@@ -78,7 +81,8 @@ def block(one: Block) -> RenderableType:
     for row in table.rows:
         grid.add_row(*map(Text, row))
     notes = [*table.notes, *notes_of(one, methods=False)]
-    return Group(*parts, Padding(grid, (1, 0, 1, 2)), _notes(notes))
+    loud = [Text(f"  {text}", style="bold yellow") for text in warnings_of(one)]
+    return Group(*parts, Padding(grid, (1, 0, 1, 2)), *loud, _notes(notes))
 
 
 def _headline(one: Block) -> Text:
@@ -87,7 +91,9 @@ def _headline(one: Block) -> Text:
         return text.append("".join(f"  {told}" for told in one.methods()), style="not bold")
     found = one.lead.outcome
     if isinstance(found, Undefined):
-        return text.append("  undefined: ", style="bold").append(found.reason)
+        return text.append("  undefined: ", style="bold").append(
+            legible(brief(found.reason, BRIEF))
+        )
     text.append(f"  {value_of(found)}", style="bold")
     return text.append(f"  {interval_of(found)}  {_method(found)}", style="not bold")
 

@@ -12,10 +12,11 @@ from rich.table import Table
 from rich.text import Text
 
 from evenhand.audits.evidence.bundle import Bundle
+from evenhand.audits.evidence.legible import legible
 from evenhand.audits.finding import ALL_ROWS
 from evenhand.audits.gate.verdict import RuleVerdict, Verdict
 from evenhand.render.rule import counted, waiver_text
-from evenhand.render.wording import first, name_of
+from evenhand.render.wording import brief, first, hints, name_of, own_reason
 
 SYMBOLS: dict[Verdict, str] = {"pass": "✓", "fail": "✗", "undecided": "?"}
 _STYLES: dict[Verdict, str] = {"pass": "bold blue", "fail": "bold red", "undecided": "bold yellow"}
@@ -44,10 +45,13 @@ def _told(rule: RuleVerdict) -> Text:
     text = Text(rule.rule)
     if rule.scope != ALL_ROWS:
         text.append(f"  in {rule.scope}")
-    text.append(f"\n{rule.reason}", style="dim")
+    text.append(f"\n{legible(brief(rule.reason))}", style="dim")
     if rule.undecided_groups:
-        named = [f"{name_of(one.group)} ({one.reason})" for one in rule.undecided_groups]
-        text.append(f"\nundecided: {'; '.join(first(named, _NAMED))}", style="dim")
+        named = [
+            f"{name_of(one.group)} ({own_reason(one.reason)})" for one in rule.undecided_groups
+        ]
+        named = first(named, _NAMED) + hints(one.reason for one in rule.undecided_groups)
+        text.append(f"\nundecided: {'; '.join(named)}", style="dim")
     if rule.waiver is not None:
         text.append(f"\nwaived {waiver_text(rule.waiver)}", "italic")
     return text

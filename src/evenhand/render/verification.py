@@ -22,10 +22,11 @@ def text(found: Verification) -> RenderableType:
     said = "as it was signed" if found.signature == "valid" else "as it was sealed"
     if not found.ok:
         said = f"not as it was written: {len(found.changed)} of its records"
+    answer = "ok" if found.ok else "changed"
+    if not found.ok and not found.changed:
+        answer, said = "not signed", "as it was sealed, but nobody signed it"
     parts: list[RenderableType] = [
-        Text.assemble(
-            ("ok" if found.ok else "changed", "bold green" if found.ok else "bold red"), f"  {said}"
-        )
+        Text.assemble((answer, "bold green" if found.ok else "bold red"), f"  {said}")
     ]
     if found.changed:
         table = Table(box=None, pad_edge=False, header_style="dim")

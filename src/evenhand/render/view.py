@@ -13,7 +13,15 @@ from evenhand.render.reading import Roles, capital, reading
 from evenhand.render.section import Block
 from evenhand.render.svg import svg
 from evenhand.render.table import margin, p_value, table_of
-from evenhand.render.wording import count_of, interval_of, is_small, value_of
+from evenhand.render.wording import (
+    ALONE,
+    alone,
+    count_of,
+    hints,
+    interval_of,
+    is_small,
+    value_of,
+)
 from evenhand.stats.estimate import Estimate, Undefined
 
 _OPEN_UP_TO = 8
@@ -45,6 +53,7 @@ def block_view(block: Block, roles: Roles, *, drawn: bool, live: bool) -> dict[s
         "table_title": f"Figures of {count:,} {lines}",
         "table_caption": cut(f"{block.lead.measure}, {block.title}", 200),
         "open": spec is None and count <= _OPEN_UP_TO,
+        "warnings": warnings_of(block),
         "notes": notes_of(block),
     }
 
@@ -98,7 +107,18 @@ def notes_of(block: Block, *, methods: bool = True) -> list[str]:
             f"{f.key}: {text}" for f in block.findings for text in (p_value(f), margin(f)) if text
         ]
     notes += [f"{name}: {text}" for name, text in block.conventions().items()]
+    notes += hints(_reasons(block))
     return [cut(text, 400) for text in notes]
+
+
+def _reasons(block: Block) -> list[str]:
+    outcomes = [f.outcome for f in block.findings] + [group.outcome for group in block.lead.groups]
+    return [found.reason for found in outcomes if isinstance(found, Undefined)]
+
+
+def warnings_of(block: Block) -> list[str]:
+    """Return what must not be overlooked beside a block."""
+    return [ALONE] if alone(block.lead) else []
 
 
 def embedded(document: Mapping[str, Any]) -> str:

@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from evenhand.audits.evidence.legible import cut
+from evenhand.audits.evidence.legible import cut, visible
 from evenhand.audits.finding import Finding
 from evenhand.stats.estimate import Outcome, Undefined
 
 DASH = "\N{EN DASH}"
 MINUS = "\N{MINUS SIGN}"
+
+LONGEST = 80
+"""Characters of a group's name that are shown."""
+
+ALONE = "One group alone is suppressed: its figure follows from a total, where one is shown."
+"""What beside a contrast must not be overlooked."""
+
+UNSEEN = "what was not observed is not guessed"
+_COMPARED = " a figure to compare"
+BRIEF = 200
+"""Characters of a reason beside a table that has those of its groups."""
 
 
 def number(value: float) -> str:
@@ -53,6 +64,40 @@ def summary(outcome: Outcome) -> str:
     return f"{value_of(outcome)} {interval_of(outcome)}"
 
 
+def brief(reason: str, most: int | None = None) -> str:
+    """Return a reason without that of each group, which stands beside the group.
+
+    >>> brief("no group has a figure to compare (men: no labels; women: no labels)")
+    'no group has a figure to compare; see the groups'
+    """
+    head, mark, _ = reason.partition(f"{_COMPARED} (")
+    if mark:
+        return f"{head}{_COMPARED}; see the groups"
+    if most is None or len(reason) <= most:
+        return reason
+    return f"{reason[:most].rpartition(' ')[0]} ...; see the groups"
+
+
+def alone(one: Finding) -> bool:
+    """Return whether exactly one group of a contrast is suppressed."""
+    return sum(group.suppressed for group in one.groups) == 1
+
+
+def own_reason(reason: str) -> str:
+    """Return the reason of one group, without what is said once for all.
+
+    >>> own_reason("label is missing for 3 of 9 rows; what was not observed is not guessed")
+    'label is missing for 3 of 9 rows'
+    """
+    return reason.replace(f"; {UNSEEN}", "")
+
+
+def hints(reasons: Iterable[str]) -> list[str]:
+    """Return what to do about figures that there are not, each once."""
+    unseen = any(UNSEEN in reason for reason in reasons)
+    return [f"{UNSEEN}: bounds(...) says what it could be"] if unseen else []
+
+
 def count_of(count: int, *, exact: bool = True) -> str:
     """Return a count; one that is an estimate has a tilde.
 
@@ -68,7 +113,16 @@ def name_of(group: Mapping[str, str]) -> str:
     >>> name_of({"race": "White", "sex": "men"})
     'White, men'
     """
-    return cut(", ".join(group.values()))
+    return ", ".join(map(value_shown, group.values()))
+
+
+def value_shown(value: str) -> str:
+    """Return a group's value so that people can read it, of a long one its ends.
+
+    >>> value_shown("women"), value_shown("")
+    ('women', '"" (blank)')
+    """
+    return cut(visible(value), LONGEST)
 
 
 def full_name_of(group: Mapping[str, str]) -> str:
@@ -77,7 +131,7 @@ def full_name_of(group: Mapping[str, str]) -> str:
     >>> full_name_of({"race": "White", "sex": "men"})
     'race = White, sex = men'
     """
-    return ", ".join(f"{name} = {value}" for name, value in group.items())
+    return ", ".join(f"{name} = {visible(value)}" for name, value in group.items())
 
 
 def versus(

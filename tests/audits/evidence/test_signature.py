@@ -187,8 +187,12 @@ def test_keys_that_are_none_are_refused_and_nothing_is_written(tmp_path, keys):
 
 
 def test_a_public_key_that_is_none_is_refused(signed, keys, tmp_path):
-    for wrong in (keys[0], tmp_path / "none.pem", tmp_path):
-        with pytest.raises(BundleError, match="no public key"):
+    for wrong, said in (
+        (keys[0], "no public key"),
+        (tmp_path / "none.pem", "no such file"),
+        (tmp_path, "it is a folder"),
+    ):
+        with pytest.raises(BundleError, match=said):
             verify(signed, wrong)
 
 

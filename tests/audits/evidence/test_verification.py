@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import struct
+import zipfile
 
 import numpy as np
 import polars as pl
@@ -391,3 +392,24 @@ def test_a_thousand_mutations_of_sealed_text_are_answered_by_our_errors_alone(at
             read_bundle(path)
         except EvenhandError:
             continue
+
+
+def test_a_newer_format_with_another_comment_names_the_upgrade_in_one_sentence(at):
+    data = bundles.resealed({}, format=2).replace(b"evenhand-evidence 2", b"evenhand-evidence 1")
+    with pytest.raises(BundleError, match=r"format 2.*pip install --upgrade evenhand") as caught:
+        read_bundle(at(data))
+    assert ".." not in str(caught.value)
+    assert not verify(at(data)).ok
+
+
+def test_a_member_that_another_tool_packed_again_is_named(whole, at, tmp_path):
+    with (
+        zipfile.ZipFile(at(whole)) as old,
+        zipfile.ZipFile(tmp_path / "again.zip", "w", zipfile.ZIP_DEFLATED) as new,
+    ):
+        for name in old.namelist():
+            new.writestr(name, old.read(name))
+    found = verify(tmp_path / "again.zip")
+    assert not found.ok
+    assert "manifest.json is compressed" in found.changed[0].found
+    assert "another tool seems to have packed it again" in found.changed[0].found

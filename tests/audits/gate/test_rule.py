@@ -28,3 +28,9 @@ def test_a_rule_is_a_figure_and_a_limit(text, direction, value):
 def test_what_is_no_rule_is_refused_with_an_example(text):
     with pytest.raises(NotationError, match=r"Write|figure|limit"):
         Limit.parse(text)
+
+
+@pytest.mark.parametrize("sign", ["<=", ">=", "<", ">"])
+def test_a_missing_number_is_said(sign):
+    with pytest.raises(NotationError, match=f"a number is missing after '{sign}'"):
+        Limit.parse(f"ratio(accuracy, by=g) {sign}")

@@ -256,11 +256,11 @@ def test_a_number_that_the_outcome_was_made_of_is_no_score(table):
     assert texts(guess(rows)) == {"label": "label"}
 
 
-def test_a_file_with_semicolons_is_recognised(tmp_path):
+def test_a_file_with_bars_is_recognised(tmp_path):
     path = tmp_path / "x.csv"
-    path.write_text("sex;approved\nf;1\nm;0\n")
+    path.write_text("sex|approved\nf|1\nm|0\n")
     (problem,) = guess(path).problems
-    assert "';'" in problem.what
+    assert "'|'" in problem.what
 
 
 @pytest.mark.parametrize("ending", ["csv", "parquet", "arrow"])

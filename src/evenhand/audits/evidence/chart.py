@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from evenhand.audits.evidence.legible import cut, legible
+from evenhand.audits.evidence.legible import cut, legible, visible
 from evenhand.audits.finding import Finding, GroupFinding
 from evenhand.stats.estimate import Estimate, Outcome
 
@@ -140,14 +140,14 @@ def _written(groups: Sequence[GroupFinding]) -> str:
 
 
 def _pair(one: Finding) -> dict[str, Any]:
-    name = " \N{MINUS SIGN} ".join(", ".join(group.values()) for group in one.pair)
+    name = " \N{MINUS SIGN} ".join(_named(group) for group in one.pair)
     name = " \N{MIDDLE DOT} ".join(filter(None, (name, one.part)))
     line = _line(name, one.outcome)
     return line if line["note"] else {**line, "units": one.units}
 
 
 def _group(one: GroupFinding) -> dict[str, Any]:
-    name = ", ".join(one.group.values())
+    name = _named(one.group)
     if one.suppressed:
         return {"name": cut(name, _LONGEST), "note": "suppressed"}
     line = _line(name, one.outcome)
@@ -155,6 +155,10 @@ def _group(one: GroupFinding) -> dict[str, Any]:
     if not one.compared:
         line["apart"] = True
     return line
+
+
+def _named(group: Mapping[str, str]) -> str:
+    return ", ".join(map(visible, group.values()))
 
 
 def _line(name: str, outcome: Outcome) -> dict[str, Any]:

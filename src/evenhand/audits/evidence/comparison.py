@@ -314,9 +314,13 @@ def _apart(before: Outcome, after: Outcome) -> Difference:
     one, other = _value(before), _value(after)
     if one is not None and other is not None:
         return Difference(other - one)
-    for when, outcome in (("before", before), ("after", after)):
-        if not isinstance(outcome, Estimate):
-            return Difference(None, reason=f"{when}: {outcome.reason}")
+    undefined = [
+        f"{when}: {outcome.reason}"
+        for when, outcome in (("before", before), ("after", after))
+        if not isinstance(outcome, Estimate)
+    ]
+    if undefined:
+        return Difference(None, reason="; ".join(undefined))
     return Difference(None, reason="only a set is identified")
 
 

@@ -104,7 +104,7 @@ def check_targets(targets: Iterable[Location], *, force: bool) -> None:
 def _obstacles(target: Path, *, force: bool) -> Iterator[Problem]:
     where = str(target)
     if target.is_dir():
-        yield Problem(where, "it is a folder.", "Name a file in it.")
+        yield Problem(where, "this is a folder.", "Name a file in it.")
     elif not target.parent.is_dir():
         what = f"there is no folder '{target.parent}'."
         yield Problem(where, what, f"mkdir -p {shlex.quote(str(target.parent))}")

@@ -33,5 +33,20 @@ def cut(text: str, longest: int = _LONGEST) -> str:
     return f"{line[:half]}\N{HORIZONTAL ELLIPSIS}{line[-half:]}"
 
 
+def visible(value: str) -> str:
+    r"""Return a value of a group so that it is seen: one of spaces alone too, and ends of lines.
+
+    >>> visible(""), visible("   "), visible("a\nb")
+    ('"" (blank)', '" " (blank, 3 spaces)', 'a\\nb')
+    """
+    if value.strip():
+        return "".join(_ENDS.get(sign, sign) for sign in value)
+    spaces = f", {len(value):,} spaces" if len(value) > 1 else ""
+    return f'"{value[:1] and " "}" (blank{spaces})'
+
+
+_ENDS = {"\n": r"\n", "\r": r"\r", "\t": r"\t", "\v": r"\v", "\f": r"\f"}
+
+
 def _seen(sign: str) -> str:
     return sign if sign.isprintable() or sign in _JOINERS else "\N{REPLACEMENT CHARACTER}"

@@ -16,7 +16,14 @@ from evenhand.audits.evidence.bundle import FORMAT
 from evenhand.audits.evidence.canonical import canonical, parse
 from evenhand.audits.evidence.file import Location
 from evenhand.audits.evidence.zipped import MANIFEST, SIGNATURE
-from evenhand.errors import BundleError, EvenhandError, MissingExtraError, OutputError, Problem
+from evenhand.errors import (
+    BundleError,
+    EvenhandError,
+    MissingExtraError,
+    OutputError,
+    Problem,
+    reason,
+)
 
 if TYPE_CHECKING:
     from securesystemslib.signer import SSlibKey  # type: ignore[attr-defined]
@@ -64,11 +71,13 @@ def sign(digest: str, key: Location) -> bytes:
 
     hint = "Make one: openssl genpkey -algorithm ed25519 -out key.pem"
     try:
-        private = load_pem_private_key(Path(key).read_bytes(), None)
+        private = load_pem_private_key(_read(key, OutputError, hint), None)
     except TypeError as error:
         what = "the key is locked by a passphrase, which is not asked for."
         raise OutputError(Problem(str(key), what, hint)) from error
-    except (OSError, ValueError, UnsupportedAlgorithm) as error:
+    except OutputError:
+        raise
+    except (ValueError, UnsupportedAlgorithm) as error:
         what = "it is no private key in PEM (PKCS#8)."
         raise OutputError(Problem(str(key), what, hint)) from error
     if not isinstance(private, Ed25519PrivateKey):
@@ -78,20 +87,16 @@ def sign(digest: str, key: Location) -> bytes:
     return canonical(envelope.to_dict(), SIGNATURE)
 
 
-def check(data: bytes, digest: str, key: Location | None) -> tuple[Signed, str]:
+def check(data: bytes, digest: str, public: SSlibKey | None) -> tuple[Signed, str]:
     """Return whether an envelope signs the digest of a manifest, and what it is otherwise.
 
     Args:
         data: The envelope.
         digest: The digest of the manifest that is there.
-        key: A file with the Ed25519 public key of whoever should have signed; None to look only
-            at what was signed.
-
-    Raises:
-        EvenhandError: The key cannot be read, or the packages of ``sign`` are not installed.
+        public: The Ed25519 public key of whoever should have signed; None to look only at what
+            was signed.
 
     """
-    public = None if key is None else _public(key)
     try:
         content = parse(data, SIGNATURE)
         payload = base64.b64decode(content["payload"], validate=True)
@@ -117,22 +122,37 @@ def _signed(content: Any, public: SSlibKey) -> bool:  # noqa: ANN401 - from JSON
     return True
 
 
-def _public(path: Location) -> SSlibKey:
-    """Return an Ed25519 public key."""
+def public_key(path: Location) -> SSlibKey:
+    """Return the Ed25519 public key of a file.
+
+    Raises:
+        BundleError: The file cannot be read, or is no such key.
+        MissingExtraError: The packages of ``sign`` are not installed.
+
+    """
+    hint = "Take it from the private key: openssl pkey -in key.pem -pubout -out public.pem"
+    data = _read(path, BundleError, hint)
     _check_extra()
     from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
     from cryptography.hazmat.primitives.serialization import load_pem_public_key
     from securesystemslib.signer import SSlibKey  # type: ignore[attr-defined]
 
-    hint = "Take it from the private key: openssl pkey -in key.pem -pubout -out public.pem"
     try:
-        public = load_pem_public_key(Path(path).read_bytes())
-    except (OSError, ValueError, UnsupportedAlgorithm) as error:
+        public = load_pem_public_key(data)
+    except (ValueError, UnsupportedAlgorithm) as error:
         raise BundleError(Problem(str(path), "it is no public key in PEM.", hint)) from error
     if not isinstance(public, Ed25519PublicKey):
         raise BundleError(Problem(str(path), "the key is not of the kind Ed25519.", hint))
     return SSlibKey.from_crypto(public)
+
+
+def _read(path: Location, cause: type[EvenhandError], hint: str) -> bytes:
+    """Return the bytes of a key's file."""
+    try:
+        return Path(path).read_bytes()
+    except OSError as error:
+        raise cause(Problem(str(path), f"{reason(error)}.", hint)) from error
 
 
 def _check_extra() -> None:

@@ -18,7 +18,7 @@ from evenhand.audits.evidence.manifest import (
     read_manifest,
     version_in,
 )
-from evenhand.audits.evidence.signature import Signed, check
+from evenhand.audits.evidence.signature import Signed, check, public_key
 from evenhand.audits.evidence.zipped import (
     MANIFEST,
     SIGNATURE,
@@ -39,7 +39,7 @@ class Verification:
 
     Attributes:
         ok: Whether it is as it was written, and signed by the key that was given, if one was.
-        changed: What is not.
+        changed: What is not as it was written; nothing where only a signature is missing.
         signature: What is known of its signature.
         digest: The digest of its manifest, which stands for the whole; None where there is none.
 
@@ -60,31 +60,31 @@ class Verification:
         }
 
 
-def verify(path: Location, public_key: Location | None = None) -> Verification:
+def verify(path: Location, key: Location | None = None) -> Verification:
     """Return whether evidence is as it was written, and signed by a key.
 
     Args:
         path: The file.
-        public_key: A file with the Ed25519 public key of whoever should have signed it, in PEM.
+        key: A file with the Ed25519 public key of whoever should have signed it, in PEM.
 
     Raises:
-        BundleError: There is no such file, it is no evidence, or a newer release wrote it.
+        BundleError: There is no such file or key, it is no evidence, or a newer release wrote it.
         MissingExtraError: A key is given and the packages of ``sign`` are not installed.
 
     """
+    public = None if key is None else public_key(key)
     found = look(read_whole(path), Path(path).name)
     changed = [*found.changed]
     signed: Signed = "absent"
     envelope = found.members.get(SIGNATURE)
-    if envelope is None:
-        if public_key is not None:
-            changed.append(Changed(SIGNATURE, "a signature by the key", "none"))
-    else:
-        signed, why = check(envelope, found.digest or "", public_key)
+    if envelope is not None:
+        signed, why = check(envelope, found.digest or "", public)
         if signed == "invalid" and not any(one.record.startswith(SIGNATURE) for one in changed):
-            wanted = "a signature of this manifest" + (" by the key" if public_key else "")
+            wanted = "a signature of this manifest" + (" by the key" if public else "")
             changed.append(Changed(SIGNATURE, wanted, why))
-    return Verification(not changed, tuple(changed), signed, found.digest)
+    # Evidence that nobody signed has not changed; it is only not what was asked for.
+    missed = public is not None and signed == "absent"
+    return Verification(not changed and not missed, tuple(changed), signed, found.digest)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +122,11 @@ def look(data: bytes, name: str) -> Look:
         try:
             changed += changes(read_manifest(manifest), members)
         except BundleError as error:
-            changed.append(Changed(MANIFEST, "a manifest", error.problems[0].what))
+            problem = error.problems[0]
+            # An upgrade is a command to type; other hints are given with the whole refusal.
+            way_out = f" ({UPGRADE})" if problem.hint == UPGRADE else ""
+            what = f"{problem.what.rstrip('.')}{way_out}"
+            changed.append(Changed(MANIFEST, f"a manifest of format {FORMAT}", what))
     said = {one.record.partition(": ")[0] for one in changed}
     for record, one in parts.items():
         member = record.removesuffix(" (checksum)")

@@ -165,7 +165,8 @@ def _by_headers(data: bytes) -> dict[str, bytes]:
             raise UnreadableError(f"it is cut short in the header{_after(members)}")
         fields = struct.unpack_from("<4s5H3L2H", data, offset)
         if fields[3] != 0 or fields[7] != fields[8] or fields[10] != 0:
-            raise UnreadableError(f"the member{_after(members)} is compressed or not plain")
+            start = offset + _LOCAL_SIZE
+            raise UnreadableError(_packed_again(data[start : start + fields[9]]))
         _add(members, data, offset, size=fields[8], name_size=fields[9])
         offset += _LOCAL_SIZE + fields[9] + fields[8]
     if not data.startswith(_ENTRY, offset):
@@ -187,6 +188,9 @@ def _by_directory(data: bytes) -> dict[str, bytes]:
         size, name_size, more, remark = struct.unpack_from("<L3H", data, offset + 24)
         (start,) = struct.unpack_from("<L", data, offset + 42)
         name = data[offset + _ENTRY_SIZE : offset + _ENTRY_SIZE + name_size]
+        method, inside = struct.unpack_from("<H8xL", data, offset + 10)
+        if method != 0 and inside != size:
+            raise UnreadableError(_packed_again(name))
         _add(members, data, start, size=size, name_size=name_size, name=name)
         offset += _ENTRY_SIZE + name_size + more + remark
     return members
@@ -214,6 +218,12 @@ def _add(
     if len(found) < size:
         raise UnreadableError(f"{text} is cut short: {len(found):,} of {size:,} bytes")
     members[text] = found
+
+
+def _packed_again(name: bytes) -> str:
+    text = name.decode("latin-1")
+    said = text if allowed(text) else "a member"
+    return f"{said} is compressed or not plain: another tool seems to have packed it again"
 
 
 def _after(members: Mapping[str, bytes]) -> str:

@@ -11,7 +11,7 @@ from evenhand.errors import NotationError, Problem
 
 Direction = Literal["at most", "at least"]
 
-_FORM = re.compile(r"(?P<left>.*\S)\s*(?P<sign><=|>=|<|>)\s*(?P<limit>\S+)", re.DOTALL)
+_FORM = re.compile(r"(?P<left>.*\S)\s*(?P<sign><=|>=|<|>)\s*(?P<limit>\S*)", re.DOTALL)
 _EXAMPLE = "Write difference(selection_rate, by=sex) <= 0.05."
 
 
@@ -43,6 +43,9 @@ class Limit:
         form = _FORM.fullmatch(text.strip())
         if form is None:
             raise NotationError(Problem(f"'{text}'", "a rule has a figure and a limit.", _EXAMPLE))
+        if not form["limit"]:
+            what = f"a number is missing after '{form['sign']}'."
+            raise NotationError(Problem(f"'{text}'", what, f"Write {text.strip()} 0.05."))
         try:
             value = float(form["limit"])
         except ValueError:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
-from evenhand.audits.plan.fit import Fit, fit
-from evenhand.audits.plan.plan import parse_plan
-from evenhand.errors import PlanError, Problem
+from evenhand.audits.plan.fit import Fit, fit, form_problems
+from evenhand.audits.plan.plan import parse_mended
+from evenhand.errors import EvenhandError, PlanError, Problem, reason
 
 ENDINGS = {".yaml", ".yml"}
 
@@ -38,7 +39,32 @@ def open_plan(
     except FileNotFoundError as error:
         hint = "Draft one from a log: evenhand init LOG."
         raise PlanError(Problem(str(path), "no such file.", hint)) from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise PlanError(Problem(str(path), f"cannot be read: {error}.")) from error
-    plan, located = parse_plan(text, str(path))
-    return fit(plan, located, folder=file.parent, table=table, engine=engine, read=read)
+    except IsADirectoryError as error:
+        hint = f"Name a plan in it, such as {file / 'audit.yaml'}."
+        raise PlanError(Problem(str(path), "this is a folder.", hint)) from error
+    except OSError as error:
+        raise PlanError(Problem(str(path), f"cannot be read: {reason(error)}.")) from error
+    except UnicodeDecodeError as error:
+        raise PlanError(Problem(str(path), "it is not UTF-8.", "Save it as UTF-8.")) from error
+    plan, located, problems = parse_mended(text, str(path))
+    if plan is None:
+        raise PlanError(_ordered([*problems, *form_problems(located)], str(path)))
+    try:
+        found = fit(plan, located, folder=file.parent, table=table, engine=engine, read=read)
+    except EvenhandError as error:
+        if not problems:
+            raise
+        raise PlanError(_ordered([*problems, *error.problems], str(path))) from error
+    if problems:
+        raise PlanError(problems)
+    return found
+
+
+def _ordered(problems: list[Problem], name: str) -> list[Problem]:
+    """Return problems in the order of their lines, each once."""
+
+    def line(problem: Problem) -> int:
+        found = re.match(r":(\d+)", problem.where.removeprefix(name))
+        return int(found[1]) if found else 0
+
+    return sorted(dict.fromkeys(problems), key=line)

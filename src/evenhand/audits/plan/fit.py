@@ -6,7 +6,7 @@ import datetime as dt
 import math
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
 
@@ -18,7 +18,9 @@ from evenhand.audits.plan.plan import AuditPlan, Entry
 from evenhand.audits.question import Question, ask
 from evenhand.errors import EvenhandError, PlanError, Problem, did_you_mean, listed
 from evenhand.logs.expression import Expression
+from evenhand.logs.kinds import kind_named
 from evenhand.logs.log import Log, check_where, open_log
+from evenhand.notation import parse
 
 
 @dataclass(frozen=True)
@@ -110,7 +112,10 @@ def fit(
     log, problems = _open(plan, places, folder, table, engine)
     problems += _waiver_problems(plan, places, today or dt.datetime.now(dt.UTC).date())
     if log is None:
-        raise PlanError(problems)
+        written = [(("measures", place), one.measure) for place, one in enumerate(plan.measures)]
+        problems += _notation_problems(written, places)
+        rules = [(("gate", place, "rule"), rule.rule) for place, rule in enumerate(plan.gate)]
+        raise PlanError([*problems, *_notation_problems(rules, places, rules=True)])
     if not plan.measures:
         apply = [Entry(measure=one, slices=[*slices]) for one in default_measures(log, read=read)]
         plan = plan.model_copy(update={"measures": apply})
@@ -140,10 +145,51 @@ def fit(
     return Fit(plan, log, unique, limits, located)
 
 
+def form_problems(located: Located) -> list[Problem]:
+    """Return what is wrong with the kind and the rules of a document that is no plan yet."""
+
+    def part(inside: object, key: str) -> object:
+        return inside.get(key) if isinstance(inside, Mapping) else None
+
+    kind = part(part(located.content, "log"), "kind")
+    problems = _kind_problems(kind, located) if isinstance(kind, str) else []
+    gate = part(located.content, "gate")
+    written = [
+        (("gate", place, "rule"), text)
+        for place, rule in enumerate(gate if isinstance(gate, list) else [])
+        if isinstance(text := part(rule, "rule"), str)
+    ]
+    return problems + _notation_problems(written, located, rules=True)
+
+
+def _kind_problems(kind: str, places: Located) -> list[Problem]:
+    try:
+        kind_named(kind)
+    except EvenhandError as error:
+        return [_placed(problem, places) for problem in error.problems]
+    return []
+
+
+def _notation_problems(
+    written: Iterable[tuple[Place, str]], places: Located, *, rules: bool = False
+) -> list[Problem]:
+    """Return what is wrong with measures or rules whatever the log."""
+    problems = []
+    for place, text in written:
+        try:
+            parse(Limit.parse(text).notation if rules else text)
+        except EvenhandError as error:
+            problems += _at(places, place, error)
+    return problems
+
+
 def _no_measures(log: Log, places: Located) -> list[Problem]:
     known = [role.name for role in log.kind.roles]
     what = f"no measure applies to the roles {listed(log.roles)}."
-    hint = f"Say what the columns mean, such as --prediction COLUMN. Roles: {listed(known)}."
+    if not log.roles:
+        what = "no role is given, so no measure applies."
+    say = "roles: {prediction: COLUMN}" if places.name else "--prediction COLUMN"
+    hint = f"Say what the columns mean, such as {say}. Roles: {listed(known)}."
     return [Problem(places.where(("roles",)), what, hint)]
 
 
@@ -174,7 +220,18 @@ def _open(
             [],
         )
     except EvenhandError as error:
-        return None, [_placed(problem, places) for problem in error.problems]
+        found = [_placed(problem, places) for problem in error.problems]
+        wrong = _kind_problems(plan.log.kind, places)
+        if wrong:
+            # Roles are those of a kind; where the rest of the log is wrong can be said without it.
+            other = plan.model_copy(
+                update={"log": plan.log.model_copy(update={"kind": _ANY_KIND}), "roles": {}}
+            )
+            found = wrong + _open(other, places, folder, table, engine)[1]
+        return None, found
+
+
+_ANY_KIND = "decisions"
 
 
 def _expanded(text: str) -> str:
@@ -210,14 +267,22 @@ def _placed(problem: Problem, places: Located) -> Problem:
     what = problem.what
     if place == ("log", "source"):
         what = f"{problem.where}: {what}"
-    return Problem(places.where(place), what, problem.hint)
+    return Problem(places.where(place), what, _hint(problem.hint, places))
+
+
+def _hint(text: str, places: Located) -> str:
+    """Return a hint as a plan's author can follow it: keys of a plan, not flags."""
+    if not places.name:
+        return text
+    text = re.sub(r"--(\w+) COLUMN, or \1='COLUMN'", r"roles: {\1: COLUMN}", text)
+    return re.sub(r"--(\w+) (\".*\")", r"roles: {\1: \2}", text)
 
 
 def _at(places: Located, place: Place, error: EvenhandError) -> list[Problem]:
     """Return the problems of an error, all at one place."""
     where = places.where(place)
     return [
-        Problem(where, f"{_said(problem)}{problem.what}", problem.hint)
+        Problem(where, f"{_said(problem)}{problem.what}", _hint(problem.hint, places))
         for problem in error.problems
     ]
 

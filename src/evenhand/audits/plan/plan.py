@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 import datetime as dt
 import hashlib
 from collections.abc import Mapping
+from difflib import get_close_matches
 from typing import Annotated, Any, Literal
 
 import rfc8785
@@ -210,6 +212,65 @@ def parse_plan(text: str, name: str = "audit.yaml") -> tuple[AuditPlan, Located]
     return plan_from(located), located
 
 
+def parse_mended(text: str, name: str) -> tuple[AuditPlan | None, Located, list[Problem]]:
+    """Return the plan that a YAML text means, where everything stands, and what is wrong with it.
+
+    Unknown keys are read as the keys that they are most like, or left out, so that what else is
+    wrong is found in one pass. The plan is None where its form stays wrong.
+
+    Raises:
+        PlanError: The text is no plan at all.
+
+    """
+    located = read_yaml(text, name)
+    try:
+        return plan_from(located), located, []
+    except PlanError as error:
+        unknown = _unknown_keys(located)
+        if not unknown:
+            if not isinstance(error.__cause__, ValidationError):
+                raise
+            return None, located, [*error.problems]
+        problems = [
+            Problem(located.where(place), *_said({"type": "extra_forbidden"}, place))
+            for place in unknown
+        ]
+    mended = _mended(located, unknown)
+    try:
+        return plan_from(mended), mended, problems
+    except PlanError as error:
+        return None, mended, [*problems, *error.problems]
+
+
+def _unknown_keys(located: Located) -> list[Place]:
+    try:
+        AuditPlan.model_validate(located.content)
+    except ValidationError as error:
+        found = error.errors(include_url=False, include_context=False, include_input=False)
+        return [one["loc"] for one in found if one["type"] == "extra_forbidden"]
+    except (RecursionError, OverflowError, TypeError):
+        pass
+    return []
+
+
+def _mended(located: Located, unknown: list[Place]) -> Located:
+    """Return a document whose unknown keys are those that they are most like, or are gone."""
+    content, lines = copy.deepcopy(located.content), dict(located.lines)
+    for place in unknown:
+        part = content
+        for step in place[:-1]:
+            part = part[step]
+        wrong = place[-1]
+        value = part.pop(wrong)
+        near = get_close_matches(str(wrong).casefold(), [*_model_at(place).model_fields], n=1)
+        if near and near[0] not in part:
+            part[near[0]] = value
+            meant = (*place[:-1], near[0])
+            inside = [one for one in lines if one[: len(place)] == place]
+            lines |= {(*meant, *one[len(place) :]): lines[one] for one in inside}
+    return Located(located.name, content, lines)
+
+
 def plan_from(located: Located) -> AuditPlan:
     """Return the plan that a document writes.
 
@@ -308,6 +369,9 @@ _MODELS: Mapping[str, type[BaseModel]] = {
 }
 
 
+def _model_at(place: Place) -> type[BaseModel]:
+    return _MODELS.get(str(place[0]), AuditPlan) if len(place) > 1 else AuditPlan
+
+
 def _near(place: Place) -> str:
-    model = _MODELS.get(str(place[0]), AuditPlan) if len(place) > 1 else AuditPlan
-    return did_you_mean(str(place[-1]), [*model.model_fields])
+    return did_you_mean(str(place[-1]), [*_model_at(place).model_fields])
