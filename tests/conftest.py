@@ -37,3 +37,9 @@ def engine(request) -> str:
     if request.param == "spark":
         request.getfixturevalue("spark")
     return request.param
+
+
+@pytest.fixture(autouse=True)
+def _no_screen(monkeypatch) -> None:
+    """Text is as on a pipe, however wide the screen is that tests are started from."""
+    monkeypatch.delenv("COLUMNS", raising=False)

@@ -297,12 +297,12 @@ def test_unit_with_an_eighth_of_the_rows_is_named_beside_the_figure_where_units_
     # (20 + 30) / 140 by rows; units: one has 1, half of the 60 others 1/2.
     assert found.value == pytest.approx(50 / 140)
     note = found.conventions["large unit"]
-    assert note == f"one unit holds 14 % of the rows; {16 / 61:.4f} where all units weigh alike"
+    assert note == f"one unit holds 14% of the rows; {16 / 61:.4f} where all units weigh alike"
 
 
 def test_unit_with_more_than_a_third_of_the_rows_leaves_no_figure():
     found = eh.estimate("selection_rate", decisions(lumpy(80), unit="u"))
-    assert found.undefined == "one unit holds 40 % of the rows, so little is known of the others"
+    assert found.undefined == "one unit holds 40% of the rows, so little is known of the others"
 
 
 def test_large_unit_of_one_group_leaves_the_others():
@@ -314,9 +314,9 @@ def test_large_unit_of_one_group_leaves_the_others():
     )
     log = decisions(rows.to_dict(as_series=False), unit="u")
     found = eh.estimate("difference(selection_rate, by=g)", log)
-    assert found.groups[2].outcome.reason.startswith("one unit holds 43 % of the rows")
+    assert found.groups[2].outcome.reason.startswith("one unit holds 43% of the rows")
     assert found.rows == 262, "a and b are compared"
-    assert found.conventions["large unit"].startswith("b: one unit holds 14 % of the rows; 0.2623")
+    assert found.conventions["large unit"].startswith("b: one unit holds 14% of the rows; 0.2623")
 
 
 @pytest.mark.parametrize("unit", ["row", "u"])
@@ -329,7 +329,7 @@ def test_few_units_are_not_too_large_for_being_few():
     rows = {"u": [0, 1, 2] * 20, "p": [0, 1, 1, 1, 0, 0] * 10}
     found = eh.estimate("selection_rate", decisions(rows, unit="u"))
     assert found.undefined is None
-    assert found.conventions["large unit"].startswith("one unit holds 33 % of the rows")
+    assert found.conventions["large unit"].startswith("one unit holds 33% of the rows")
     assert eh.estimate("selection_rate", decisions(rows | {"u": [0] * 60}, unit="u")).high == 1
 
 
@@ -337,7 +337,7 @@ def test_weights_make_a_unit_large():
     rows = lumpy(2)
     rows["w"][:2] = [20.0, 20.0]
     found = eh.estimate("selection_rate", decisions(rows, unit="u", weight="w"))
-    assert found.conventions["large unit"].startswith("one unit holds 25 % of the weight")
+    assert found.conventions["large unit"].startswith("one unit holds 25% of the weight")
 
 
 def test_large_item_is_named_by_its_column():
@@ -346,7 +346,7 @@ def test_large_item_is_named_by_its_column():
         eh.estimate("selection_rate", decisions(rows, unit=unit)).conventions["large unit"]
         for unit in ("[i, u]", "pair(i, u)")
     )
-    assert by_two.startswith("one 'u' holds 14 % of the rows; 0.2623")
+    assert by_two.startswith("one 'u' holds 14% of the rows; 0.2623")
     assert by_pair.startswith("one unit is in")
 
 
@@ -360,7 +360,7 @@ def test_large_unit_of_a_large_log_shows_in_its_bucket(monkeypatch):
     )
     # Buckets hold 31 rows, with a standard deviation of 8; so does the one of the large unit.
     assert re.match(
-        r"one unit, or few that share a bucket, hold about (19|20|21) % of the rows$",
+        r"one unit, or few that share a bucket, hold about (19|20|21)% of the rows$",
         named.conventions["large unit"],
     )
     assert too_large.undefined.startswith("one unit, or few that share a bucket, hold about 50 %")
