@@ -363,7 +363,7 @@ def test_large_unit_of_a_large_log_shows_in_its_bucket(monkeypatch):
         r"one unit, or few that share a bucket, hold about (19|20|21)% of the rows$",
         named.conventions["large unit"],
     )
-    assert too_large.undefined.startswith("one unit, or few that share a bucket, hold about 50 %")
+    assert too_large.undefined.startswith("one unit, or few that share a bucket, hold about 50%")
 
 
 # 300 logs; a true coverage of .95 falls below .915 with probability 1 %, and the seed is fixed.
