@@ -262,3 +262,11 @@ def test_units_of_many_rows_do_not_fail_more_often():
         passed += rule.verdict == "pass"
     assert failed / 300 < 0.09
     assert passed / 300 < 0.09
+
+
+def test_where_there_are_units_enough_no_more_are_asked_for():
+    rows = table(a=(9_000, 10_000), b=(7_150, 10_000))
+    (rule,) = audited(rows, "ratio(selection_rate, by=group) >= 0.795")
+    assert rule.verdict == "undecided"
+    assert rule.units_needed < 10_000
+    assert "so many units would most likely have let it pass" in rule.reason

@@ -164,7 +164,7 @@ def _open(case: Case, found: Compared, verdict: RuleVerdict, left: int) -> RuleV
     """Return the verdict of a rule that is not surely broken, one of so many."""
     inside = found.inside(case.against)
     needed = None if inside.all() else _finite(found.planned(~inside))
-    hint = _would_decide(needed, found)
+    hint = _would_decide(case, needed, found)
     if found.beyond(case.against).any():
         hint = f"; by itself it would fail, as one of {left} checks it is not sure enough{hint}"
     if not case.asked.question.by:
@@ -275,9 +275,13 @@ def _sure(case: Case) -> str:
     return f"{100 * case.rule.certainty:g}% sure"
 
 
-def _would_decide(needed: float | None, found: Compared) -> str:
+def _would_decide(case: Case, needed: float | None, found: Compared) -> str:
+    """Return how many units would let a rule pass, and where its figure had to be for that."""
     if needed is None or found.target is None:
         return ""
+    grouped = case.asked.grouped()
+    if needed <= grouped.units.by_group[grouped.compared].min():
+        return f"; where it is {found.target:.3g}, so many units would most likely have let it pass"
     per = " per group" if any(found.groups) else ""
     return f"; {needed:,.0f} units{per} let it pass with 80% power where it is {found.target:.3g}"
 
