@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 
+from evenhand.audits.contrasts import form_of
 from evenhand.audits.finding import Finding
 from evenhand.audits.plan.condition import condition
 from evenhand.errors import NotationError
@@ -49,10 +50,10 @@ def reading(one: Finding, roles: Roles | None = None) -> str:
         return f"Undefined: {brief(reason, BRIEF) if one.groups else reason}."
     if one.pair:
         return _signed(one, one.outcome)
-    match one.contrast:
+    match form_of(one.contrast):
         case None:
             return _plain(one, one.outcome, roles)
-        case "difference" | "largest":
+        case "gap" | "largest gap":
             return _gap(one, one.outcome, roles)
         case "ratio":
             return _ratio(one, one.outcome, roles)
@@ -66,13 +67,13 @@ def family(block: Sequence[Finding], roles: Roles | None = None) -> list[str]:
     """Return a block of findings in sentences; a long family by what is furthest apart."""
     if not block[0].pair:
         return [text for text in (reading(one, roles) for one in block) if text]
-    if block[0].contrast == "kitagawa":
+    if form_of(block[0].contrast) == "parts":
         return _kitagawa(block)
     if len(block) <= _FEW:
         return [reading(one, roles) for one in block]
     known = [(one, one.outcome) for one in block if isinstance(one.outcome, Estimate)]
     shown = [(one, found) for one, found in known if found.low > 0 or found.high < 0]
-    members = "groups" if block[0].contrast == "to_overall" else "pairs"
+    members = "groups" if form_of(block[0].contrast) == "to overall" else "pairs"
     what = "differ from all together" if members == "groups" else "are shown to differ"
     told = [f"{len(shown)} of {len(block)} {members} {what}."]
     if shown:
@@ -181,7 +182,7 @@ def _gap(one: Finding, found: Estimate, roles: Roles | None) -> str:
         return f"{rates}; no gap is shown, and it is at most {points(found.high)}{unit}."
     compared = sum(group.compared and isinstance(group.outcome, Estimate) for group in one.groups)
     ends = _ends(one)
-    if roles and compared == len(ends) and one.contrast == "difference":
+    if roles and compared == len(ends) and form_of(one.contrast) == "gap":
         (lowest, low_name), (highest, high_name) = ends
         own = _own(one)
         return (

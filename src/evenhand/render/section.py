@@ -6,6 +6,7 @@ import inspect
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from evenhand.audits.contrasts import form_of
 from evenhand.audits.evidence.bundle import Bundle
 from evenhand.audits.evidence.chart import together
 from evenhand.audits.finding import Exclusion, Finding
@@ -54,7 +55,7 @@ class Block:
     def importance(self) -> tuple[int, int]:
         """What is shown first where there is no room for all: smaller is more important."""
         one = self.lead
-        single = any(f.contrast == "difference" for f in self.findings) and len(one.by) == 1
+        single = any(form_of(f.contrast) == "gap" for f in self.findings) and len(one.by) == 1
         worth = 0 if self.rules else 1 if single and not one.slice else 2 if one.by else 3
         return worth, self.number
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
 
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from evenhand.audits.question import Question
 
 
+Form = Literal["gap", "largest gap", "ratio", "worst", "pair", "to overall", "parts", "distance"]
+
+
 class Contrast(ABC):
     """A way to compare the groups of a log.
 
@@ -33,6 +36,8 @@ class Contrast(ABC):
         parameters: Other parameters, with their default values.
         takes_bounds: Whether it compares figures of which only a set is identified.
         fewest: How many groups a rule about it needs.
+        form: What kind of figure it is, which says how it is put in words and how its change
+            between two audits is judged.
 
     """
 
@@ -43,6 +48,7 @@ class Contrast(ABC):
     parameters: ClassVar[dict[str, Value]] = {}
     takes_bounds: ClassVar[bool] = False
     fewest: ClassVar[int] = 2
+    form: ClassVar[Form] = "distance"
 
     @property
     def example(self) -> str:

@@ -26,6 +26,7 @@ class Difference(Contrast):
     order = 0
     given = "optional"
     takes_bounds = True
+    form = "gap"
 
     def findings(self, asked: Asked) -> list[Finding]:
         """Return the one finding."""

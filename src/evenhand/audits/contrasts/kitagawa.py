@@ -48,6 +48,7 @@ class Kitagawa(Contrast):
         "first group minus second; composition and rates add up to the gap, at either reference"
     )
     order = 6
+    form = "parts"
     given = "required"
 
     def rule_problem(self, question: Question, against: Against) -> tuple[str, str] | None:  # noqa: ARG002

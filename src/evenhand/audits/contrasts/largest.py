@@ -25,6 +25,7 @@ class Largest(Contrast):
     name = "largest"
     convention = "the largest of several differences; 0 is parity; their intervals hold together"
     order = 5
+    form = "largest gap"
 
     @property
     def example(self) -> str:

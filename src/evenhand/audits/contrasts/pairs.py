@@ -29,6 +29,7 @@ class Pairs(Contrast):
     order = 3
     given = "optional"
     takes_bounds = True
+    form = "pair"
 
     def findings(self, asked: Asked) -> list[Finding]:
         """Return a finding for every pair of groups, undefined ones with the reason."""

@@ -36,6 +36,7 @@ class Ratio(Contrast):
     convention = "smallest over largest group; 1 is parity"
     order = 1
     given = "optional"
+    form = "ratio"
 
     def findings(self, asked: Asked) -> list[Finding]:
         """Return the one finding."""

@@ -29,6 +29,7 @@ class ToOverall(Contrast):
     name = "to_overall"
     convention = "group minus all groups compared together; 0 is parity; intervals hold together"
     order = 4
+    form = "to overall"
 
     def rule_problem(self, question: Question, against: Against) -> tuple[str, str] | None:  # noqa: ARG002
         """Return nothing: a signed limit on either side says something of every group."""

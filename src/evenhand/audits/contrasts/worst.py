@@ -25,6 +25,7 @@ class Worst(Contrast):
     order = 2
     given = "optional"
     fewest = 1
+    form = "worst"
 
     def problem(self, question: Question) -> tuple[str, str] | None:
         """Return that the measure has no direction, if it has none."""

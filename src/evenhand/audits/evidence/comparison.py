@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from evenhand.audits.contrasts import form_of
 from evenhand.audits.evidence.bundle import Bundle
 from evenhand.audits.evidence.manifest import named
 from evenhand.audits.evidence.pairing import Pairing, pairing_of
@@ -233,14 +234,14 @@ class _Both:
         gap = _apart(self.first.outcome, self.second.outcome)
         if gap.value is None:
             return gap
-        match self.first.contrast:
-            case None | "pairs":
+        match form_of(self.first.contrast):
+            case None | "pair":
                 groups = self.first.pair or ({},)
                 return self._moved([self.first.outcome], [self.second.outcome], groups)
-            case "difference" | "worst":
+            case "gap" | "worst":
                 return self._selected(gap)
-            case other:
-                reason = f"no interval is defined for the change of '{other}'"
+            case _:
+                reason = f"no interval is defined for the change of '{self.first.contrast}'"
                 return Difference(gap.value, reason=reason)
 
     def _of_group(self, mine: GroupFinding, theirs: GroupFinding) -> Difference:
@@ -280,7 +281,7 @@ class _Both:
             [mine[name].group for name in names],
             signed=False,
         )
-        if self.first.contrast == "difference":
+        if form_of(self.first.contrast) == "gap":
             return _shown(gap_change(one, other, self.level, self.pairing.dependent))
         highest = self.first.conventions.get("better") == "lower"
         return _shown(worst_change(one, other, self.level, self.pairing.dependent, highest=highest))

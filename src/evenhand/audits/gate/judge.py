@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from evenhand.audits.asked import Asked, name_of, too_few
 from evenhand.audits.cells import Floats
 from evenhand.audits.compared import Against, Compared, one_by_one, per_unit
+from evenhand.audits.evidence.legible import visible
 from evenhand.audits.finding import ALL_ROWS
 from evenhand.audits.gate.rule import Limit
 from evenhand.audits.gate.verdict import (
@@ -146,7 +147,8 @@ def _failed(case: Case, failure: Compared, verdict: RuleVerdict) -> RuleVerdict:
     ends = np.where(beyond, limits.low if at_most else -limits.high, -np.inf)
     worst = int(np.argmax(ends))
     end = limits.low[worst] if at_most else limits.high[worst]
-    who = " against ".join(name_of(grouped.groups[place]) for place in failure.groups[worst])
+    names = (visible(name_of(grouped.groups[place])) for place in failure.groups[worst])
+    who = " against ".join(names)
     text = f"it is {'at least' if at_most else 'at most'} {end:.4g}{f' ({who})' if who else ''}"
     members = dict.fromkeys(failure.groups[place] for place in np.flatnonzero(beyond))
     return replace(
