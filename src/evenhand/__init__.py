@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
     from evenhand.audits import Finding
     from evenhand.audits.evidence.bundle import Bundle
-    from evenhand.audits.evidence.file import Location
     from evenhand.audits.plan import AuditPlan
     from evenhand.logs import Group, Log
 
@@ -244,29 +243,20 @@ def audit(
         EvenhandError: The rows cannot be read, or hold what a role does not allow.
 
     """
-    from evenhand.audits.evidence.archive import check_signing, packed
-    from evenhand.audits.evidence.file import check_targets, write_all
     from evenhand.audits.plan import AuditPlan, Located, plan_from
     from evenhand.audits.plan.file import open_plan
     from evenhand.audits.plan.fit import fit
     from evenhand.audits.run import run
-    from evenhand.render.html import FORMAT
+    from evenhand.render.file import check_audit, write_audit
 
-    check_signing(sign, out)
-    targets = [Path(target) for target in (out, html) if target is not None]
-    check_targets(targets, force=force)
+    check_audit(out, html, key=sign, force=force)
     if isinstance(plan, str | Path):
         fitted = open_plan(plan, table=table, engine=engine)
     else:
         given = plan if isinstance(plan, AuditPlan) else plan_from(Located("", plan, {}))
         fitted = fit(given, table=table, engine=engine)
     bundle = run(fitted, version=__version__)
-    files: dict[Location, bytes] = {}
-    if out is not None:
-        files[out], _ = packed(bundle, out, key=sign)
-    if html is not None:
-        files[html] = FORMAT.render(bundle).encode()
-    write_all(files, force=force)
+    write_audit(bundle, out, html, key=sign, force=force)
     return bundle
 
 

@@ -2,27 +2,19 @@
 
 from __future__ import annotations
 
+import functools
 import json
-import sys
 
 import polars as pl
 import pytest
 
 import bundles
 from evenhand.audits.evidence import write_bundle
-from evenhand.cli.main import main
 
 
 @pytest.fixture
-def run(monkeypatch, capsys):
-    def call(*words):
-        monkeypatch.setattr(sys, "argv", ["evenhand", "diff", *map(str, words)])
-        with pytest.raises(SystemExit) as left:
-            main()
-        shown = capsys.readouterr()
-        return left.value.code, shown.out, shown.err
-
-    return call
+def run(evenhand):
+    return functools.partial(evenhand, "diff")
 
 
 @pytest.fixture

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-import sys
 
 import polars as pl
 import pytest
 
 from evenhand.audits.plan.file import open_plan
-from evenhand.cli.main import main
 
 ROWS = pl.DataFrame(
     {"sex": ["f", "m"] * 100, "repaid": [0, 1, 1, 0] * 50, "approved": ["yes", "no"] * 100}
@@ -17,18 +15,10 @@ ROWS = pl.DataFrame(
 
 
 @pytest.fixture
-def run(monkeypatch, capsys, tmp_path):
+def run(evenhand, monkeypatch, tmp_path):
     """Run a command line in an empty folder and return its exit status, stdout and stderr."""
     monkeypatch.chdir(tmp_path)
-
-    def call(*words):
-        monkeypatch.setattr(sys, "argv", ["evenhand", *map(str, words)])
-        with pytest.raises(SystemExit) as left:
-            main()
-        said = capsys.readouterr()
-        return left.value.code, said.out, said.err
-
-    return call
+    return evenhand
 
 
 @pytest.fixture

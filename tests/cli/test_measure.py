@@ -9,7 +9,6 @@ import sys
 import polars as pl
 import pytest
 
-from evenhand.cli.main import main
 from evenhand.logs import OTHER, UNKNOWN
 
 FINDING = {
@@ -24,23 +23,9 @@ GAP = "difference(selection_rate, by=g)"
 
 
 @pytest.fixture
-def run(monkeypatch, capsys):
-    """Run a command line and return its exit status, stdout and stderr."""
-
+def findings(evenhand):
     def call(*words):
-        monkeypatch.setattr(sys, "argv", ["evenhand", *map(str, words)])
-        with pytest.raises(SystemExit) as left:
-            main()
-        said = capsys.readouterr()
-        return left.value.code, said.out, said.err
-
-    return call
-
-
-@pytest.fixture
-def findings(run):
-    def call(*words):
-        code, out, err = run("measure", *words, "--json")
+        code, out, err = evenhand("measure", *words, "--json")
         assert (code, err) == (0, ""), out
         return json.loads(out)["findings"]
 
@@ -48,9 +33,9 @@ def findings(run):
 
 
 @pytest.fixture
-def errors(run):
+def errors(evenhand):
     def call(*words, code=2):
-        left, out, err = run("measure", *words, "--json")
+        left, out, err = evenhand("measure", *words, "--json")
         assert (left, err) == (code, "")
         document = json.loads(out)
         assert [*document] == ["errors"]
@@ -152,8 +137,8 @@ def test_flags_reach_the_log(findings, tmp_path):
 # --- Text. ---
 
 
-def test_the_text_names_figure_interval_groups_and_what_was_left_out(run, log):
-    code, out, err = run("measure", GAP, log, "--prediction", "p")
+def test_the_text_names_figure_interval_groups_and_what_was_left_out(evenhand, log):
+    code, out, err = evenhand("measure", GAP, log, "--prediction", "p")
     assert (code, err) == (0, "")
     assert "0.5000" in out
     assert "95% interval" in out
@@ -162,8 +147,8 @@ def test_the_text_names_figure_interval_groups_and_what_was_left_out(run, log):
     assert "1 rows left out: prediction is missing" in out
 
 
-def test_piped_text_has_no_colours_and_is_not_wrapped(run, log):
-    _, out, _ = run("measure", GAP, log, "--prediction", "p")
+def test_piped_text_has_no_colours_and_is_not_wrapped(evenhand, log):
+    _, out, _ = evenhand("measure", GAP, log, "--prediction", "p")
     assert "\x1b" not in out
     assert out.splitlines()[0].startswith(GAP)
     assert out.splitlines()[0].endswith("Newcombe")
@@ -190,20 +175,20 @@ def test_json_can_be_piped_on(log):
     assert json.loads(done.stdout)["findings"][0]["rows"] == 9
 
 
-def test_a_group_whose_name_looks_like_markup_is_printed_as_it_is(run, tmp_path):
+def test_a_group_whose_name_looks_like_markup_is_printed_as_it_is(evenhand, tmp_path):
     rows = pl.DataFrame({"g": ["[/b]", "[/b]", "[red]x", "[red]x"], "p": [1, 0, 1, 1]})
     rows.write_parquet(tmp_path / "log.parquet")
-    code, out, _ = run("measure", GAP, tmp_path / "log.parquet", "--prediction", "p")
+    code, out, _ = evenhand("measure", GAP, tmp_path / "log.parquet", "--prediction", "p")
     assert code == 0
     table = [line.split()[0] for line in out.splitlines() if line.startswith("  [")]
     assert table == ["[/b]", "[red]x"]
 
 
-def test_pairs_of_groups_whose_names_look_like_markup_are_printed(run, tmp_path):
+def test_pairs_of_groups_whose_names_look_like_markup_are_printed(evenhand, tmp_path):
     rows = pl.DataFrame({"[b]": ["[/b]", "[/b]", "[red]x", "[red]x"], "p": [1, 0, 1, 1]})
     rows.write_parquet(tmp_path / "log.parquet")
     words = ("pairs(selection_rate, by='[b]')", tmp_path / "log.parquet", "--prediction", "p")
-    code, out, _ = run("measure", *words)
+    code, out, _ = evenhand("measure", *words)
     assert code == 0
     assert "[/b]" in out
     assert "[red]x" in out
@@ -259,21 +244,21 @@ def test_compas_agrees_with_counts_made_by_hand(findings, data, engine):
         ("nonsense",),
     ],
 )
-def test_a_command_line_that_cannot_be_read_exits_with_2(run, words):
-    code, out, err = run(*words)
+def test_a_command_line_that_cannot_be_read_exits_with_2(evenhand, words):
+    code, out, err = evenhand(*words)
     assert (code, out) == (2, "")
     assert err
 
 
-def test_a_log_without_a_measure_shows_an_example(run):
-    code, out, err = run("measure", "log.parquet")
+def test_a_log_without_a_measure_shows_an_example(evenhand):
+    code, out, err = evenhand("measure", "log.parquet")
     assert (code, out) == (2, "")
     assert "a measure and a log are needed" in err
     assert "evenhand measure" in err
 
 
-def test_errors_are_text_on_stderr(run, log):
-    code, out, err = run("measure", "selection_rate", log, "--prediction", "q")
+def test_errors_are_text_on_stderr(evenhand, log):
+    code, out, err = evenhand("measure", "selection_rate", log, "--prediction", "q")
     assert (code, out) == (2, "")
     assert err.startswith("role 'prediction': there is no column 'q'.\n  ")
 
@@ -320,9 +305,9 @@ def test_a_role_that_is_missing_in_every_row_gives_an_undefined_figure(findings,
         assert found["undefined"]
 
 
-def test_undefined_figures_are_printed_with_their_reason(run, log):
+def test_undefined_figures_are_printed_with_their_reason(evenhand, log):
     words = ("--prediction", "nothing", "--label", "y")
-    code, out, _ = run("measure", "accuracy", "difference(accuracy, by=g)", log, *words)
+    code, out, _ = evenhand("measure", "accuracy", "difference(accuracy, by=g)", log, *words)
     assert code == 0
     assert "accuracy  undefined: no rows with a prediction" in out
 
@@ -379,9 +364,9 @@ def test_the_most_frequent_values_can_be_kept(findings, many, engine):
     assert sizes == {f"v{i}": 50 for i in range(5)} | {OTHER: 99_995}
 
 
-def test_an_engine_that_is_not_installed_names_the_exact_line(run, log, monkeypatch):
+def test_an_engine_that_is_not_installed_names_the_exact_line(evenhand, log, monkeypatch):
     monkeypatch.setattr("evenhand.logs.source.installed", lambda engine: engine == "polars")
     words = ("--prediction", "p", "--engine", "duckdb")
-    code, _, err = run("measure", "selection_rate", log, *words)
+    code, _, err = evenhand("measure", "selection_rate", log, *words)
     assert code == 2
     assert "\n  pip install 'evenhand[duckdb]'\n" in err

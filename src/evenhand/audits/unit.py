@@ -197,7 +197,7 @@ def units_of(
             )
             for margin, units in margins
         ]
-        return Units(populations, _DEPENDENCE[unit.kind], note, tuple(largest))
+        return Units(populations, DEPENDENCE[unit.kind], note, tuple(largest))
     exact, whole = state.distinct[stage], state.distinct[()]
     populations = tuple(
         Population(
@@ -219,7 +219,7 @@ def units_of(
         )
         for counted, units, name in zip(exact, populations, names, strict=False)
     ]
-    return Units(populations, _DEPENDENCE[unit.kind], together, tuple(largest))
+    return Units(populations, DEPENDENCE[unit.kind], together, tuple(largest))
 
 
 def _estimated(trials: str, cells: Cells, state: State, unit: Unit) -> tuple[Population, ...]:
@@ -271,7 +271,7 @@ def _excess(margin: Floats) -> Floats:
     return excess
 
 
-_DEPENDENCE: Mapping[UnitKind, Dependence] = {
+DEPENDENCE: Mapping[UnitKind, Dependence] = {
     "column": "buckets",
     "two_way": "two_way",
     "dyadic": "dyadic",

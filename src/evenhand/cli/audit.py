@@ -12,7 +12,6 @@ from evenhand.cli.output import exit_with, show
 from evenhand.cli.progress import shown_progress
 
 if TYPE_CHECKING:
-    from evenhand.audits.evidence.file import Location
     from evenhand.audits.plan.fit import Fit
 
 
@@ -77,17 +76,14 @@ def audit(
       evenhand audit decisions.csv --label repaid --prediction approved --group sex --html v7.html
     """
     import evenhand
-    from evenhand.audits.evidence.archive import check_signing, packed
-    from evenhand.audits.evidence.file import check_targets, write_all
     from evenhand.audits.plan.file import is_plan
     from evenhand.audits.run import run
-    from evenhand.render import html as page
     from evenhand.render import verdicts
+    from evenhand.render.file import check_audit, write_audit
 
     if is_plan(source):
         _refuse_flags(ctx, source)
-    check_signing(sign, out)
-    check_targets([target for target in (out, html) if target is not None], force=force)
+    check_audit(out, html, key=sign, force=force)
     document: dict[str, Any] = {
         "log": {"source": source, "kind": kind, "where": where, "top": top},
         "roles": flags.given(
@@ -107,12 +103,7 @@ def audit(
         _check_rules(fit, source)
     with shown_progress(silent=as_json) as progress:
         bundle = run(fit, version=evenhand.__version__, progress=progress)
-    files: dict[Location, bytes] = {}
-    if out is not None:
-        files[out], _ = packed(bundle, out, key=sign)
-    if html is not None:
-        files[html] = page.FORMAT.render(bundle).encode()
-    write_all(files, force=force)
+    write_audit(bundle, out, html, key=sign, force=force)
     written = {**bundle.to_dict(), "bundle": None if out is None else str(out)}
     show(verdicts.audited(bundle, out=out, html=html), written, as_json=as_json)
     if gate:

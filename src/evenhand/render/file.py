@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from evenhand.audits.evidence.file import Location, check_targets, write_whole
+from evenhand.audits.evidence.archive import check_signing, packed
+from evenhand.audits.evidence.bundle import Bundle
+from evenhand.audits.evidence.file import Location, check_targets, write_all, write_whole
 from evenhand.errors import OutputError, Problem, reason
+from evenhand.render.html import html as report
 
-__all__ = ["add_text", "check_targets", "write_text"]
+__all__ = ["add_text", "check_audit", "check_targets", "write_audit", "write_text"]
 
 
 def write_text(path: Location, text: str, *, force: bool) -> None:
@@ -33,3 +36,40 @@ def add_text(path: Location, text: str) -> None:
     except OSError as error:
         what = f"it cannot be written: {reason(error)}."
         raise OutputError(Problem(str(path), what)) from error
+
+
+def check_audit(
+    out: Location | None, html: Location | None, *, key: Location | None, force: bool
+) -> None:
+    """Check that evidence, report and signature can be written, before any work is done.
+
+    Args:
+        out: Where the evidence goes; None for nowhere.
+        html: Where the report goes; None for nowhere.
+        key: A file with an Ed25519 private key that signs the evidence; None for no signature.
+        force: Whether files that are there are replaced.
+
+    Raises:
+        OutputError: With everything that stands in the way.
+        MissingExtraError: A key is given and the packages of ``sign`` are not installed.
+
+    """
+    check_signing(key, out)
+    check_targets([target for target in (out, html) if target is not None], force=force)
+
+
+def write_audit(
+    bundle: Bundle,
+    out: Location | None,
+    html: Location | None,
+    *,
+    key: Location | None,
+    force: bool,
+) -> None:
+    """Write evidence and report so that both are there, whole, or neither; as `check_audit`."""
+    files: dict[Location, bytes] = {}
+    if out is not None:
+        files[out], _ = packed(bundle, out, key=key)
+    if html is not None:
+        files[html] = report(bundle).encode()
+    write_all(files, force=force)

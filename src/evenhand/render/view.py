@@ -19,7 +19,6 @@ from evenhand.render.wording import (
     count_of,
     hints,
     interval_of,
-    is_small,
     value_of,
 )
 from evenhand.stats.estimate import Estimate, Undefined
@@ -96,9 +95,9 @@ def notes_of(block: Block, *, methods: bool = True) -> list[str]:
     """Return what qualifies the figures of a block; methods where they are not told elsewhere."""
     one = block.lead
     units = count_of(one.units, exact=one.units_exact)
-    # The lines of a family have rows of their own, and small numbers of units are not told.
+    # The lines of a family have rows of their own; a figure without rows says why it has none.
     counts = f"{one.rows:,} rows in the denominators, {units} units, "
-    hidden = block.is_family or is_small(one.outcome)
+    hidden = block.is_family or not one.rows
     notes = [f"{'' if hidden else counts}weighed by {one.estimand}"]
     notes += block.methods() if methods else []
     notes += [f"{part.rows:,} rows left out: {part.reason}" for part in block.excluded()]

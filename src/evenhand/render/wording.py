@@ -159,12 +159,3 @@ def first(texts: Sequence[str], most: int) -> list[str]:
     """
     left = len(texts) - most
     return [*texts[:most], *([f"and {left:,} more"] if left > 0 else [])]
-
-
-def is_small(outcome: Outcome) -> bool:
-    """Return whether a figure is suppressed because of few units, whose number is not told.
-
-    >>> is_small(Undefined("small: fewer than 30 units")), is_small(Undefined("no rows"))
-    (True, False)
-    """
-    return isinstance(outcome, Undefined) and "fewer than" in outcome.reason

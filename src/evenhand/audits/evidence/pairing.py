@@ -11,7 +11,8 @@ import polars as pl
 from evenhand.audits.evidence.bundle import Bundle
 from evenhand.audits.evidence.replicate import folded, written_by, written_group
 from evenhand.audits.finding import Finding
-from evenhand.logs.unit import CROSSED, UnitKind
+from evenhand.audits.unit import DEPENDENCE
+from evenhand.logs.unit import CROSSED, Unit, UnitKind
 from evenhand.stats.bucket import Dependence
 from evenhand.stats.interval import Floats
 
@@ -92,14 +93,8 @@ def pairing_of(before: Bundle, after: Bundle) -> Pairing:
         }
         for bundle in (before, after)
     )
-    return Pairing(True, why, _dependence(before.plan.unit), tables)  # noqa: FBT003 - a field
+    return Pairing(True, why, DEPENDENCE[Unit.of(before.plan.written_unit, {}).kind], tables)  # noqa: FBT003 - a field
 
 
 def _apart(why: str) -> Pairing:
     return Pairing(False, f"{why}; they are taken as independent", None)  # noqa: FBT003 - a field
-
-
-def _dependence(unit: Sequence[str]) -> Dependence:
-    if len(unit) > 1:
-        return "two_way"
-    return "dyadic" if unit[0].replace(" ", "").startswith("pair(") else "buckets"

@@ -17,8 +17,8 @@ from evenhand.audits.asked import Asked
 from evenhand.audits.cells import Floats, Indices
 from evenhand.audits.evidence.bundle import REPLICATES
 from evenhand.audits.grouped import Grouped
+from evenhand.audits.unit import DEPENDENCE
 from evenhand.logs.unit import UnitKind
-from evenhand.stats.bucket import Dependence
 
 
 def replicates_of(asked: Iterable[Asked]) -> pl.DataFrame:
@@ -132,5 +132,4 @@ def _deviations(one: Asked, grouped: Grouped, compared: Indices) -> Floats | Non
         return found
     members = np.zeros((len(grouped.groups), len(compared)))
     members[compared, np.arange(len(compared))] = 1
-    dependent: Dependence = "buckets" if kind == "column" else kind
-    return grouped.figure.figures(members, dependent=dependent).deviations
+    return grouped.figure.figures(members, dependent=DEPENDENCE[kind]).deviations
