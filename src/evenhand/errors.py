@@ -140,6 +140,12 @@ def reason(error: OSError) -> str:
     return known or (error.strerror or type(error).__name__).rstrip(".")
 
 
+def first_line(error: BaseException) -> str:
+    """Return the first line of what an error of another library says."""
+    lines = (line.strip() for line in str(error).splitlines())
+    return next(filter(None, lines), repr(error))
+
+
 def listed(names: Iterable[object]) -> str:
     """Return names as a readable list: ``a, b, c``; ``none`` when there are none."""
     return ", ".join(str(name) for name in names) or "none"

@@ -15,7 +15,7 @@ from evenhand.logs.grammar import Schema
 from evenhand.logs.group import Group, group_from
 from evenhand.logs.kinds import kind_named
 from evenhand.logs.role import Class, Kind
-from evenhand.logs.source import Source, open_source
+from evenhand.logs.source import EngineLike, OnBadFile, Source, open_source
 from evenhand.logs.unit import ROW, Unit
 
 __all__ = ["ROW", "Log", "open_log"]
@@ -81,9 +81,10 @@ def open_log(
     groups: Iterable[str | Mapping[str, Any] | Group] | Mapping[str, Any] = (),
     unit: str | Iterable[str] | Unit | None = ROW,
     where: str | None = None,
-    engine: str | None = None,
+    engine: EngineLike = None,
     top: int | None = None,
     classes: Iterable[Class] = (),
+    on_bad_file: OnBadFile = "fail",
 ) -> Log:
     """Return the log, with roles, groups, unit and filter checked against the schema.
 
@@ -96,9 +97,11 @@ def open_log(
             whose values both differ (``["user", "item"]``), or ``pair(a, b)`` for rows that are
             pairs of units of one population.
         where: Filter in the expression language.
-        engine: ``polars``, ``duckdb`` or ``spark``.
+        engine: ``polars``, ``duckdb``, ``spark``, or a `Spark` with a session or a master.
         top: Keep only this many of the most frequent values of each group.
         classes: The classes of label and prediction, where they are not yes or no.
+        on_bad_file: Whether files that are broken, or lack a column that is read, fail the whole
+            or are left out.
 
     Raises:
         RoleError: With every problem found, not the first.
@@ -106,7 +109,7 @@ def open_log(
 
     """
     product = kind_named(kind)
-    opened = open_source(source, engine)
+    opened = open_source(source, engine, on_bad_file=on_bad_file)
     schema: Schema = dict(opened.frame.collect_schema())
     problems: list[Problem] = []
     expressions: dict[str, Expression] = {}
@@ -146,7 +149,12 @@ def open_log(
         problems.append(Problem("top", f"{top} is not a number of values; it must be at least 1."))
     if problems:
         raise RoleError(problems)
-    return Log(opened, schema, product, expressions, named, independent, condition, top, declared)
+    written = [*expressions.values(), *(group.expression for group in named.values())]
+    written += [] if condition is None else [condition]
+    used = {column for expression in written for column in expression.columns(schema)}
+    fitted = opened.fitting({*used, *independent.columns})
+    schema = dict(fitted.frame.collect_schema())
+    return Log(fitted, schema, product, expressions, named, independent, condition, top, declared)
 
 
 def _is_number(value: object) -> bool:

@@ -6,15 +6,15 @@ import codecs
 import gzip
 import re
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, TypeAlias
 
 import polars as pl
 
-from evenhand.errors import Problem, SourceError
-from evenhand.logs.backend import Engine, duckdb_connection, spark_session
+from evenhand.errors import Problem, SourceError, first_line, reason
+from evenhand.logs.backend import Engine
 
 FORMATS = {
     ".parquet": "parquet",
@@ -36,6 +36,25 @@ SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs"}
 """What separates the fields of a CSV file; the first where a header decides nothing."""
 
 NOT_UTF8 = ("it is not UTF-8.", "Save it as UTF-8 (in Excel: CSV UTF-8).")
+
+
+def unreadable(path: str, error: Exception) -> SourceError:
+    """Return the error for rows that an engine could not read, with the engine's first line."""
+    said = first_line(error)
+    if isinstance(error, PermissionError) or "permission denied" in said.casefold():
+        hint = "Ask for the right to read it, or copy it to where you have that right."
+        return SourceError(Problem(path, "cannot be read: you have no permission.", hint))
+    if isinstance(error, OSError) and error.errno:
+        return SourceError(Problem(path, f"cannot be read: {reason(error)}."))
+    if re.search("(not|invalid) utf-?8", str(error).casefold()):
+        return SourceError(Problem(path, *NOT_UTF8))
+    return SourceError(
+        Problem(
+            path,
+            f"cannot be read: {said}",
+            "Check that the file is whole and that every row has the header's columns and types.",
+        )
+    )
 
 
 @contextmanager
@@ -65,13 +84,25 @@ def header_of(path: str) -> str:
         raise SourceError(Problem(path, *NOT_UTF8)) from error
 
 
+NO_ROWS = "there are no rows under the header."
+
+
+def has_rows(path: str) -> bool:
+    """Return whether a CSV file has anything under its header; what is packed is taken to."""
+    if not path.lower().endswith(".csv"):
+        return True
+    with Path(path).open("rb") as file:
+        file.readline()
+        return bool(file.readline().strip())
+
+
 def separator_of(path: str) -> str:
     """Return what separates the fields of a CSV file: what its header has most of."""
     unquoted = re.sub('"[^"]*"', "", header_of(path))
     return max(SEPARATORS, key=unquoted.count)
 
 
-def check_text(paths: list[str]) -> None:
+def check_text(paths: Iterable[str]) -> None:
     """Raise SourceError for a CSV file that is not UTF-8, in which Spark would replace letters."""
     for path in paths:
         decoder = codecs.getincrementaldecoder("utf-8")()
@@ -93,7 +124,7 @@ _DUCKDB_CSV: dict[str, Any] = {
 }
 
 
-def check_field_counts(paths: list[str]) -> None:
+def check_field_counts(paths: Iterable[str]) -> None:
     """Raise SourceError for a row with fewer fields than the header, which Polars would pad.
 
     Files with a quoted line break are left to the parser.
@@ -162,56 +193,130 @@ _GUESS = 10_000
 """Rows of a CSV file that are looked at to guess its types."""
 
 
-def _polars_csv(paths: list[str]) -> pl.LazyFrame:
-    # Polars counts the fields of a row only when all are read: nothing may be left out before.
-    scanned, _, _ = _scanned(paths)
-    whole = scanned.map_batches(lambda rows: rows, projection_pushdown=False, streamable=True)
-    # Polars reads a blank line as a row without values; the other engines skip it.
-    return whole.filter(pl.any_horizontal(pl.all().is_not_null()))
+Rows: TypeAlias = Callable[[Sequence[str], Sequence[str] | None], object]
+"""Gives the rows of some of the files as a lazy table of the engine, with only the columns named
+where columns are named, as they must be where files differ in those that are not."""
 
 
-def _duckdb_csv(paths: list[str]) -> object:
+def _polars_csv(paths: list[str], _: object) -> Rows:
+    whole, separator, comma = _scanned(paths)
+    # Types are those of all files, however few of them are read at once.
+    types = whole.collect_schema()
+
+    def rows(some: Sequence[str], _: object) -> pl.LazyFrame:
+        scanned = pl.scan_csv(
+            [*some], separator=separator, decimal_comma=comma, schema=types, glob=False
+        )
+        # Polars counts the fields of a row only when all are read: nothing may be left out before.
+        scanned = scanned.map_batches(
+            lambda batch: batch, projection_pushdown=False, streamable=True
+        )
+        # Polars reads a blank line as a row without values; the other engines skip it.
+        return scanned.filter(pl.any_horizontal(pl.all().is_not_null()))
+
+    return rows
+
+
+def _duckdb_csv(paths: list[str], connection: Any) -> Rows:  # noqa: ANN401 - duckdb is optional
     scanned, separator, comma = _scanned(paths)
     types = _csv_types(scanned, "VARCHAR")
     how = {**_DUCKDB_CSV, "delimiter": separator, "decimal": "," if comma else "."}
-    # Left to guess, DuckDB answers a row of the wrong length with another delimiter.
-    relation = duckdb_connection().read_csv(paths, dtype=types, **how)
     # DuckDB reads a number that is cast to text as the text it was, 01 and not 1: add nothing.
-    names = {name: '"' + name.replace('"', '""') + '"' for name in types}
+    names = {name: quoted(name) for name in types}
     columns = [
-        f"{quoted} + 0 as {quoted}" if types[name] == "BIGINT" else quoted
-        for name, quoted in names.items()
+        f"{column} + 0 as {column}" if types[name] == "BIGINT" else column
+        for name, column in names.items()
     ]
-    return relation.project(", ".join(columns))
+
+    def rows(some: Sequence[str], _: object) -> object:
+        # Left to guess, DuckDB answers a row of the wrong length with another delimiter.
+        return connection.read_csv([*some], dtype=types, **how).project(", ".join(columns))
+
+    return rows
 
 
-def _spark_csv(paths: list[str]) -> object:
+def _spark_csv(paths: list[str], session: Any) -> Rows:  # noqa: ANN401 - pyspark is optional
     scanned, separator, comma = _scanned(paths)
     if comma:
         hint = "Leave --engine out, use --engine duckdb, or write decimals with a point."
         raise SourceError(Problem(paths[0], "Spark reads no decimal commas (1,5).", hint))
     types = ", ".join(f"`{name}` {sql}" for name, sql in _csv_types(scanned, "STRING").items())
     # As in Polars, the fields of a row are counted only when all are read.
-    reader = spark_session().read.option("columnPruning", value=False)
-    return reader.csv(
-        paths, schema=types, header=True, mode="FAILFAST", enforceSchema=False, sep=separator
-    )
+    reader = session.read.option("columnPruning", value=False)
+    how = {"header": True, "mode": "FAILFAST", "enforceSchema": False, "sep": separator}
+    return lambda some, _: reader.csv([*some], schema=types, **how)
 
 
-def _refuse_ipc(paths: list[str]) -> object:
+def quoted(name: str) -> str:
+    """Return a column's name as SQL reads it."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def _polars_parquet(_: list[str], __: object) -> Rows:
+    def rows(some: Sequence[str], columns: Sequence[str] | None) -> pl.LazyFrame:
+        if columns is None:
+            return pl.scan_parquet([*some], glob=False, hive_partitioning=False)
+        types = pl.scan_parquet([some[0]], glob=False).collect_schema()
+        return pl.scan_parquet(
+            [*some],
+            glob=False,
+            hive_partitioning=False,
+            schema={name: types[name] for name in columns},
+            extra_columns="ignore",
+        )
+
+    return rows
+
+
+def _duckdb_parquet(_: list[str], connection: Any) -> Rows:  # noqa: ANN401 - duckdb is optional
+    def rows(some: Sequence[str], columns: Sequence[str] | None) -> object:
+        if columns is None:
+            return connection.read_parquet([*some], hive_partitioning=False)
+        relation = connection.read_parquet([*some], hive_partitioning=False, union_by_name=True)
+        return relation.project(", ".join(map(quoted, columns)))
+
+    return rows
+
+
+def _spark_parquet(paths: list[str], session: Any) -> Rows:  # noqa: ANN401 - pyspark is optional
+    # Left to itself Spark looks at one file, whichever, and reads what others lack as missing.
+    schema = session.read.parquet(paths[0]).schema
+
+    def rows(some: Sequence[str], columns: Sequence[str] | None) -> object:
+        read = session.read.schema(schema).parquet(*some)
+        if columns is None:
+            return read
+        own = session.read.parquet(some[0]).schema
+        fields = [own[name] for name in columns]
+        return session.read.schema(type(own)(fields)).parquet(*some)
+
+    return rows
+
+
+def _polars_ipc(_: list[str], __: object) -> Rows:
+    def rows(some: Sequence[str], columns: Sequence[str] | None) -> pl.LazyFrame:
+        if columns is None:
+            return pl.scan_ipc([*some], glob=False)
+        return pl.concat(pl.scan_ipc(file, glob=False).select(columns) for file in some)
+
+    return rows
+
+
+def _refuse_ipc(paths: list[str], _: object) -> Rows:
     raise SourceError(
         Problem(paths[0], "only Polars reads Arrow IPC files.", "Leave --engine out.")
     )
 
 
-READERS: dict[tuple[Engine, str], Callable[[list[str]], object]] = {
-    ("polars", "parquet"): lambda paths: pl.scan_parquet(paths, glob=False),
+READERS: dict[tuple[Engine, str], Callable[[list[str], Any], Rows]] = {
+    ("polars", "parquet"): _polars_parquet,
     ("polars", "csv"): _polars_csv,
-    ("polars", "ipc"): lambda paths: pl.scan_ipc(paths, glob=False),
-    ("duckdb", "parquet"): lambda paths: duckdb_connection().read_parquet(paths),
+    ("polars", "ipc"): _polars_ipc,
+    ("duckdb", "parquet"): _duckdb_parquet,
     ("duckdb", "csv"): _duckdb_csv,
     ("duckdb", "ipc"): _refuse_ipc,
-    ("spark", "parquet"): lambda paths: spark_session().read.parquet(*paths),
+    ("spark", "parquet"): _spark_parquet,
     ("spark", "csv"): _spark_csv,
     ("spark", "ipc"): _refuse_ipc,
 }
+"""For all files of a log and the engine's connection or session: what reads some of them."""

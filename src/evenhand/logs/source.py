@@ -7,11 +7,9 @@ from __future__ import annotations
 
 import importlib.util
 import os
-import re
-from collections.abc import Callable
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal, TypeAlias, get_args
 
 import narwhals as nw
 import polars as pl
@@ -23,31 +21,39 @@ from evenhand.errors import (
     Problem,
     SourceError,
     did_you_mean,
-    listed,
-    reason,
+    first_line,
 )
 from evenhand.logs.backend import (
     ENGINES,
     Engine,
     Frame,
+    Spark,
     duckdb_connection,
     installed,
     spark_session,
 )
+from evenhand.logs.file import Files, Skipped, find_files, skipped
 from evenhand.logs.reader import (
-    FORMATS,
-    NOT_UTF8,
     READERS,
-    SEPARATORS,
     check_field_counts,
     check_text,
     format_of,
-    header_of,
-    separator_of,
+    unreadable,
 )
+from evenhand.logs.remote import is_remote, is_table_name, open_remote, open_table
+
+EngineLike: TypeAlias = str | Spark | None
+"""An engine as it is asked for: its name, or Spark with a session or a master."""
+
+OnBadFile = Literal["fail", "skip"]
+"""What becomes of a file that is broken or has another schema."""
 
 
-@dataclass(frozen=True, slots=True)
+def _unchecked(_files: Iterable[str]) -> None:
+    """Leave all checks to the engine."""
+
+
+@dataclass(frozen=True)
 class Source:
     """Rows that can be scanned.
 
@@ -55,60 +61,137 @@ class Source:
         name: Where they come from, for messages.
         engine: The engine they are scanned on.
         frame: The rows, lazily.
-        verify: Raises SourceError for faults that the engine itself would pass over; called once
-            before the rows are scanned.
-        files: The files that they are in; empty for a table in memory.
+        at: The engine's connection or session, where it has one.
+        files: The files that they are in; empty for a table in memory or far away.
+        reader: What reads some of the files; None where there are none.
+        check: Raises SourceError for faults of files that the engine itself would pass over.
+        parts: What is known of the files; None where there are none.
+        on_bad_file: Whether files that turn out to be broken are left out.
+        skipped: The files that were left out.
 
     """
 
     name: str
     engine: Engine
     frame: Frame
-    verify: Callable[[], None] = lambda: None
+    at: Any = None
     files: tuple[str, ...] = ()
+    reader: Callable[[Sequence[str]], Frame] | None = None
+    check: Callable[[Iterable[str]], None] = _unchecked
+    parts: Files | None = None
+    on_bad_file: OnBadFile = "fail"
+    skipped: tuple[Skipped, ...] = ()
+
+    def verify(self) -> None:
+        """Check what the engine itself would pass over; called once before rows are scanned.
+
+        Raises:
+            SourceError: A file is faulty.
+
+        """
+        self.check(self.files)
+
+    def only(self, files: Sequence[str]) -> Source:
+        """Return the rows of some of the files alone."""
+        if self.reader is None:
+            raise TypeError(f"{self.name} is not made of files")
+        return replace(self, frame=self.reader(files), files=tuple(files))
+
+    def without(self, faults: Iterable[Problem]) -> Source:
+        """Return the rows of all files but those that these problems are about."""
+        bad = {problem.where: problem for problem in faults}
+        left = self.only([file for file in self.files if file not in bad])
+        out = [skipped(path, problem) for path, problem in bad.items()]
+        return replace(left, skipped=(*self.skipped, *out))
+
+    def fitting(self, used: Iterable[str]) -> Source:
+        """Return the rows of the files that have these columns, all of one type.
+
+        Raises:
+            SourceError: With every file that has not, unless such files are left out.
+
+        """
+        if self.parts is None or self.parts.even:
+            return self
+        parts = self.parts.fitting(used)
+        found = [problem for path, problem in parts.faults.items() if path in self.files]
+        if found and (self.on_bad_file == "fail" or not parts.columns):
+            raise SourceError(found)
+        reader = _reader(self.engine, parts, self.at, None if parts.even else parts.common())
+        whole = replace(self, reader=reader, parts=parts)
+        return whole.without(found) if found else whole.only(parts.sound)
 
 
 def row_count(source: Source) -> int | None:
     """Return the number of rows where it is known without reading them, as in Parquet files."""
     if not source.files or {format_of(file) for file in source.files} != {"parquet"}:
         return None
-    lazy = pl.scan_parquet([*source.files])
-    return int(lazy.select(pl.len()).collect().item())
+    return sum(
+        int(pl.scan_parquet([file], glob=False).select(pl.len()).collect().item())
+        for file in source.files
+    )
 
 
-def open_source(source: object, engine: str | None = None) -> Source:
+def open_source(
+    source: object, engine: EngineLike = None, *, on_bad_file: OnBadFile = "fail"
+) -> Source:
     """Return the source as a lazy frame on an engine.
 
     Args:
         source: A path or glob (Parquet, Arrow IPC, CSV in UTF-8 separated by commas, semicolons
-            or tabs), a pandas, Polars or PyArrow table, a DuckDB relation or a Spark DataFrame.
-        engine: ``polars``, ``duckdb`` or ``spark``; by default the source's own, else Polars.
+            or tabs), a URI, a Delta or Iceberg table, a table of Spark's catalogue, a pandas,
+            Polars or PyArrow table, a DuckDB relation or a Spark DataFrame.
+        engine: ``polars``, ``duckdb``, ``spark``, or a `Spark`; by default the source's own, else
+            Polars.
+        on_bad_file: Whether a file that cannot be read fails the whole, or is left out.
 
     Raises:
         SourceError: The source does not exist, cannot be opened, or is not one of these.
+        EngineError: Spark's master cannot be reached.
         MissingExtraError: The engine is not installed.
 
     """
-    if engine is not None and engine not in ENGINES:
+    if on_bad_file not in get_args(OnBadFile):
+        hint = did_you_mean(str(on_bad_file), get_args(OnBadFile))
+        raise SourceError(Problem("on_bad_file", f"there is no '{on_bad_file}'.", hint))
+    spark = engine if isinstance(engine, Spark) else None
+    wanted = "spark" if isinstance(engine, Spark) else engine
+    if wanted is not None and wanted not in ENGINES:
         raise SourceError(
-            Problem("engine", f"there is no engine '{engine}'.", did_you_mean(engine, ENGINES))
+            Problem("engine", f"there is no engine '{wanted}'.", did_you_mean(wanted, ENGINES))
         )
-    chosen: Engine | None = next((known for known in ENGINES if known == engine), None)
+    chosen: Engine | None = next((known for known in ENGINES if known == wanted), None)
     if chosen is not None and not installed(chosen):
         raise MissingExtraError(chosen, where=f"engine '{chosen}'")
     if isinstance(source, str | os.PathLike):
         path = os.fspath(source)
         try:
-            return _open_path(path, chosen or "polars")
+            return _open_path(path, chosen or "polars", spark, on_bad_file)
         except OSError as error:
             raise unreadable(str(error.filename or path), error) from error
-    return _open_table(source, chosen)
+    return _open_table(source, chosen, spark)
 
 
-def _open_table(table: Any, engine: Engine | None) -> Source:  # noqa: ANN401 - any table library
+def _reach(engine: Engine, spark: Spark | None) -> Any:  # noqa: ANN401 - any engine
+    """Return the connection or session that an engine reads with."""
+    match engine:
+        case "polars":
+            return None
+        case "duckdb":
+            return duckdb_connection()
+        case "spark":
+            return spark_session(spark)
+
+
+def _open_table(
+    table: Any,  # noqa: ANN401 - any table library
+    engine: Engine | None,
+    spark: Spark | None,
+) -> Source:
     library = type(table).__module__.partition(".")[0]
+    own: Engine
     if library in {"duckdb", "_duckdb"} or library == "pyspark":
-        own: Engine = "spark" if library == "pyspark" else "duckdb"
+        own = "spark" if library == "pyspark" else "duckdb"
         if engine not in {None, own}:
             raise SourceError(
                 Problem(
@@ -126,8 +209,9 @@ def _open_table(table: Any, engine: Engine | None) -> Source:  # noqa: ANN401 - 
     try:
         lazy = _lazy(table, library)
         lazy.collect_schema()
-        return Source(f"{library} table", engine or "polars", _move(lazy, engine or "polars"))
-    except SourceError:
+        own = engine or "polars"
+        return Source(f"{library} table", own, _move(lazy, own, _reach(own, spark)))
+    except EvenhandError:
         raise
     except Exception as error:
         raise unreadable(f"{library} table", error) from error
@@ -154,77 +238,77 @@ def _no_source(table: object) -> SourceError:
     )
 
 
-def _move(lazy: pl.LazyFrame, engine: Engine) -> Frame:
+def _move(lazy: pl.LazyFrame, engine: Engine, at: Any) -> Frame:  # noqa: ANN401 - any engine
     """Return an in-memory table on another engine, handed over as Arrow."""
     if engine == "polars":
         return nw.from_native(lazy)
     arrow = lazy.collect().to_arrow()
-    moved = (
-        duckdb_connection().from_arrow(arrow)
-        if engine == "duckdb"
-        else spark_session().createDataFrame(arrow)
-    )
+    moved = at.from_arrow(arrow) if engine == "duckdb" else at.createDataFrame(arrow)
     frame: Frame = nw.from_native(moved)
     return frame
 
 
-def _open_path(path: str, engine: Engine) -> Source:
-    paths = _matches(path) if _is_glob(path) else [path]
-    if Path(path).is_dir():
-        paths = sorted(str(file) for file in Path(path).rglob("*.parquet"))
-        if not paths:
-            hint = f"Name files of another kind by a glob, such as '{Path(path) / '*.csv'}'."
-            raise SourceError(Problem(path, "the folder holds no Parquet files.", hint))
-    if not paths or not Path(paths[0]).exists():
-        raise SourceError(Problem(path, "no such file.", _nearby(path)))
-    formats = {format_of(name) for name in paths}
-    if len(formats) > 1 or None in formats:
-        raise SourceError(
-            Problem(
-                path,
-                f"no known format: {listed(Path(name).name for name in paths[:3])}.",
-                f"Known endings, one kind at a time: {listed(FORMATS)}.",
-            )
-        )
-    _check_not_empty(paths)
-    form = str(formats.pop())
-    reader = READERS[engine, form]
+def _open_path(path: str, engine: Engine, spark: Spark | None, on_bad_file: OnBadFile) -> Source:
+    at = None
+    if is_remote(path):
+        at = _reach(engine, spark)
+        far: Frame = nw.from_native(open_remote(path, engine, at))
+        return Source(path, engine, far, at)
+    if engine == "spark" and is_table_name(path):
+        at = _reach(engine, spark)
+        table: Frame = nw.from_native(open_table(path, at))
+        return Source(path, engine, table, at)
+    files = find_files(path)
+    faults = [*files.faults.values()]
+    if faults and (on_bad_file == "fail" or not files.columns):
+        raise SourceError(faults)
     try:
-        frame: Frame = nw.from_native(reader(paths))
+        at = _reach(engine, spark)
+        reader = _reader(engine, files, at)
+        frame = reader(files.sound) if files.even else _all_columns(files)
         frame.collect_schema()
     except EvenhandError:
         raise
     except Exception as error:
         raise unreadable(path, error) from error
-    if form == "csv" and engine == "polars":
-        return Source(path, engine, frame, lambda: check_field_counts(paths), tuple(paths))
-    if form == "csv" and engine == "spark":
-        return Source(path, engine, frame, lambda: check_text(paths), tuple(paths))
-    return Source(path, engine, frame, files=tuple(paths))
+    check = {("csv", "polars"): check_field_counts, ("csv", "spark"): check_text}
+    return Source(
+        path,
+        engine,
+        frame,
+        at,
+        tuple(files.sound),
+        reader,
+        check.get((files.form, engine), _unchecked),
+        files,
+        on_bad_file,
+        tuple(skipped(one, files.faults[one]) for one in files.faults),
+    )
 
 
-def _check_not_empty(paths: list[str]) -> None:
-    headers = {}
-    for path in paths:
-        if Path(path).stat().st_size == 0:
-            raise SourceError(Problem(path, "the file is empty (0 bytes)."))
-        with Path(path).open("rb") as file:
-            if format_of(path) != "csv":
-                continue
-            headers[path] = header_of(path).rstrip()
-            file.readline()
-            if path.lower().endswith(".csv") and not file.readline().strip():
-                raise SourceError(Problem(path, "there are no rows under the header."))
-    separated = {path: SEPARATORS[separator_of(path)] for path in headers}
-    for path, by in separated.items():
-        if by != separated[paths[0]]:
-            what = f"its fields are separated by {by}, those of {paths[0]} by "
-            hint = "Give all files the same separator."
-            raise SourceError(Problem(path, f"{what}{separated[paths[0]]}.", hint))
-    different = [path for path, header in headers.items() if header != headers[paths[0]]]
-    if different:
-        what = f"its header differs from that of {paths[0]}; columns would be mixed up."
-        raise SourceError(Problem(different[0], what, "Give all files the same columns in order."))
+def _reader(
+    engine: Engine,
+    files: Files,
+    at: Any,  # noqa: ANN401 - any engine
+    columns: Sequence[str] | None = None,
+) -> Callable[[Sequence[str]], Frame]:
+    """Return what reads some of the files, with these columns alone where they are named."""
+    rows = READERS[engine, files.form](files.sound, at)
+
+    def reader(some: Sequence[str]) -> Frame:
+        native: Any = rows(some, columns)
+        frame: Frame = nw.from_native(native)
+        return frame
+
+    return reader
+
+
+def _all_columns(files: Files) -> Frame:
+    """Return a table without rows of every column that some file has, which roles may name."""
+    types: dict[str, pl.DataType] = {}
+    for columns in files.columns.values():
+        types = {**(columns or {}), **types}
+    return nw.from_native(pl.LazyFrame(schema=types))
 
 
 def failure(name: str, error: Exception) -> Exception:
@@ -235,53 +319,11 @@ def failure(name: str, error: Exception) -> Exception:
     library = type(error).__module__.partition(".")[0]
     if isinstance(error, MemoryError) or "OutOfMemory" in f"{type(error).__name__} {error}":
         hint = "Keep fewer groups (--top), or use --engine duckdb or spark, which spill to disk."
-        return EngineError(Problem(name, f"the engine ran out of memory: {_said(error)}", hint))
+        said = first_line(error)
+        return EngineError(Problem(name, f"the engine ran out of memory: {said}", hint))
     if library in _LIBRARIES or isinstance(error, OSError):
         return unreadable(name, error)
     return error
 
 
 _LIBRARIES = {"polars", "duckdb", "_duckdb", "pyspark", "py4j", "pyarrow", "narwhals"}
-
-
-def unreadable(path: str, error: Exception) -> SourceError:
-    """Return the error for rows that an engine could not read, with the engine's first line."""
-    said = _said(error)
-    if isinstance(error, PermissionError) or "permission denied" in said.casefold():
-        hint = "Ask for the right to read it, or copy it to where you have that right."
-        return SourceError(Problem(path, "cannot be read: you have no permission.", hint))
-    if isinstance(error, OSError) and error.errno:
-        return SourceError(Problem(path, f"cannot be read: {reason(error)}."))
-    if re.search("(not|invalid) utf-?8", str(error).casefold()):
-        return SourceError(Problem(path, *NOT_UTF8))
-    return SourceError(
-        Problem(
-            path,
-            f"cannot be read: {said}",
-            "Check that the file is whole and that every row has the header's columns and types.",
-        )
-    )
-
-
-def _said(error: Exception) -> str:
-    return next((line.strip() for line in str(error).splitlines() if line.strip()), repr(error))
-
-
-def _matches(pattern: str) -> list[str]:
-    anchor = Path(pattern).anchor
-    try:
-        return sorted(map(str, Path(anchor or ".").glob(pattern.removeprefix(anchor))))
-    except ValueError as error:
-        raise SourceError(Problem(pattern, f"not a glob: {error}.", "Write a/**/*.csv.")) from error
-
-
-def _is_glob(path: str) -> bool:
-    return any(mark in path for mark in "*?[") and not Path(path).exists()
-
-
-def _nearby(path: str) -> str:
-    folder = Path(path).parent
-    if not folder.is_dir():
-        return f"The folder {folder} does not exist either."
-    names = sorted(file.name for file in folder.iterdir() if format_of(file.name))
-    return did_you_mean(Path(path).name, names) if names else f"{folder} holds no log files."

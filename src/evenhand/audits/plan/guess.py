@@ -97,7 +97,7 @@ def guess(
         SourceError: The source cannot be read.
 
     """
-    sample = Sample.of(open_source(source, engine))
+    sample = Sample.of(open_source(source, engine).fitting(()))
     known = [_given_role(part, text, sample) for part, text in (roles or {}).items()]
     chosen = [one for text in groups for one in _given_groups(text, sample)]
     taken = {name for one in (*known, *chosen) for name in _columns(one.text, sample)} | {
