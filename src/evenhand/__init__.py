@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from evenhand.audits.evidence.bundle import Bundle
     from evenhand.audits.plan import AuditPlan
     from evenhand.logs import Group, Log
+    from evenhand.logs.backend import Spark
+    from evenhand.logs.source import EngineLike, OnBadFile
 
 __version__ = "0.1.0"
 __all__ = [
@@ -31,8 +33,10 @@ __all__ = [
     "estimate",
     "estimates",
     "log",
+    "merge",
     "neighbour_means",
     "read_bundle",
+    "spark",
 ]
 
 # The heavy imports wait for the first call: `import evenhand` stays quick.
@@ -55,16 +59,18 @@ def log(
     groups: Iterable[str | Mapping[str, Any] | Group] | Mapping[str, Any] = (),
     unit: str | Iterable[str] | None = "row",
     where: str | None = None,
-    engine: str | None = None,
+    engine: EngineLike = None,
     top: int | None = None,
     classes: Iterable[int | float | str] = (),
+    on_bad_file: OnBadFile = "fail",
     **roles: str,
 ) -> Log:
     """Return a log: rows and the roles that their columns play.
 
     Args:
-        source: A path or glob (Parquet, CSV, Arrow IPC), a pandas, Polars or PyArrow table, a
-            DuckDB relation or a Spark DataFrame.
+        source: A path or glob (Parquet, CSV, Arrow IPC), an address (``s3://...``), a Delta or
+            Iceberg table (``delta:...``), a table of Spark's catalogue, a pandas, Polars or PyArrow
+            table, a DuckDB relation or a Spark DataFrame.
         kind: The product kind: ``decisions`` or ``regression``.
         groups: Who is compared: columns (``"race"``), bins (``"age: [25, 45]"``) or a mapping as
             in a plan.
@@ -72,15 +78,19 @@ def log(
             ``["user", "item"]`` where rows that share either are dependent, and
             ``"pair(subject_a, subject_b)"`` where a row is a pair of units of one population.
         where: Rows in scope, such as ``"year >= 2025 and region in ['EU', 'UK']"``.
-        engine: ``polars``, ``duckdb`` or ``spark``; by default the source's own, else Polars.
+        engine: ``polars``, ``duckdb``, ``spark`` or `evenhand.spark`; by default the source's own,
+            else Polars.
         top: Keep only this many of the most frequent values of each group.
         classes: The classes of label and prediction, where they are not yes or no:
             ``["low", "mid", "high"]``.
+        on_bad_file: ``fail``, or ``skip`` to leave out files that are broken, or that lack a column
+            that is read or have it of another type.
         **roles: The column or expression of each role, such as ``prediction="score >= 0.5"``.
 
     Raises:
         RoleError: With every problem found in roles, groups, unit and filter.
         SourceError: The source cannot be opened.
+        EngineError: Spark's master cannot be reached.
         MissingExtraError: The engine is not installed.
 
     """
@@ -96,7 +106,23 @@ def log(
         engine=engine,
         top=top,
         classes=classes,
+        on_bad_file=on_bad_file,
     )
+
+
+def spark(session: object = None, *, master: str | None = None) -> Spark:
+    """Return Apache Spark as an engine: ``evenhand.audit(plan, engine=evenhand.spark(session))``.
+
+    Args:
+        session: A `SparkSession` that runs, of this process or of Spark Connect, as there is one on
+            Databricks or EMR; None to find it, or to start one.
+        master: Where a new session runs: ``local[4]``, ``spark://host:7077``, ``yarn``, or Spark
+            Connect's ``sc://host:15002``; None for this machine's cores.
+
+    """
+    from evenhand.logs.backend import Spark
+
+    return Spark(session, master)
 
 
 def estimates(
@@ -216,10 +242,13 @@ def neighbour_means(
 
 
 def audit(
-    plan: str | Path | Mapping[str, Any] | AuditPlan,
+    plan: str | Path | Mapping[str, Any] | AuditPlan | None = None,
     *,
     table: object = None,
-    engine: str | None = None,
+    engine: EngineLike = None,
+    on_bad_file: OnBadFile = "fail",
+    from_states: str | Path | None = None,
+    states: str | Path | None = None,
     out: str | Path | None = None,
     html: str | Path | None = None,
     sign: str | Path | None = None,
@@ -228,36 +257,91 @@ def audit(
     """Return the evidence of an audit: findings, verdicts, and what they were made with.
 
     Args:
-        plan: A file (``audit.yaml``), or the same as a mapping.
+        plan: A file (``audit.yaml``), or the same as a mapping; None with ``from_states`` for the
+            plan that they were counted for.
         table: A table in memory to audit instead of the plan's source, as `evenhand.log` takes it.
-        engine: ``polars``, ``duckdb`` or ``spark``.
+        engine: ``polars``, ``duckdb``, ``spark`` or `evenhand.spark`.
+        on_bad_file: ``fail``, or ``skip`` to leave out files that are broken or have another
+            schema; the evidence names them.
+        from_states: Read no rows: answer from these states, which an earlier audit wrote.
+        states: Write what the rows were counted to here, ``x.states``, to be merged with others.
         out: Write the evidence here, ``x.evidence.zip``.
         html: Write the report here, one HTML file.
         sign: Sign the evidence with this Ed25519 key, a PEM file.
         force: Write over files that are there.
 
+    A scan of many files that is stopped goes on from where it was, when it is started again with
+    the same ``out`` or ``states``.
+
     Raises:
         PlanError: With every problem of the plan and its line.
         OutputError: A file that would be written is there already, or cannot be written; then
             none is.
+        StateMergeError: The states cannot answer the plan.
         EvenhandError: The rows cannot be read, or hold what a role does not allow.
 
     """
+    from evenhand.audits.evidence.file import check_targets
     from evenhand.audits.plan import AuditPlan, Located, plan_from
     from evenhand.audits.plan.file import open_plan
     from evenhand.audits.plan.fit import fit
-    from evenhand.audits.run import run
+    from evenhand.audits.run import conclude, keeping
+    from evenhand.audits.run import count_rows as count
+    from evenhand.audits.states.file import read_states, write_states
+    from evenhand.audits.states.states import fit_states
+    from evenhand.errors import PlanError, Problem
     from evenhand.render.file import check_audit, write_audit
 
     check_audit(out, html, key=sign, force=force)
-    if isinstance(plan, str | Path):
-        fitted = open_plan(plan, table=table, engine=engine)
+    check_targets([states] if states else [], force=force)
+    given = plan if plan is None or isinstance(plan, str | Path | AuditPlan) else None
+    if isinstance(plan, Mapping):
+        given = plan_from(Located("", plan, {}))
+    if from_states is not None:
+        counted = read_states(from_states)
+        fitted = fit_states(counted, given)
+    elif given is None:
+        raise PlanError(Problem("audit", "a plan or from_states is needed."))
     else:
-        given = plan if isinstance(plan, AuditPlan) else plan_from(Located("", plan, {}))
-        fitted = fit(given, table=table, engine=engine)
-    bundle = run(fitted, version=__version__)
+        how: dict[str, Any] = {"table": table, "engine": engine, "on_bad_file": on_bad_file}
+        fitted = fit(given, **how) if isinstance(given, AuditPlan) else open_plan(given, **how)
+        with keeping(states or out) as folder:
+            counted = count(fitted, version=__version__, folder=folder)
+    bundle = conclude(fitted, counted, version=__version__)
+    if states is not None:
+        write_states(counted, states, force=force)
     write_audit(bundle, out, html, key=sign, force=force)
     return bundle
+
+
+def merge(
+    states: Iterable[str | Path],
+    out: str | Path,
+    *,
+    unknown_inputs: bool = False,
+    force: bool = False,
+) -> None:
+    """Merge states of one plan, of different days, shards or machines, into one file.
+
+    Args:
+        states: Files that audits wrote.
+        out: Where the merged states go.
+        unknown_inputs: Merge also rows that are in no local file, of which nobody can tell whether
+            several states have them.
+        force: Write over a file that is there.
+
+    Raises:
+        StateMergeError: They are of different plans, subjects or versions, or have files in common.
+        OutputError: The file is there already, or cannot be written.
+
+    """
+    from evenhand.audits.evidence.file import check_targets
+    from evenhand.audits.states.file import read_states, write_states
+    from evenhand.audits.states.states import merged
+
+    check_targets([out], force=force)
+    all_states = [read_states(path) for path in states]
+    write_states(merged(all_states, unknown_inputs=unknown_inputs), out, force=force)
 
 
 def read_bundle(path: str | Path) -> Bundle:

@@ -11,8 +11,8 @@ from evenhand.audits.asked import Asked
 from evenhand.audits.finding import Finding
 from evenhand.audits.inference import check_adjustment, tested
 from evenhand.audits.question import Question, ask
-from evenhand.engine import Request, plan_scan, scan
-from evenhand.engine.dense import Watch, ignore
+from evenhand.engine import Request, State, plan_scan
+from evenhand.engine.partition import count
 from evenhand.errors import Problem, RoleError
 from evenhand.logs.log import Log
 
@@ -87,10 +87,25 @@ def asked_of(
     permutations: int = 0,
     min_units: int = 0,
     scope: str | None = None,
-    watch: Watch = ignore,
+    state: State | None = None,
 ) -> list[Asked]:
-    """Return the questions beside the one state of the log that answers them all."""
-    state = scan(plan_scan(requests(questions), log), log, watch, empty=scope is not None)
+    """Return the questions beside the one state of the log that answers them all.
+
+    Args:
+        questions: What is asked.
+        log: The log.
+        level: Nominal coverage of the intervals.
+        seed: Seed of simultaneous critical values.
+        shrink: Whether each group's figure is also shown shrunk towards the mean of all.
+        permutations: Number of permutations of a test; 0 for none.
+        min_units: Groups of fewer units are neither shown nor compared.
+        scope: The slice that the log is; None for all rows.
+        state: What the rows were counted to; None to count them now.
+
+    """
+    if state is None:
+        plan = plan_scan(requests(questions), log)
+        state = count(plan, log, empty=scope is not None).state
     return [
         Asked(
             question,

@@ -176,7 +176,8 @@ def gather(measure: Measure, by: Sequence[str], state: State, log: Log) -> Group
         if why.removesuffix(" is missing") in measure.needs
     )
     left_out = [Exclusion(why, int(cells.of(key).sum())) for why, key in columns.excluded.items()]
-    apart = {UNKNOWN, OTHER} if log.top is not None else {UNKNOWN}
+    limited = any(log.group(name).limited for name in by)
+    apart = {UNKNOWN, OTHER} if limited else {UNKNOWN}
     return Grouped(
         groups=cells.groups,
         figure=figure,

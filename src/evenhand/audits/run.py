@@ -2,26 +2,35 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 import hashlib
+import os
 import platform
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import replace
+from importlib.metadata import PackageNotFoundError
 from importlib.metadata import version as installed_version
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
+import narwhals as nw
 import polars as pl
 
 from evenhand.audits.asked import Asked
-from evenhand.audits.estimate import answer, asked_of
+from evenhand.audits.estimate import answer, asked_of, requests
 from evenhand.audits.evidence.bundle import Bundle, Input
 from evenhand.audits.evidence.chart import charts_of
+from evenhand.audits.evidence.legible import sized
 from evenhand.audits.evidence.replicate import replicates_of
 from evenhand.audits.gate.judge import Case, judge
 from evenhand.audits.gate.verdict import WaiverNote
 from evenhand.audits.plan.fit import Fit
-from evenhand.engine.dense import Watch
-from evenhand.engine.state import State
+from evenhand.audits.states.states import States
+from evenhand.engine import State, plan_scan
+from evenhand.engine.partition import count, forget, ignore
 from evenhand.logs.log import ROW, Log
 from evenhand.logs.source import row_count
 
@@ -33,37 +42,116 @@ def _silent(_: str, __: float) -> None:
     """Show nothing."""
 
 
-def run(fit: Fit, *, version: str, progress: Progress = _silent) -> Bundle:
+def run(
+    fit: Fit, *, version: str, progress: Progress = _silent, folder: Path | None = None
+) -> Bundle:
     """Return the evidence of an audit.
 
     Args:
         fit: The plan, checked against its log.
         version: The version of Evenhand.
         progress: Told what is being done.
+        folder: Where finished parts of a long scan are kept, and found; None for nowhere.
 
     Raises:
         EvenhandError: The rows cannot be read, or hold what a role does not allow.
 
     """
-    plan, started = fit.plan, dt.datetime.now(dt.UTC)
-    asked: list[Asked] = []
-    scopes = [*fit.questions]
-    share = 1 / (len(scopes) + 1)
-    total = row_count(fit.log.source)
+    started = dt.datetime.now(dt.UTC)
+    states = count_rows(fit, version=version, progress=progress, folder=folder)
+    return conclude(fit, states, version=version, progress=progress, started=started)
+
+
+@contextmanager
+def keeping(target: str | Path | None) -> Iterator[Path | None]:
+    """Give the folder beside a target that keeps what is finished, and remove it once all is.
+
+    Args:
+        target: What the work will be written to; None for nothing, and then nothing is kept.
+
+    """
+    if target is None:
+        yield None
+        return
+    folder = kept_beside(target)
+    yield folder
+    forget(folder)
+
+
+def kept_beside(target: str | Path) -> Path:
+    """Return the folder that keeps finished parts of the work whose result goes to a target."""
+    path = Path(target)
+    return path.with_name(f"{path.name}.parts")
+
+
+def count_rows(
+    fit: Fit, *, version: str, progress: Progress = _silent, folder: Path | None = None
+) -> States:
+    """Return the rows of a log, counted for every scope of a plan; as `run`."""
+    log, scopes = fit.log, [*fit.questions]
+    states: dict[str | None, State] = {}
     for place, scope in enumerate(scopes):
-        asked += asked_of(
-            fit.questions[scope],
+        # A file that turned out to be broken is left out of every scope.
+        of_scope = replace(fit.log_of(scope), source=log.source)
+        counted = count(
+            plan_scan(requests(fit.questions[scope]), of_scope),
+            of_scope,
+            _watch(progress, scope, log, place / (len(scopes) + 1), 1 / (len(scopes) + 1)),
+            folder=folder,
+            empty=scope is not None,
+        )
+        if len(counted.log.source.files) < len(log.source.files) and place:
+            # Found in a slice alone: what was counted before has rows of that file.
+            smaller = replace(fit, log=replace(fit.log, source=counted.log.source))
+            return count_rows(smaller, version=version, progress=progress, folder=folder)
+        log = replace(log, source=counted.log.source)
+        states[scope] = counted.state
+    return States(
+        plan=fit.plan,
+        schema=nw.Schema(fit.log.schema).to_polars(),
+        scopes=states,
+        inputs=tuple(inputs_of(log)),
+        skipped=tuple(replace(one, file=Path(one.file).name) for one in log.source.skipped),
+        versions=(version,),
+    )
+
+
+def conclude(
+    fit: Fit,
+    states: States,
+    *,
+    version: str,
+    progress: Progress = _silent,
+    started: dt.datetime | None = None,
+) -> Bundle:
+    """Return the evidence that states of a plan's rows give; no row is read.
+
+    Args:
+        fit: The plan.
+        states: States that can answer it.
+        version: The version of Evenhand.
+        progress: Told what is being done.
+        started: When the audit began; None for now.
+
+    """
+    started = started or dt.datetime.now(dt.UTC)
+    plan = fit.plan
+    progress("comparing groups", len(fit.questions) / (len(fit.questions) + 1))
+    asked = [
+        one
+        for scope, questions in fit.questions.items()
+        for one in asked_of(
+            questions,
             fit.log_of(scope),
             level=plan.level,
             seed=plan.seed,
             min_units=plan.min_units,
             scope=scope,
-            watch=_watch(progress, scope, place * share, share, total),
+            state=states.scopes[scope],
         )
-    progress("comparing groups", 1 - share)
+    ]
     findings = tuple(finding for one in asked for finding in answer(one))
     rules = judge(cases(fit, asked)) if plan.gate else []
-    inputs = tuple(inputs_of(fit.log))
     finished = dt.datetime.now(dt.UTC)
     progress("done", 1.0)
     return Bundle(
@@ -72,13 +160,14 @@ def run(fit: Fit, *, version: str, progress: Progress = _silent) -> Bundle:
         rules=tuple(rules),
         replicates=replicates_of(asked),
         environment={
-            **_environment(fit.log, version),
+            **_environment(states, version),
             "plan": fit.name,
-            "rows": asked[0].state.rows,
+            "rows": states.whole.rows,
             "seconds": round((finished - started).total_seconds(), 3),
         },
-        inputs=inputs,
-        units=units_of(asked[0].state, fit.log),
+        # A name, without the folder that tells it from others of one log.
+        inputs=tuple(replace(one, name=PurePath(one.name).name) for one in states.inputs),
+        units=units_of(states.whole, fit.log),
         created=finished.replace(microsecond=0),
         version=version,
         charts=charts_of(findings),
@@ -86,24 +175,30 @@ def run(fit: Fit, *, version: str, progress: Progress = _silent) -> Bundle:
 
 
 def _watch(
-    progress: Progress, scope: str | None, done: float, share: float, total: int | None
-) -> Watch:
-    """Return what is told of rows, and tells how much of the audit they are.
+    progress: Progress, scope: str | None, log: Log, done: float, share: float
+) -> Callable[[int, int], None]:
+    """Return what is told of rows and bytes, and tells how much of the audit they are.
 
     Args:
         progress: Told what is being done.
         scope: The slice that is read.
+        log: The log.
         done: Share of the audit that was done before it.
         share: Share of the audit that it is.
-        total: Number of rows, where it is known.
 
     """
+    if progress is _silent:
+        return ignore
     about = "" if scope is None else f", {scope}"
     progress(f"reading{about}", done)
+    total = row_count(log.source)
+    size = sum(Path(file).stat().st_size for file in log.source.files)
 
-    def watch(rows: int) -> None:
+    def watch(rows: int, read: int) -> None:
         of = "" if total is None else f" of {total:,}"
-        progress(f"{rows:,}{of} rows{about}", done + share * (rows / total if total else 0.0))
+        part = f", {sized(read)} of {sized(size)}" if size else ""
+        known = rows / total if total else read / size if size else 0.0
+        progress(f"{rows:,}{of} rows{part}{about}", done + share * min(known, 1.0))
 
     return watch
 
@@ -130,12 +225,23 @@ def cases(fit: Fit, asked: Sequence[Asked]) -> list[Case]:
 
 def inputs_of(log: Log) -> Iterator[Input]:
     """Yield the files that a log is read from, with their digests."""
-    if not log.source.files:
+    files = log.source.files
+    if not files:
         yield Input(log.source.name, None, None)
-    for file in log.source.files:
-        with Path(file).open("rb") as stream:
-            digest = hashlib.file_digest(stream, "sha256").hexdigest()
-        yield Input(Path(file).name, Path(file).stat().st_size, f"sha256:{digest}")
+        return
+    # The last folder stays: days often differ in nothing else.
+    root = Path(os.path.commonpath([Path(file).resolve().parent for file in files])).parent
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        for file, digest in zip(files, pool.map(_digest, files), strict=True):
+            path = Path(file)
+            name = path.resolve().relative_to(root).as_posix()
+            rows = row_count(log.source.only([file])) if path.suffix == ".parquet" else None
+            yield Input(name, path.stat().st_size, f"sha256:{digest}", rows)
+
+
+def _digest(file: str) -> str:
+    with Path(file).open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def units_of(state: State, log: Log) -> dict[str, Any]:
@@ -156,12 +262,27 @@ def units_of(state: State, log: Log) -> dict[str, Any]:
 _PACKAGES = ("polars", "narwhals", "numpy", "scipy")
 
 
-def _environment(log: Log, version: str) -> Mapping[str, Any]:
-    engines = {"duckdb": ["duckdb"], "spark": ["pyspark"]}.get(log.source.engine, [])
-    return {
+def _environment(states: States, version: str) -> Mapping[str, Any]:
+    packages = {"duckdb": "duckdb", "spark": "pyspark"}
+    engine = states.whole.engine
+    used = [packages[name] for name in engine.split("+") if name in packages]
+    found: dict[str, Any] = {
         "evenhand": version,
         "python": platform.python_version(),
         "system": platform.system(),
-        "engine": log.source.engine,
-        "packages": {name: installed_version(name) for name in (*_PACKAGES, *engines)},
+        "engine": engine,
+        "packages": {name: text for name in (*_PACKAGES, *used) if (text := _installed(name))},
     }
+    if states.versions != (version,):
+        found["counted by"] = ", ".join(states.versions)
+    if states.skipped:
+        found["skipped"] = [dataclasses.asdict(one) for one in states.skipped]
+    return found
+
+
+def _installed(package: str) -> str | None:
+    """Return the version of a package, None where states of another machine needed it."""
+    try:
+        return installed_version(package)
+    except PackageNotFoundError:
+        return None

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shlex
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -18,11 +21,12 @@ if TYPE_CHECKING:
 def audit(
     ctx: typer.Context,
     source: Annotated[
-        str,
+        str | None,
         typer.Argument(
-            help="A plan (audit.yaml), or a log: a path or a quoted glob.", show_default=False
+            help="A plan (audit.yaml), or a log: a path, a quoted glob, an address or a table.",
+            show_default=False,
         ),
-    ],
+    ] = None,
     *,
     kind: flags.Kind = "decisions",
     label: flags.Label = None,
@@ -47,6 +51,8 @@ def audit(
         typer.Option(help="What must hold: 'difference(selection_rate, by=sex) <= 0.05'."),
     ] = None,
     engine: flags.Engine = None,
+    master: flags.Master = None,
+    on_bad_file: flags.OnBadFile = "fail",
     level: flags.Level = 0.95,
     seed: flags.Seed = 1,
     top: flags.Top = None,
@@ -57,6 +63,21 @@ def audit(
         bool, typer.Option("--gate", help="Exit as 'evenhand gate' would: 1 fail, 3 undecided.")
     ] = False,
     honour_waivers: flags.HonourWaivers = False,
+    states: Annotated[
+        Path | None,
+        typer.Option(
+            help="Write what the rows are counted to here, x.states, to merge with other days'; "
+            "no report unless --out or --html is given too."
+        ),
+    ] = None,
+    from_states: Annotated[
+        Path | None,
+        typer.Option("--from-states", help="Read no rows: answer from these states."),
+    ] = None,
+    plan: Annotated[
+        Path | None,
+        typer.Option(help="With --from-states: the plan; by default the one they were made for."),
+    ] = None,
     out: Annotated[
         Path | None, typer.Option(help="Write the evidence here: x.evidence.zip.")
     ] = None,
@@ -69,49 +90,123 @@ def audit(
 ) -> None:
     """Audit a log: every figure with its interval, the gate's verdict, evidence, a report.
 
+    A long scan that is stopped goes on where it was when the same command is run again.
+
     [bold]Example[/bold]
 
       evenhand audit audit.yaml --gate --out v7.evidence.zip --html v7.html
 
       evenhand audit decisions.csv --label repaid --prediction approved --group sex --html v7.html
+
+      evenhand audit audit.yaml --engine spark --master spark://host:7077 --states day.states
     """
     import evenhand
-    from evenhand.audits.plan.file import is_plan
-    from evenhand.audits.run import run
+    from evenhand.audits.run import conclude, count_rows
+    from evenhand.audits.states.file import read_states, write_states
+    from evenhand.audits.states.states import fit_states
+    from evenhand.render import states as told
     from evenhand.render import verdicts
-    from evenhand.render.file import check_audit, write_audit
+    from evenhand.render.file import check_audit, check_targets, write_audit
 
-    if is_plan(source):
-        _refuse_flags(ctx, source)
+    _check_combination(ctx, source, plan, from_states)
     check_audit(out, html, key=sign, force=force)
-    document: dict[str, Any] = {
-        "log": {"source": source, "kind": kind, "where": where, "top": top},
-        "roles": flags.given(
-            label=label, prediction=prediction, score=score, neighbours=neighbours, weight=weight
-        ),
-        "unit": unit,
-        "groups": group or [],
-        "classes": classes or [],
-        "measures": [{"measure": one, "slices": slices or []} for one in measure or []],
-        "gate": [{"id": f"rule-{place}", "rule": one} for place, one in enumerate(rule or [], 1)],
-        "level": level,
-        "seed": seed,
-        "min_units": min_units,
-    }
-    fit = _fitted(source, document, engine, slices)
+    check_targets([states] if states else [], force=force)
+    if from_states is not None:
+        counted = read_states(from_states)
+        fit = fit_states(counted, plan)
+    else:
+        document: dict[str, Any] = {
+            "log": {"source": source, "kind": kind, "where": where, "top": top},
+            "roles": flags.given(
+                label=label,
+                prediction=prediction,
+                score=score,
+                neighbours=neighbours,
+                weight=weight,
+            ),
+            "unit": unit,
+            "groups": group or [],
+            "classes": classes or [],
+            "measures": [{"measure": one, "slices": slices or []} for one in measure or []],
+            "gate": [
+                {"id": f"rule-{place}", "rule": one} for place, one in enumerate(rule or [], 1)
+            ],
+            "level": level,
+            "seed": seed,
+            "min_units": min_units,
+        }
+        reading: dict[str, Any] = {
+            "engine": flags.engine_of(engine, master),
+            "on_bad_file": on_bad_file,
+        }
+        fit = _fitted(str(source), document, slices, reading)
     if gate:
-        _check_rules(fit, source)
+        _check_rules(fit, str(source or plan or from_states))
     with shown_progress(silent=as_json) as progress:
-        bundle = run(fit, version=evenhand.__version__, progress=progress)
+        if from_states is None:
+            with _kept(states or out) as folder:
+                counted = count_rows(
+                    fit, version=evenhand.__version__, progress=progress, folder=folder
+                )
+        if states is not None:
+            write_states(counted, states, force=force)
+        if states is not None and not (out or html or gate):
+            show(told.written(counted, states), told.to_dict(counted, states), as_json=as_json)
+            return
+        bundle = conclude(fit, counted, version=evenhand.__version__, progress=progress)
     write_audit(bundle, out, html, key=sign, force=force)
-    written = {**bundle.to_dict(), "bundle": None if out is None else str(out)}
-    show(verdicts.audited(bundle, out=out, html=html), written, as_json=as_json)
+    document = {**bundle.to_dict(), "bundle": None if out is None else str(out)}
+    if bundle.skipped:
+        document["skipped"] = bundle.skipped
+    show(verdicts.audited(bundle, out=out, html=html), document, as_json=as_json)
     if gate:
         exit_with(bundle.rules, honour_waivers=honour_waivers)
 
 
+@contextmanager
+def _kept(target: Path | None) -> Iterator[Path | None]:
+    """Give the folder that keeps what is finished, and say of it where the work is broken off."""
+    from evenhand.audits.run import keeping
+
+    with keeping(target) as folder:
+        try:
+            yield folder
+        except BaseException:
+            parts = 0 if folder is None else len([*folder.glob("*.state")])
+            if parts:
+                said = f"{parts} finished part{'s' * (parts != 1)} of the log are kept in {folder}"
+                typer.echo(f"{said}: the same command goes on from there", err=True)
+            raise
+
+
+def _check_combination(
+    ctx: typer.Context, source: str | None, plan: Path | None, from_states: Path | None
+) -> None:
+    """Refuse what contradicts itself before any work is done."""
+    from evenhand.audits.plan.file import is_plan
+    from evenhand.errors import PlanError, Problem
+
+    if from_states is not None and source is not None:
+        what = "states are answered without rows: a log or plan beside them would be passed over."
+        hint = "Name the plan as --plan PLAN."
+        raise PlanError(Problem(f"--from-states {source}", what, hint))
+    if plan is not None and from_states is None:
+        hint = f"evenhand audit {shlex.quote(str(plan))}"
+        raise PlanError(Problem("--plan", "it is for --from-states.", hint))
+    if from_states is not None:
+        _refuse_flags(ctx, str(plan or "the states' own plan"))
+    elif source is None:
+        hint = "evenhand audit audit.yaml, evenhand audit LOG --prediction ..., or --from-states."
+        raise PlanError(Problem("audit", "a plan or a log is needed.", hint))
+    elif is_plan(source):
+        _refuse_flags(ctx, source)
+
+
 def _fitted(
-    source: str, document: dict[str, Any], engine: str | None, slices: list[str] | None
+    source: str,
+    document: dict[str, Any],
+    slices: list[str] | None,
+    reading: dict[str, Any],
 ) -> Fit:
     """Return the plan of a file, or the one that the flags write."""
     import yaml
@@ -122,12 +217,13 @@ def _fitted(
 
     if not is_plan(source):
         document["classes"] = [yaml.safe_load(value) for value in document["classes"]]
-        return fit(plan_of_flags(document), engine=engine, slices=slices or [])
-    return open_plan(source, engine=engine)
+        return fit(plan_of_flags(document), slices=slices or [], **reading)
+    return open_plan(source, **reading)
 
 
 _BESIDE_A_PLAN = {
-    *("source", "engine", "gate", "out", "html", "sign", "force", "as_json", "honour_waivers")
+    *("source", "engine", "master", "on_bad_file", "states", "from_states", "plan"),
+    *("gate", "out", "html", "sign", "force", "as_json", "honour_waivers"),
 }
 """Parameters that say how a plan is audited, and not what."""
 

@@ -17,6 +17,7 @@ def check(
     plan: Annotated[Path, typer.Argument(help="The plan, audit.yaml.", show_default=False)],
     *,
     engine: flags.Engine = None,
+    master: flags.Master = None,
     as_json: flags.AsJson = False,
 ) -> None:
     """Check a plan against the columns of its log: all problems at once, and no row is read.
@@ -38,7 +39,7 @@ def check(
         "predicted_state_rows": 0,
     }
     try:
-        fit = open_plan(plan, engine=engine, read=False)
+        fit = open_plan(plan, engine=flags.engine_of(engine, master), read=False)
     except EvenhandError as error:
         if isinstance(error, EngineError):
             raise

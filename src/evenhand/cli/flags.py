@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 
 import typer
+
+from evenhand.errors import Problem, RoleError
+
+if TYPE_CHECKING:
+    from evenhand.logs.backend import Spark
 
 Kind: TypeAlias = Annotated[str, typer.Option(help="What the rows are.")]
 Label: TypeAlias = Annotated[str | None, typer.Option(help="What was true: column or expression.")]
@@ -38,6 +43,14 @@ Unit: TypeAlias = Annotated[
 ]
 Where: TypeAlias = Annotated[str | None, typer.Option(help="Rows in scope, as an expression.")]
 Engine: TypeAlias = Annotated[str | None, typer.Option(help="polars (default), duckdb or spark.")]
+Master: TypeAlias = Annotated[
+    str | None,
+    typer.Option(help="Spark's master: local\\[4], spark://host:7077, yarn, sc://host:15002."),
+]
+OnBadFile: TypeAlias = Annotated[
+    Literal["fail", "skip"],
+    typer.Option(help="Leave out files that are broken or have another schema, or fail."),
+]
 Level: TypeAlias = Annotated[float, typer.Option(help="Coverage of the intervals.")]
 Seed: TypeAlias = Annotated[int, typer.Option(help="Seed of simultaneous intervals.")]
 Top: TypeAlias = Annotated[
@@ -52,6 +65,23 @@ HonourWaivers: TypeAlias = Annotated[
         "--honour-waivers", help="Exit with 0 where every rule that does not pass is waived."
     ),
 ]
+
+
+def engine_of(name: str | None, master: str | None) -> str | Spark | None:
+    """Return the engine that was asked for.
+
+    Raises:
+        RoleError: A master was given to an engine that has none.
+
+    """
+    if master is None:
+        return name
+    if name not in {None, "spark"}:
+        what = f"engine '{name}' has no master."
+        raise RoleError(Problem("--master", what, "Leave it out, or write --engine spark."))
+    from evenhand.logs.backend import Spark
+
+    return Spark(master=master)
 
 
 def given(**roles: str | None) -> Mapping[str, str]:

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 
 import narwhals as nw
 import polars as pl
@@ -22,16 +19,18 @@ from evenhand.engine.dense import (
     count_dense,
     ignore,
 )
+from evenhand.engine.frequent import Kept, frequent, named
+from evenhand.engine.identity import identity_of
 from evenhand.engine.lower import BAD, ROWS, Lowered, SumColumn, lower, tabulate
 from evenhand.engine.plan import ScanPlan
 from evenhand.engine.relational import collect, count_relational
 from evenhand.engine.state import State
 from evenhand.engine.table import Table, group_column
 from evenhand.errors import EvenhandError, Problem, SourceError, StateSizeError, ValueInLogError
-from evenhand.logs.group import OTHER, UNKNOWN
+from evenhand.logs.group import Group
 from evenhand.logs.log import ROW, Log
 from evenhand.logs.source import failure
-from evenhand.logs.unit import BUCKET, REGISTER
+from evenhand.logs.unit import BUCKET, REGISTER, Unit, UnitKind
 
 Trials = Mapping[tuple[str, ...], Sequence[SumColumn]]
 
@@ -50,7 +49,14 @@ _SAMPLE = 100_000
 
 
 def scan(
-    plan: ScanPlan, log: Log, watch: Watch = ignore, *, dense: bool = True, empty: bool = False
+    plan: ScanPlan,
+    log: Log,
+    watch: Watch = ignore,
+    *,
+    dense: bool = True,
+    empty: bool = False,
+    kept: Kept | None = None,
+    exact: bool = True,
 ) -> State:
     """Return the state of a log: sums by bucket and groups for every stage of the plan.
 
@@ -60,6 +66,9 @@ def scan(
         watch: Told the number of rows as they are counted, where the engine tells.
         empty: Whether there may be no rows in scope, as in a slice of a log that has some.
         dense: Whether the fast path may be taken where it fits; the state is the same without.
+        kept: The values that groups with a rule ``top`` keep, where the log is a part of another;
+            None to find them here.
+        exact: Whether units of a small log are counted exactly too.
 
     Raises:
         StateSizeError: A set of groups has too many values; refused after a look at the first
@@ -68,21 +77,21 @@ def scan(
         SourceError: The rows cannot be read, or there are none.
 
     """
-    names = dict.fromkeys(name for by in plan.stages for name in by)
-    lowered = lower(log, plan.roles, names, plan.amounts, plan.limits)
+    groups = groups_of(plan, log)
+    lowered = lower(log, plan.roles, groups, plan.amounts, plan.limits)
     trials = {by: stage.trial_columns for by, stage in plan.stages.items()}
     try:
         log.source.verify()
-        if log.top is not None:
-            lowered = _keep_top(lowered, log.top)
+        kept = frequent(lowered, groups) if kept is None else kept
+        lowered = named(lowered, groups, kept)
         sample = _sample(lowered)
         for by in plan.stages:
-            _check_size(by, sample, lowered, "among the first rows")
+            _check_size(by, sample, lowered.unit.kind, "among the first rows")
         dense = dense and log.source.engine == "polars"
         counts = _count(lowered, trials, sample, watch if dense else None)
         rows = int(next(iter(counts.values())).rows[ROWS].sum())
         distinct = None
-        if lowered.unit != ROW and rows <= COUNTED_EXACTLY:
+        if exact and lowered.unit != ROW and rows <= COUNTED_EXACTLY:
             distinct = _distinct(lowered, plan)
         values = _values(sample, lowered) if dense else None
         scores = {
@@ -97,10 +106,11 @@ def scan(
         raise
     except BadCodeError:
         raise _bad_values(lowered) from None
-    except Exception as error:
+    except (Exception, pl.exceptions.PanicException) as error:
+        # Polars panics on some files that are broken, and that is no Exception.
         raise failure(log.source.name, error) from error
     if rows == 0 and not empty:
-        raise _no_rows(log)
+        raise no_rows(log)
     sums, units = {}, {}
     for by, stage in plan.stages.items():
         keys = [BUCKET, *map(group_column, by)]
@@ -111,7 +121,31 @@ def scan(
         if marks is not None:
             keys = [*map(group_column, by), REGISTER]
             units[by] = Table(tuple(keys), "max", marks.sort(keys))
-    return State(_digest(plan, log), log.source.engine, rows, sums, units, distinct, scores)
+    identity = identity_of(plan, log)
+    return State(identity, log.source.engine, rows, sums, units, distinct, scores, kept)
+
+
+def groups_of(plan: ScanPlan, log: Log) -> dict[str, Group]:
+    """Return the groups that a plan counts by, by name."""
+    names = dict.fromkeys(name for by in plan.stages for name in by)
+    return {name: log.group(name) for name in names}
+
+
+def exact_units(plan: ScanPlan, log: Log, kept: Kept) -> Exact | None:
+    """Return exact numbers of units of a log whose parts were scanned; None where it is large.
+
+    Raises:
+        EvenhandError: The rows cannot be read.
+
+    """
+    if log.unit == ROW:
+        return None
+    groups = groups_of(plan, log)
+    lowered = named(lower(log, plan.roles, groups, plan.amounts, plan.limits), groups, kept)
+    try:
+        return _distinct(lowered, plan)
+    except Exception as error:
+        raise failure(log.source.name, error) from error
 
 
 def _distinct(lowered: Lowered, plan: ScanPlan) -> Exact:
@@ -126,32 +160,6 @@ def _distinct(lowered: Lowered, plan: ScanPlan) -> Exact:
     return found
 
 
-def _digest(plan: ScanPlan, log: Log) -> str:
-    """Return the digest of everything that must be equal for states to merge."""
-    document = {
-        "kind": log.kind.name,
-        "roles": {role: expression.text for role, expression in sorted(log.roles.items())},
-        "groups": {
-            name: [log.group(name).expression.text, *log.group(name).bins]
-            for name in sorted({name for by in plan.stages for name in by})
-        },
-        "unit": [log.unit.kind, *log.unit.columns],
-        "where": None if log.where is None else log.where.text,
-        "top": log.top,
-        "classes": log.classes,
-        "sums": {
-            ", ".join(by): sorted([*stage.sums, *stage.amounts])
-            for by, stage in plan.stages.items()
-        },
-        "units": {", ".join(by): sorted(stage.trials) for by, stage in plan.stages.items()},
-        "scores": {
-            ", ".join(by): {role: sorted(keys) for role, keys in sorted(stage.by_score.items())}
-            for by, stage in plan.stages.items()
-        },
-    }
-    return hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()
-
-
 def _sample(lowered: Lowered) -> pl.DataFrame:
     """Return the groups of the first rows, one row per combination."""
     if not lowered.groups:
@@ -160,13 +168,24 @@ def _sample(lowered: Lowered) -> pl.DataFrame:
     return collect(lowered.frame.select(*columns).head(_SAMPLE).unique(columns))
 
 
+def check_groups(state: State) -> None:
+    """Check that no set of groups of a merged state has too many.
+
+    Raises:
+        StateSizeError: One has.
+
+    """
+    for by, table in state.sums.items():
+        _check_size(by, table.frame, state.identity["unit"][0])
+
+
 def _check_size(
-    by: tuple[str, ...], sample: pl.DataFrame, lowered: Lowered, seen: str = "in the log"
+    by: tuple[str, ...], sample: pl.DataFrame, unit: UnitKind, seen: str = "in the log"
 ) -> None:
     groups = sample.n_unique(subset=[*map(group_column, by)]) if by else 1
     if groups <= MOST_GROUPS:
         return
-    states = groups * lowered.unit.buckets
+    states = groups * Unit(unit).buckets
     raise StateSizeError(
         Problem(
             f"by=[{', '.join(by)}]",
@@ -186,7 +205,7 @@ def _count(
     if counts is None:
         counts = {by: count_relational(lowered, by, trials[by]) for by in trials}
     for by, counted in counts.items():
-        _check_size(by, counted.rows, lowered)
+        _check_size(by, counted.rows, lowered.unit.kind)
     return counts
 
 
@@ -218,22 +237,8 @@ def _sorted_values(frame: pl.DataFrame, name: str) -> list[str]:
     return sorted(frame[group_column(name)].unique().to_list())
 
 
-def _keep_top(lowered: Lowered, top: int) -> Lowered:
-    """Return the log with all but the most frequent values of each group named ``other values``."""
-    columns = []
-    for name in lowered.groups:
-        column = nw.col(group_column(name))
-        by_size = lowered.frame.group_by(group_column(name)).agg(nw.len().alias(ROWS))
-        most = collect(
-            by_size.sort(ROWS, group_column(name), descending=[True, False]).head(top + 1)
-        )
-        kept = [value for value in most[group_column(name)] if value != UNKNOWN][:top]
-        named = nw.when(column.is_in([*kept, UNKNOWN])).then(column).otherwise(nw.lit(OTHER))
-        columns.append(named.alias(group_column(name)))
-    return replace(lowered, frame=lowered.frame.with_columns(*columns)) if columns else lowered
-
-
-def _no_rows(log: Log) -> SourceError:
+def no_rows(log: Log) -> SourceError:
+    """Return the error for a log without rows in scope."""
     if log.where is None:
         return SourceError(Problem(log.source.name, "there are no rows."))
     total = collect(log.source.frame.select(nw.len().cast(nw.Int64)))

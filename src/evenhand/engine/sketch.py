@@ -12,6 +12,9 @@ from numpy.typing import ArrayLike
 
 from evenhand.logs.unit import MARKS, REGISTERS
 
+STANDARD_ERROR = REGISTERS**-0.5
+"""Relative standard error of the number of many units."""
+
 _SMALL = 2.5
 """Below this many units a register, empty registers tell more than gaps do."""
 

@@ -10,11 +10,13 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import polars as pl
 
 from evenhand.engine.by_unit import UnitCounts
+from evenhand.engine.frequent import Kept
+from evenhand.engine.identity import Identity, differences, digest
 from evenhand.engine.score import ScoreTable
 from evenhand.engine.table import Table, group_column
 from evenhand.errors import Problem, StateMergeError
@@ -33,8 +35,8 @@ class State:
     """What one pass over the rows leaves: enough for every figure of the plan, and no row.
 
     Attributes:
-        plan: Digest of what was asked of which roles, units, groups and filter; states merge
-            only when it is equal.
+        identity: What was asked of which roles, units, groups and filter; states merge only when
+            it is equal.
         engine: The engine that counted; engines mix freely.
         rows: Number of rows in scope.
         sums: Sums of the plan's terms by bucket and groups, one table per set of groups.
@@ -45,29 +47,38 @@ class State:
             logs small enough to count them. They do not merge, so a merged state has none.
         scores: Counts by score value, for each set of groups and each role whose values are the
             scores.
+        kept: For groups with a rule ``top``, the values that stand for themselves.
 
     """
 
-    plan: str
+    identity: Identity
     engine: str
     rows: int
     sums: Mapping[tuple[str, ...], Table]
     units: Mapping[tuple[str, ...], Table]
     distinct: Mapping[tuple[str, ...], tuple[UnitCounts, ...]] | None = None
     scores: Mapping[tuple[str, ...], Mapping[str, ScoreTable]] = field(default_factory=dict)
+    kept: Kept = field(default_factory=dict)
+
+    @property
+    def plan(self) -> str:
+        """Digest of the identity."""
+        return digest(self.identity)
 
     def merge(self, other: State) -> State:
         """Return the state of both sets of rows.
 
         Raises:
-            StateMergeError: The states are of different plans.
+            StateMergeError: The states are of different plans, or their groups keep other values.
 
         """
-        if self.plan != other.plan:
-            raise _different("their roles, unit, filter, groups or measures differ")
+        if self.identity != other.identity:
+            raise _different("; ".join(differences(self.identity, other.identity)))
+        if self.kept != other.kept:
+            raise _kept_otherwise(self.kept, other.kept)
         engines = sorted({*self.engine.split("+"), *other.engine.split("+")})
         return State(
-            self.plan,
+            self.identity,
             "+".join(engines),
             self.rows + other.rows,
             {by: table.merge(other.sums[by]) for by, table in self.sums.items()},
@@ -76,6 +87,7 @@ class State:
                 by: {role: table.merge(other.scores[by][role]) for role, table in tables.items()}
                 for by, tables in self.scores.items()
             },
+            kept=self.kept,
         )
 
     def sums_by(self, by: Sequence[str]) -> Table:
@@ -93,7 +105,7 @@ class State:
         """Return the largest marks by these groups and register."""
         return _covering(self.units, by).marginal([*map(group_column, by), REGISTER])
 
-    def write(self, path: Path) -> None:
+    def write(self, target: Path | IO[bytes]) -> None:
         """Write the state, without its exact unit counts, as one Parquet file."""
         parts: list[tuple[dict[str, Any], Table]] = []
         parts += [({"part": "sums", "by": by}, table) for by, table in self.sums.items()]
@@ -116,16 +128,19 @@ class State:
         document = {
             "format": _FORMAT,
             "note": _NOTE,
-            "plan": self.plan,
+            "identity": self.identity,
             "engine": self.engine,
             "rows": self.rows,
+            "kept": self.kept,
             "tables": layout,
         }
         metadata = {"evenhand.state": json.dumps(document)}
-        pl.concat(frames, how="diagonal").write_parquet(path, metadata=metadata)
+        pl.concat(frames, how="diagonal").write_parquet(
+            target, metadata=metadata, compression="zstd"
+        )
 
     @classmethod
-    def read(cls, path: Path) -> State:
+    def read(cls, path: Path | IO[bytes]) -> State:
         """Return the state that `write` wrote.
 
         Raises:
@@ -136,7 +151,10 @@ class State:
         layout = json.loads(text) if text else {}
         if layout.get("format") != _FORMAT:
             found = layout.get("format", "no state")
-            raise StateMergeError(Problem(str(path), f"this is {found}, not format {_FORMAT}."))
+            where = str(path) if isinstance(path, Path) else "states"
+            raise StateMergeError(Problem(where, f"this is {found}, not format {_FORMAT}."))
+        if not isinstance(path, Path):
+            path.seek(0)
         rows = pl.read_parquet(path)
         sums: dict[tuple[str, ...], Table] = {}
         units: dict[tuple[str, ...], Table] = {}
@@ -156,8 +174,9 @@ class State:
                     fine = scores[by][entry["role"]]
                     both = replace(fine, coarse=table, coarse_width=entry["width"])
                     scores[by][entry["role"]] = both
-        about = (layout["plan"], layout["engine"], layout["rows"])
-        return cls(*about, sums, units, scores=scores)
+        about = (layout["identity"], layout["engine"], layout["rows"])
+        kept = {name: tuple(values) for name, values in layout["kept"].items()}
+        return cls(*about, sums, units, scores=scores, kept=kept)
 
 
 def _covering(tables: Mapping[tuple[str, ...], Table], by: Sequence[str]) -> Table:
@@ -173,3 +192,11 @@ def _different(what: str) -> StateMergeError:
             "Merge states of one plan only.",
         )
     )
+
+
+def _kept_otherwise(one: Kept, other: Kept) -> StateMergeError:
+    name = next(name for name in one if one[name] != other.get(name))
+    apart = sorted({*one[name]} ^ {*other.get(name, ())})[:3]
+    what = f"group '{name}' keeps its most frequent values, which differ: {', '.join(apart)}, ..."
+    hint = f"Name them in the plan: groups: {{{name}: {{column: ..., values: [...]}}}}."
+    return StateMergeError(Problem("merge", what, hint))

@@ -54,6 +54,8 @@ def duckdb_connection() -> Any:  # noqa: ANN401 - duckdb is optional
     import duckdb
 
     connection = duckdb.connect()
+    # So that it knows how far it is, without showing it.
+    connection.execute("set enable_progress_bar = true; set enable_progress_bar_print = false")
     register_duckdb(connection)
     return connection
 
@@ -162,3 +164,18 @@ def _own_interrupt() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGINT, own)
+
+
+def share_done(engine: Engine, at: Any) -> float | None:  # noqa: ANN401 - any engine
+    """Return which share of its present work an engine has done; None where it does not tell."""
+    try:
+        if engine == "duckdb":
+            percent = float(at.query_progress())
+            return percent / 100 if percent >= 0 else None
+        tracker = at.sparkContext.statusTracker()
+        stages = [tracker.getStageInfo(stage) for stage in tracker.getActiveStageIds()]
+        tasks = sum(stage.numTasks for stage in stages if stage is not None)
+        done = sum(stage.numCompletedTasks for stage in stages if stage is not None)
+    except Exception:  # noqa: BLE001 - Spark Connect has no tracker, and a bar is worth no error
+        return None
+    return done / tasks if tasks else None

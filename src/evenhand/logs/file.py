@@ -162,7 +162,13 @@ def skipped(path: str, fault: Problem) -> Skipped:
             rows = int(pl.scan_parquet(path, glob=False).select(pl.len()).collect().item())
         except Exception:  # noqa: BLE001 - it is broken: no matter how
             rows = None
-    return Skipped(path, fault.what.rstrip("."), Path(path).stat().st_size, rows)
+    # Evidence names files, and no folder of the machine that read them.
+    folder = f"{Path(path).resolve().parent}/"
+    reason = fault.what.replace(path, Path(path).name).replace(folder, "").rstrip(".")
+    return Skipped(path, reason[:_LONGEST], Path(path).stat().st_size, rows)
+
+
+_LONGEST = 300
 
 
 def _typed(paths: Sequence[str], form: str) -> dict[str, Columns | Problem | None]:
@@ -171,12 +177,11 @@ def _typed(paths: Sequence[str], form: str) -> dict[str, Columns | Problem | Non
     known: dict[tuple[tuple[str, pl.DataType], ...], Columns] = {}
 
     def look(path: str) -> Columns | Problem:
-        if Path(path).stat().st_size == 0:
-            return _empty(path)
+        with Path(path).open("rb") as file:
+            if not file.read(1):
+                return _empty(path)
         try:
             return scan([path], glob=False).collect_schema()
-        except PermissionError:
-            raise
         except Exception as error:  # noqa: BLE001 - Polars raises many kinds
             return unreadable(path, error).problems[0]
 

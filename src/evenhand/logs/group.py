@@ -37,6 +37,10 @@ class Group:
         bins: Increasing edges; each bin includes its upper edge. Empty for a column as it is.
         proxy: The probability of each group for every value of the expression, where the group
             itself is not in the log.
+        values: The values that stand for themselves; empty for all. The others are
+            ``other values``.
+        top: How many of the most frequent values stand for themselves; None for all.
+        tail: Values of fewer rows in scope than this are one group together; 0 for no such group.
 
     """
 
@@ -44,11 +48,46 @@ class Group:
     expression: Expression
     bins: tuple[float, ...] = ()
     proxy: Proxy | None = None
+    values: tuple[str, ...] = ()
+    top: int | None = None
+    tail: int = 0
 
     @property
     def where(self) -> str:
         """The place that error messages name."""
         return f"group '{self.name}'"
+
+    @property
+    def by_size(self) -> bool:
+        """Whether what a value becomes depends on how frequent it is in the whole log."""
+        return self.top is not None or self.tail > 0
+
+    @property
+    def limited(self) -> bool:
+        """Whether there are values that stand in ``other values``."""
+        return self.top is not None or bool(self.values)
+
+    @property
+    def tail_label(self) -> str:
+        """The group of the rare values.
+
+        >>> Group("creator", Expression("creator_id"), top=20, tail=100).tail_label
+        'fewer than 100 rows'
+        """
+        return f"fewer than {self.tail} rows"
+
+    def most_values(self, schema: Schema) -> int | None:
+        """Return how many values there may be, ``unknown`` among them; None where rows tell."""
+        others = 1 + self.limited + (self.tail > 0)
+        if self.bins:
+            return len(self.bins) + 1 + others
+        if self.values:
+            return len(self.values) + others
+        if self.top is not None:
+            return self.top + others
+        if self.proxy is None and self.expression.dtype(schema) == nw.Boolean:
+            return 2 + others
+        return None
 
     def labels(self) -> list[str]:
         """Return the names of the bins, lowest first.
@@ -68,10 +107,19 @@ class Group:
         """
         if name in {UNKNOWN, OTHER}:
             return 2, 0.0, name
+        if self.tail and name == self.tail_label:
+            return 2, 0.0, ""
         if self.bins:
             return 0, float(self.labels().index(name)), name
         whole = re.fullmatch(r"-?[0-9]{1,18}", name)
         return (0, float(name), name) if whole else (1, 0.0, name)
+
+    def written(self) -> str | dict[str, Any]:
+        """Return the group as a plan writes it."""
+        column = self.expression.text
+        sizes = {"top": self.top, "tail": self.tail, "values": [*self.values]}
+        more = {key: value for key, value in {"bins": [*self.bins], **sizes}.items() if value}
+        return {"column": column, **more} if more else column
 
     def problems(self, schema: Schema) -> list[Problem]:
         """Return everything that stops this group on a table with this schema."""
@@ -106,10 +154,10 @@ class Group:
         values = self.expression.lower(schema)
         dtype = self.expression.dtype(schema)
         if self.bins:
-            names: nw.Expr = nw.when(values > self.bins[-1]).then(nw.lit(self.labels()[-1]))
+            binned: nw.Expr = nw.when(values > self.bins[-1]).then(nw.lit(self.labels()[-1]))
             for edge, label in zip(reversed(self.bins), reversed(self.labels()[:-1]), strict=True):
-                names = nw.when(values <= edge).then(nw.lit(label)).otherwise(names)
-            text = names
+                binned = nw.when(values <= edge).then(nw.lit(label)).otherwise(binned)
+            text = binned
         elif dtype == nw.Boolean:
             # Spelled out: engines print booleans differently.
             text = (
@@ -122,7 +170,11 @@ class Group:
             text = whole.cast(nw.Int64).cast(nw.String)
         else:
             text = values.cast(nw.String)
-        return nw.when(~text.is_null()).then(text).otherwise(nw.lit(UNKNOWN))
+        names = nw.when(~text.is_null()).then(text).otherwise(nw.lit(UNKNOWN))
+        if not self.values:
+            return names
+        named = nw.when(names.is_in([*self.values, UNKNOWN])).then(names)
+        return named.otherwise(nw.lit(OTHER))
 
     def misfit(self, schema: Schema) -> nw.Expr | None:
         """Return which rows have a value that `lower` would misname, or None when none can."""
@@ -137,7 +189,8 @@ def group_from(spec: str | Mapping[str, Any] | Group, schema: Schema) -> list[Gr
 
     Args:
         spec: A column (``"race"``), a column with bins (``"age: [25, 45]"``), or a mapping from
-            names to columns, lists of edges, or ``{column: ..., bins: [...]}``.
+            names to columns, lists of edges, or ``{column: ..., bins: [...]}``; instead of bins
+            there may be ``values: [...]``, or ``top: 20`` and ``tail: 100``.
         schema: The columns of the log; a column whose name looks like YAML is taken as a column.
 
     Raises:
@@ -170,9 +223,22 @@ def _group(name: str, value: object) -> Group:
             return Group(name, Expression(column), tuple(float(edge) for edge in edges))
         case {"given": str(given), "probabilities": table, **rest} if not rest:
             return Group(name, Expression(given), proxy=proxy_from(table, given, f"group '{name}'"))
-        case {"column": str(column), **rest} if not rest:
-            return Group(name, Expression(column))
+        case {"column": str(column), "values": list(values), **rest} if values and not rest:
+            return Group(name, Expression(column), values=tuple(map(_spelled, values)))
+        case {"column": str(column), **rest} if {*rest} <= {"top", "tail"}:
+            top, tail = rest.get("top"), rest.get("tail")
+            if all(map(_is_size, rest.values())):
+                return Group(name, Expression(column), top=top, tail=tail or 0)  # type: ignore[arg-type]
     raise _unreadable(f"group '{name}'", value)
+
+
+def _is_size(value: object) -> bool:
+    return type(value) is int and value >= 1
+
+
+def _spelled(value: object) -> str:
+    """Return a value as groups are named: YAML reads yes and 1 as no text."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _are_numbers(values: list[Any]) -> bool:
@@ -185,6 +251,7 @@ def _unreadable(where: str, value: object) -> RoleError:
         Problem(
             where,
             f"{value!r} is not a group.",
-            "Write race, or age: [25, 45], or age: {column: age, bins: [25, 45]}.",
+            "Write race, or age: [25, 45], or age: {column: age, bins: [25, 45]}, or "
+            "creator: {column: creator_id, top: 20, tail: 100}.",
         )
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import narwhals as nw
@@ -56,7 +56,7 @@ class Log:
 
         """
         if name in self.groups:
-            return self.groups[name]
+            return self._kept(self.groups[name])
         if name not in self.schema:
             known = [*self.groups, *(column for column in self.schema if column not in self.groups)]
             raise RoleError(
@@ -70,7 +70,12 @@ class Log:
         found = group.problems(self.schema)
         if found:
             raise RoleError(found)
-        return group
+        return self._kept(group)
+
+    def _kept(self, group: Group) -> Group:
+        """Return a group with the log's rule of which values it keeps, where it has none."""
+        own = group.by_size or group.limited or self.top is None
+        return group if own else replace(group, top=self.top)
 
 
 def open_log(

@@ -38,7 +38,7 @@ SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs"}
 NOT_UTF8 = ("it is not UTF-8.", "Save it as UTF-8 (in Excel: CSV UTF-8).")
 
 
-def unreadable(path: str, error: Exception) -> SourceError:
+def unreadable(path: str, error: BaseException) -> SourceError:
     """Return the error for rows that an engine could not read, with the engine's first line."""
     said = first_line(error)
     if isinstance(error, PermissionError) or "permission denied" in said.casefold():

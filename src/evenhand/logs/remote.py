@@ -42,6 +42,26 @@ def is_table_name(path: str) -> bool:
     return bool(_NAME.fullmatch(path)) and format_of(path) is None and not Path(path).exists()
 
 
+def within(folder: Path, path: str, *, catalogue: bool) -> str:
+    """Return a source that is written relative to a folder, as it is found from here.
+
+    Args:
+        folder: The folder, such as a plan's.
+        path: The source as it is written.
+        catalogue: Whether the engine has a catalogue, so that it may be a table's name.
+
+    """
+    table = _TABLE.fullmatch(path)
+    if table:
+        return f"{table['kind']}:{within(folder, table['place'], catalogue=False)}"
+    if _SCHEME.match(path) or Path(path).is_absolute():
+        return path
+    local = folder / path
+    if catalogue and _NAME.fullmatch(path) and format_of(path) is None and not local.exists():
+        return path
+    return str(local)
+
+
 def open_remote(path: str, engine: Engine, at: Any) -> object:  # noqa: ANN401 - any engine
     """Return the rows of a URI or table as a lazy table of the engine.
 

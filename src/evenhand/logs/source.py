@@ -311,7 +311,7 @@ def _all_columns(files: Files) -> Frame:
     return nw.from_native(pl.LazyFrame(schema=types))
 
 
-def failure(name: str, error: Exception) -> Exception:
+def failure(name: str, error: BaseException) -> BaseException:
     """Return what to raise for an error of an engine: unreadable rows, or a failed engine.
 
     An error that no engine raised is a fault of ours and comes back as it is.
@@ -321,7 +321,7 @@ def failure(name: str, error: Exception) -> Exception:
         hint = "Keep fewer groups (--top), or use --engine duckdb or spark, which spill to disk."
         said = first_line(error)
         return EngineError(Problem(name, f"the engine ran out of memory: {said}", hint))
-    if library in _LIBRARIES or isinstance(error, OSError):
+    if library in _LIBRARIES or isinstance(error, OSError | pl.exceptions.PanicException):
         return unreadable(name, error)
     return error
 

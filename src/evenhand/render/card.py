@@ -6,7 +6,7 @@ from evenhand.audits.evidence.bundle import Bundle, Input
 from evenhand.audits.finding import ALL_ROWS
 from evenhand.render.figure import figures
 from evenhand.render.rule import facts
-from evenhand.render.wording import ALONE, alone, brief
+from evenhand.render.wording import ALONE, alone, brief, left_out
 from evenhand.stats.estimate import Undefined
 
 
@@ -50,8 +50,8 @@ def data_text(bundle: Bundle, one: Input) -> str:
 
 
 def limitations(bundle: Bundle) -> list[str]:
-    """Return what the audit cannot say: undecided rules, undefined figures, rows left out."""
-    found = []
+    """Return what the audit cannot say: undecided what is undecided, undefined or left out."""
+    found = [*filter(None, [left_out(bundle.skipped)])]
     for rule in bundle.rules:
         said = facts(bundle, rule)
         where = "" if rule.scope == ALL_ROWS else f" in {rule.scope}"

@@ -22,6 +22,7 @@ from evenhand.render.wording import (
     first,
     full_name_of,
     hints,
+    left_out,
     name_of,
     own_reason,
     summary,
@@ -53,12 +54,14 @@ def counted(rules: Sequence[RuleVerdict]) -> str:
 
 
 def sentence(bundle: Bundle) -> str:
-    """Return the verdict of a gate in a sentence.
+    """Return the verdict of a gate in a sentence, and that files were left out where some were.
 
     With waivers it says so, since a waiver never changes a verdict.
     """
+    lost = left_out(bundle.skipped)
+    also = f" {lost}." if lost else ""
     if bundle.verdict is None:
-        return "This plan has no rules, so there is no verdict."
+        return f"This plan has no rules, so there is no verdict.{also}"
     verdicts = [rule.verdict for rule in bundle.rules]
     counts = [(verdicts.count(kind), kind) for kind in WORST_FIRST]
     forms = {"fail": ("fails", "fail"), "pass": ("passes", "pass")}
@@ -71,7 +74,7 @@ def sentence(bundle: Bundle) -> str:
     rules = len({rule.id for rule in bundle.rules})
     # A rule is held in all rows and in every slice in which its measure is measured.
     checks = f"{total:,} checks of " if total != rules else ""
-    return f"Of {checks}{rules:,} rule{'s' if rules > 1 else ''}, {listed}.{note}"
+    return f"Of {checks}{rules:,} rule{'s' if rules > 1 else ''}, {listed}.{note}{also}"
 
 
 def finding_of(bundle: Bundle, rule: RuleVerdict) -> Finding | None:

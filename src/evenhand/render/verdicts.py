@@ -16,7 +16,7 @@ from evenhand.audits.evidence.legible import legible
 from evenhand.audits.finding import ALL_ROWS
 from evenhand.audits.gate.verdict import RuleVerdict, Verdict
 from evenhand.render.rule import counted, waiver_text
-from evenhand.render.wording import brief, first, hints, name_of, own_reason
+from evenhand.render.wording import brief, first, hints, left_out, name_of, own_reason
 
 SYMBOLS: dict[Verdict, str] = {"pass": "✓", "fail": "✗", "undecided": "?"}
 _STYLES: dict[Verdict, str] = {"pass": "bold blue", "fail": "bold red", "undecided": "bold yellow"}
@@ -62,7 +62,7 @@ def audited(bundle: Bundle, *, out: Path | None, html: Path | None) -> Renderabl
     undefined = sum(finding.undefined is not None for finding in bundle.findings)
     facts = f"{len(bundle.findings):,} findings from {bundle.environment['rows']:,} rows"
     facts += f", {undefined:,} of them undefined" if undefined else ""
-    lines = [facts]
+    lines = [facts, *filter(None, [left_out(bundle.skipped)])]
     lines += [] if out is None else [f"evidence  {out}"]
     lines += [] if html is None else [f"report    {html}"]
     if out is None and html is None:

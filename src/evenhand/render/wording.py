@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
 
-from evenhand.audits.evidence.legible import cut, visible
+from evenhand.audits.evidence.legible import cut, sized, visible
 from evenhand.audits.finding import Finding
 from evenhand.stats.estimate import Outcome, Undefined
 
@@ -159,3 +160,24 @@ def first(texts: Sequence[str], most: int) -> list[str]:
     """
     left = len(texts) - most
     return [*texts[:most], *([f"and {left:,} more"] if left > 0 else [])]
+
+
+_FILES = 3
+
+
+def left_out(skipped: Sequence[Mapping[str, Any]]) -> str:
+    """Return that files were left out, with what is known of them; empty where none was.
+
+    >>> left_out([{"file": "b.parquet", "reason": "not whole", "bytes": 2500, "rows": None}])
+    'Left out: 1 file of 2.5 kB, its rows unknown: b.parquet (not whole)'
+    """
+    if not skipped:
+        return ""
+    count, size = len(skipped), sum(one["bytes"] for one in skipped)
+    known = [one["rows"] for one in skipped if one["rows"] is not None]
+    rows = f"{sum(known):,} rows" if known else f"{'its' if count == 1 else 'their'} rows unknown"
+    if known and len(known) < count:
+        rows = f"at least {rows}"
+    named = [f"{visible(one['file'])} ({cut(one['reason'], BRIEF)})" for one in skipped]
+    files = f"{count:,} file{'s' * (count != 1)} of {sized(size)}"
+    return f"Left out: {files}, {rows}: {'; '.join(first(named, _FILES))}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import functools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -38,12 +38,14 @@ class Input:
         name: Its name, without the folder.
         bytes: Its size; None for what is no file.
         sha256: Digest of its content; None for what is no file.
+        rows: Number of its rows, where the file tells; evidence does not keep it.
 
     """
 
     name: str
     bytes: int | None
     sha256: str | None
+    rows: int | None = None
 
 
 @dataclass(frozen=True)
@@ -78,6 +80,12 @@ class Bundle:
     def verdict(self) -> Verdict | None:
         """The verdict of the gate; None for a plan without rules."""
         return of_all(rule.verdict for rule in self.rules) if self.rules else None
+
+    @property
+    def skipped(self) -> Sequence[Mapping[str, Any]]:
+        """The files that were left out: ``file``, ``reason``, ``bytes`` and, if known, ``rows``."""
+        found: Sequence[Mapping[str, Any]] = self.environment.get("skipped", ())
+        return found
 
     @property
     def plan_file(self) -> str:

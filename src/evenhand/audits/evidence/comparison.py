@@ -15,6 +15,7 @@ from evenhand.audits.evidence.manifest import named
 from evenhand.audits.evidence.pairing import Pairing, pairing_of
 from evenhand.audits.finding import Finding, GroupFinding
 from evenhand.audits.gate.verdict import Verdict, of_all
+from evenhand.engine.sketch import STANDARD_ERROR
 from evenhand.errors import BundleError, Problem
 from evenhand.stats.change import Change as Moved
 from evenhand.stats.change import Version, change, gap_change, worst_change
@@ -189,7 +190,7 @@ class _Both:
         one, other = self.first, self.second
         verdicts = (_verdict(self.before, one), _verdict(self.after, other))
         same = _same(one.outcome, other.outcome)
-        same = same and (one.rows, one.units) == (other.rows, other.units)
+        same = same and one.rows == other.rows and _same_units(one, other)
         same = same and {*one.excluded} == {*other.excluded}
         yield self._change(
             None, one.outcome, other.outcome, self._difference(), verdicts, same=same
@@ -199,6 +200,7 @@ class _Both:
             theirs = groups.get(_values(mine))
             if theirs is not None:
                 same = _same(mine.outcome, theirs.outcome) and _counts(mine) == _counts(theirs)
+                same = same and (mine.suppressed or _same_units(mine, theirs))
                 gap = self._of_group(mine, theirs)
                 yield self._change(
                     mine.group, mine.outcome, theirs.outcome, gap, (None, None), same=same
@@ -360,8 +362,19 @@ def _verdict(bundle: Bundle, finding: Finding) -> Verdict | None:
 
 def _counts(group: GroupFinding) -> tuple[object, ...]:
     """Return what must be equal of a group; of one that is suppressed evidence holds no counts."""
-    counts = (0, 0) if group.suppressed else (group.rows, group.units)
-    return (*counts, group.suppressed, group.compared)
+    return (0 if group.suppressed else group.rows, group.suppressed, group.compared)
+
+
+def _same_units(one: Finding | GroupFinding, other: Finding | GroupFinding) -> bool:
+    """Return whether numbers of units are equal; an estimate need only fit the exact number."""
+    if one.units_exact == other.units_exact:
+        return one.units == other.units
+    exact = one.units if one.units_exact else other.units
+    return abs(one.units - other.units) <= max(_ERRORS * STANDARD_ERROR * exact, _FEW)
+
+
+_ERRORS, _FEW = 4, 2
+"""Standard errors by which an estimate may miss the number, and units that it may miss anyway."""
 
 
 def _values(group: GroupFinding) -> tuple[str, ...]:

@@ -33,6 +33,19 @@ def cut(text: str, longest: int = _LONGEST) -> str:
     return f"{line[:half]}\N{HORIZONTAL ELLIPSIS}{line[-half:]}"
 
 
+def sized(count: int) -> str:
+    """Return a number of bytes as people read it.
+
+    >>> sized(1_234_567)
+    '1.2 MB'
+    """
+    size, units = float(count), ["bytes", "kB", "MB", "GB", "TB"]
+    while size >= 1000 and len(units) > 1:  # noqa: PLR2004 - SI prefixes
+        size /= 1000
+        units.pop(0)
+    return f"{size:.1f} {units[0]}" if units[0] != "bytes" else f"{count} bytes"
+
+
 def visible(value: str) -> str:
     r"""Return a value of a group so that it is seen: one of spaces alone too, and ends of lines.
 

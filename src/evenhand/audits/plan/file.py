@@ -7,7 +7,8 @@ from pathlib import Path
 
 from evenhand.audits.plan.fit import Fit, fit, form_problems
 from evenhand.audits.plan.plan import parse_mended
-from evenhand.errors import EvenhandError, PlanError, Problem, reason
+from evenhand.errors import EngineError, EvenhandError, PlanError, Problem, reason
+from evenhand.logs.source import EngineLike, OnBadFile
 
 ENDINGS = {".yaml", ".yml"}
 
@@ -18,14 +19,20 @@ def is_plan(path: str | Path) -> bool:
 
 
 def open_plan(
-    path: str | Path, *, table: object = None, engine: str | None = None, read: bool = True
+    path: str | Path,
+    *,
+    table: object = None,
+    engine: EngineLike = None,
+    on_bad_file: OnBadFile = "fail",
+    read: bool = True,
 ) -> Fit:
     """Return the plan of a file with its log; relative sources start from the plan's folder.
 
     Args:
         path: The file.
         table: A table in memory to audit instead of the plan's source.
-        engine: ``polars``, ``duckdb`` or ``spark``.
+        engine: ``polars``, ``duckdb``, ``spark``, or a `Spark`.
+        on_bad_file: Whether files that are broken fail the audit or are left out.
         read: Whether rows may be looked at, where the plan names no measures.
 
     Raises:
@@ -50,7 +57,17 @@ def open_plan(
     if plan is None:
         raise PlanError(_ordered([*problems, *form_problems(located)], str(path)))
     try:
-        found = fit(plan, located, folder=file.parent, table=table, engine=engine, read=read)
+        found = fit(
+            plan,
+            located,
+            folder=file.parent,
+            table=table,
+            engine=engine,
+            on_bad_file=on_bad_file,
+            read=read,
+        )
+    except EngineError:
+        raise
     except EvenhandError as error:
         if not problems:
             raise

@@ -6,20 +6,35 @@ import datetime as dt
 import math
 import os
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
 
 from evenhand.audits.compared import Against
+from evenhand.audits.estimate import requests
 from evenhand.audits.gate.rule import Limit
 from evenhand.audits.plan.default import default_measures
 from evenhand.audits.plan.lines import Located, Place
 from evenhand.audits.plan.plan import AuditPlan, Entry
 from evenhand.audits.question import Question, ask
-from evenhand.errors import EvenhandError, PlanError, Problem, did_you_mean, listed
+from evenhand.engine.lower import lower
+from evenhand.engine.plan import plan_scan
+from evenhand.engine.scan import MOST_GROUPS, groups_of
+from evenhand.errors import (
+    EngineError,
+    EvenhandError,
+    PlanError,
+    Problem,
+    did_you_mean,
+    first_line,
+    listed,
+)
+from evenhand.logs.backend import Spark
 from evenhand.logs.expression import Expression
 from evenhand.logs.kinds import kind_named
 from evenhand.logs.log import Log, check_where, open_log
+from evenhand.logs.remote import within
+from evenhand.logs.source import EngineLike, OnBadFile
 from evenhand.notation import parse
 
 
@@ -61,17 +76,17 @@ class Fit:
 
     @property
     def predicted_state_rows(self) -> int | None:
-        """Rows of the tables of sums, if every group has as many values as its bins say.
+        """Rows of the tables of sums, if every group has as many values as it may have.
 
         None where a group's number of values is known only from its rows.
         """
         total = 0
         for asked in self.questions.values():
             for by in {by for question in asked for one in question.every for by in one.sets}:
-                sizes = [len(self.log.group(name).bins) + 1 for name in by]
-                if any(size == 1 for size in sizes):
+                sizes = [self.log.group(name).most_values(self.log.schema) for name in by]
+                if None in sizes:
                     return None
-                total += self.log.unit.buckets * math.prod(sizes)
+                total += self.log.unit.buckets * math.prod(filter(None, sizes))
         return total
 
     def line(self, place: Place) -> int | None:
@@ -85,7 +100,8 @@ def fit(
     *,
     folder: Path | None = None,
     table: object = None,
-    engine: str | None = None,
+    engine: EngineLike = None,
+    on_bad_file: OnBadFile = "fail",
     today: dt.date | None = None,
     slices: Sequence[str] = (),
     read: bool = True,
@@ -97,7 +113,8 @@ def fit(
         located: Where everything stands in its file.
         folder: The folder that relative paths start from; None for the current one.
         table: A table in memory to audit instead of the plan's source.
-        engine: ``polars``, ``duckdb`` or ``spark``.
+        engine: ``polars``, ``duckdb``, ``spark``, or a `Spark`.
+        on_bad_file: Whether files that are broken fail the audit or are left out.
         today: The day on which waivers must still hold; None for today.
         slices: Where the plan names no measures, the slices in which those that apply are
             measured too.
@@ -109,7 +126,7 @@ def fit(
 
     """
     places = located or Located("", plan.model_dump(), {})
-    log, problems = _open(plan, places, folder, table, engine)
+    log, problems = _open(plan, places, folder, table, (engine, on_bad_file))
     problems += _waiver_problems(plan, places, today or dt.datetime.now(dt.UTC).date())
     if log is None:
         written = [(("measures", place), one.measure) for place, one in enumerate(plan.measures)]
@@ -142,7 +159,60 @@ def fit(
     unique = {
         scope: [*{one.key: one for one in asked}.values()] for scope, asked in questions.items()
     }
-    return Fit(plan, log, unique, limits, located)
+    fitted = Fit(plan, log, unique, limits, located)
+    problems = [*_too_large(fitted, places), *_cannot_run(fitted, places)]
+    if problems:
+        raise PlanError(problems)
+    return fitted
+
+
+MOST_PREDICTED = 10 * MOST_GROUPS
+"""A plan that may make more groups than this is refused as it stands; most of fewer may be empty,
+so that the first rows decide about these."""
+
+
+def _too_large(fitted: Fit, places: Located) -> Iterator[Problem]:
+    """Yield the measures whose tables would explode, with the size that they would have."""
+    seen = set()
+    for index, entry in enumerate(fitted.plan.measures):
+        (question,) = ask([entry.measure], fitted.log)
+        for by in (by for one in question.every for by in one.sets):
+            sizes = {name: fitted.log.group(name).most_values(fitted.log.schema) for name in by}
+            groups = math.prod(size for size in sizes.values() if size is not None)
+            if None in sizes.values() or groups <= MOST_PREDICTED or by in seen:
+                continue
+            seen.add(by)
+            states = groups * fitted.log.unit.buckets
+            each = " x ".join(f"{size} of {name}" for name, size in sizes.items())
+            what = f"{groups:,} groups ({each}), so {states:,} rows of sums, are too many."
+            hint = f"Fewer bins or attributes; at most {MOST_GROUPS:,} groups are compared."
+            yield Problem(places.where(("measures", index)), what, hint)
+
+
+def _cannot_run(fitted: Fit, places: Located) -> Iterator[Problem]:
+    """Yield the measures that the engine of the log cannot compute; no row is read."""
+    log = fitted.log
+    if _lowers(fitted.questions[None], log) is None:
+        return
+    for index, entry in enumerate(fitted.plan.measures):
+        error = _lowers(ask([entry.measure], log), log)
+        if error is not None:
+            what = f"{log.source.engine} cannot compute {entry.measure}: {first_line(error)}"
+            hint = "Use another --engine, or tell whoever wrote the measure."
+            yield Problem(places.where(("measures", index)), what, hint)
+
+
+def _lowers(questions: Sequence[Question], log: Log) -> Exception | None:
+    """Return what stops the engine from taking the expressions of measures; None for nothing."""
+    plan = plan_scan(requests(questions), log)
+    try:
+        lower(log, plan.roles, groups_of(plan, log), plan.amounts, plan.limits)
+    except EvenhandError:
+        # What is wrong with the log is said when it is read.
+        return None
+    except Exception as error:  # noqa: BLE001 - each engine has its own
+        return error
+    return None
 
 
 def form_problems(located: Located) -> list[Problem]:
@@ -194,16 +264,20 @@ def _no_measures(log: Log, places: Located) -> list[Problem]:
 
 
 def _open(
-    plan: AuditPlan, places: Located, folder: Path | None, table: object, engine: str | None
+    plan: AuditPlan,
+    places: Located,
+    folder: Path | None,
+    table: object,
+    reading: tuple[EngineLike, OnBadFile],
 ) -> tuple[Log | None, list[Problem]]:
     """Return the log, or what stops it, each problem at its line."""
-    source = table
+    (engine, on_bad_file), source = reading, table
     if source is None:
         try:
             path = _expanded(plan.log.source)
         except EvenhandError as error:
             return None, _at(places, ("log", "source"), error)
-        source = path if folder is None or Path(path).is_absolute() else str(folder / path)
+        source = path if folder is None else within(folder, path, catalogue=_is_spark(engine))
     try:
         return (
             open_log(
@@ -216,9 +290,12 @@ def _open(
                 engine=engine,
                 top=plan.log.top,
                 classes=plan.classes,
+                on_bad_file=on_bad_file,
             ),
             [],
         )
+    except EngineError:
+        raise
     except EvenhandError as error:
         found = [_placed(problem, places) for problem in error.problems]
         wrong = _kind_problems(plan.log.kind, places)
@@ -227,8 +304,12 @@ def _open(
             other = plan.model_copy(
                 update={"log": plan.log.model_copy(update={"kind": _ANY_KIND}), "roles": {}}
             )
-            found = wrong + _open(other, places, folder, table, engine)[1]
+            found = wrong + _open(other, places, folder, table, reading)[1]
         return None, found
+
+
+def _is_spark(engine: EngineLike) -> bool:
+    return engine == "spark" or isinstance(engine, Spark)
 
 
 _ANY_KIND = "decisions"

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
 from typing import Any
 
 from evenhand.audits.plan.lines import Located
 from evenhand.audits.plan.plan import FORMAT, AuditPlan, plan_from
 from evenhand.errors import EvenhandError
+from evenhand.logs.grammar import Schema
 from evenhand.logs.group import group_from
 from evenhand.logs.source import open_source
 
@@ -23,20 +25,11 @@ def plan_of_flags(document: Mapping[str, Any]) -> AuditPlan:
 
     """
     content = {"evenhand": FORMAT, **document}
-    content["groups"] = dict(pair for spec in document["groups"] for pair in _group(spec, document))
+    schema: Schema = {}
+    if document["groups"]:
+        with contextlib.suppress(EvenhandError):
+            # Where the log cannot be opened, that is said when it is.
+            schema = dict(open_source(document["log"]["source"]).frame.collect_schema())
+    groups = [group for spec in document["groups"] for group in group_from(spec, schema)]
+    content["groups"] = {group.name: group.written() for group in groups}
     return plan_from(Located("", content, {}))
-
-
-def _group(spec: str, document: Mapping[str, Any]) -> list[tuple[str, Any]]:
-    """Return a group as a plan writes it."""
-    try:
-        schema = dict(open_source(document["log"]["source"]).frame.collect_schema())
-    except EvenhandError:
-        # Where the log cannot be opened, that is said when it is.
-        schema = {}
-    return [
-        (group.name, {"column": group.expression.text, "bins": list(group.bins)})
-        if group.bins
-        else (group.name, group.expression.text)
-        for group in group_from(spec, schema)
-    ]

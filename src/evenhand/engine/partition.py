@@ -1,0 +1,256 @@
+"""A long log is read part by part: what is finished is kept, and a file that is broken is named.
+
+A part is a run of whole files, large enough that its start costs nothing. Its state goes into a
+folder as soon as it is counted, so that the same work, started again, goes on from there. A log
+that is small, or whose work nobody keeps, is one part.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from evenhand.engine.frequent import Kept, frequent
+from evenhand.engine.identity import identity_of
+from evenhand.engine.lower import lower
+from evenhand.engine.plan import ScanPlan
+from evenhand.engine.pulse import pulse
+from evenhand.engine.scan import (
+    COUNTED_EXACTLY,
+    check_groups,
+    exact_units,
+    groups_of,
+    no_rows,
+    scan,
+)
+from evenhand.engine.state import State
+from evenhand.errors import OutputError, Problem, SourceError, reason
+from evenhand.logs.backend import Engine
+from evenhand.logs.log import Log
+from evenhand.logs.source import row_count
+
+PART_BYTES: Mapping[Engine, int] = {"polars": 2**28, "duckdb": 2**28, "spark": 2**34}
+"""Bytes of a part: it takes seconds, or on Spark minutes, beside which its start is nothing."""
+
+Watch = Callable[[int, int], None]
+"""Told how many rows, and how many bytes of files, are read so far."""
+
+
+def ignore(_rows: int, _bytes: int) -> None:
+    """Watch nothing."""
+
+
+@dataclass(frozen=True)
+class Counted:
+    """A log that was counted.
+
+    Attributes:
+        state: Its state.
+        log: The log without the files that turned out to be broken.
+        resumed: How many of its parts were counted before.
+
+    """
+
+    state: State
+    log: Log
+    resumed: int = 0
+
+
+def count(
+    plan: ScanPlan,
+    log: Log,
+    watch: Watch = ignore,
+    *,
+    folder: Path | None = None,
+    empty: bool = False,
+) -> Counted:
+    """Return the state of a log, read part by part where a folder keeps what is finished.
+
+    Args:
+        plan: What is summed.
+        log: The log.
+        watch: Told how far the reading is.
+        folder: Where states of finished parts are kept, and found; made when there are some.
+        empty: Whether there may be no rows in scope.
+
+    Raises:
+        SourceError: Rows cannot be read; the files that are broken are named, each by itself.
+        EvenhandError: As `evenhand.engine.scan.scan`.
+
+    """
+    parts = _parts(plan, log) if folder is not None else [log.source.files]
+    reading = _Reading(plan, log, watch, folder if len(parts) > 1 else None)
+    if len(parts) == 1:
+        state = reading.whole(empty=empty)
+        return Counted(state, reading.sound())
+    for files in parts:
+        reading.add(files)
+    return Counted(reading.merged(empty=empty), reading.sound(), reading.resumed)
+
+
+def forget(folder: Path) -> None:
+    """Remove what `count` kept."""
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def _parts(plan: ScanPlan, log: Log) -> list[tuple[str, ...]]:
+    """Return the files of a log in runs of about equal size."""
+    if any(group.tail for group in groups_of(plan, log).values()):
+        # Who is rare is known only from all rows, and there may be many of them.
+        return [log.source.files]
+    runs: list[list[str]] = [[]]
+    size = 0
+    for file in log.source.files:
+        more = Path(file).stat().st_size
+        if runs[-1] and size + more > PART_BYTES[log.source.engine]:
+            runs.append([])
+            size = 0
+        runs[-1].append(file)
+        size += more
+    return [tuple(run) for run in runs]
+
+
+class _Reading:
+    """The reading of a log, part after part."""
+
+    def __init__(self, plan: ScanPlan, log: Log, watch: Watch, folder: Path | None) -> None:
+        self._plan, self._log, self._watch, self._folder = plan, log, watch, folder
+        self._kept = None if folder is None else _kept(plan, log)
+        self._faults: list[Problem] = []
+        self._states: list[State] = []
+        self._rows = self._bytes = self.resumed = 0
+
+    def whole(self, *, empty: bool) -> State:
+        """Return the state of a log of one part."""
+        state = self._scanned(self._log, exact=True, empty=empty)
+        if state is None:
+            raise SourceError(self._faults)
+        return state
+
+    def add(self, files: Sequence[str]) -> None:
+        """Count one part, or find that it was counted before."""
+        part = replace(self._log, source=self._log.source.only(files))
+        kept = None if self._folder is None else self._folder / f"{self._key(files)}.state"
+        state = None if kept is None else _read(kept)
+        if state is not None:
+            self.resumed += 1
+        else:
+            found = len(self._faults)
+            state = self._scanned(part, exact=False, empty=True)
+            if kept is not None and state is not None and found == len(self._faults):
+                _write(state, kept)
+        if state is not None:
+            self._states.append(state)
+            self._rows += state.rows
+        self._bytes += sum(Path(file).stat().st_size for file in files)
+        self._watch(self._rows, self._bytes)
+
+    def merged(self, *, empty: bool) -> State:
+        """Return the state of all parts."""
+        if not self._states:
+            raise SourceError(self._faults)
+        first, *others = self._states
+        for state in others:
+            first = first.merge(state)
+        log = self.sound()
+        check_groups(first)
+        if first.rows == 0 and not empty:
+            raise no_rows(log)
+        if first.rows <= COUNTED_EXACTLY:
+            return replace(first, distinct=exact_units(self._plan, log, first.kept))
+        return first
+
+    def sound(self) -> Log:
+        """Return the log without its broken files."""
+        if not self._faults:
+            return self._log
+        return replace(self._log, source=self._log.source.without(self._faults))
+
+    def _scanned(self, log: Log, *, exact: bool, empty: bool) -> State | None:
+        """Return the state of some files without the broken ones; None where all are broken."""
+        try:
+            return self._scan(log, exact=exact, empty=empty)
+        except SourceError as error:
+            bad = self._broken(log, error)
+            if log.source.on_bad_file == "fail":
+                raise SourceError(bad) from error
+            self._faults += bad
+            if len(bad) == len(log.source.files):
+                return None
+            left = replace(log, source=log.source.without(bad))
+            return self._scan(left, exact=exact, empty=empty)
+
+    def _scan(self, log: Log, *, exact: bool, empty: bool) -> State:
+        size = sum(Path(file).stat().st_size for file in log.source.files)
+        rows = row_count(log.source) if self._watch is not ignore else None
+
+        def watch(counted: int) -> None:
+            here = size * counted // rows if rows else 0
+            self._watch(self._rows + counted, self._bytes + min(here, size))
+
+        with pulse(log.source, rows, watch):
+            return scan(self._plan, log, watch, empty=empty, kept=self._kept, exact=exact)
+
+    def _broken(self, log: Log, error: SourceError) -> list[Problem]:
+        """Return which of a log's files cannot be read, each by itself.
+
+        Raises:
+            SourceError: The error itself, where no file alone is to blame.
+
+        """
+        files = log.source.files
+        if len(files) < 2:  # noqa: PLR2004 - one file, or none
+            if not files or log.source.on_bad_file == "fail":
+                raise error
+            return [replace(problem, where=files[0]) for problem in error.problems[:1]]
+        found = [problem for file in files for problem in self._fault(log, file)]
+        if not found:
+            raise error
+        return found
+
+    def _fault(self, log: Log, file: str) -> Iterator[Problem]:
+        alone = replace(log, source=log.source.only([file]))
+        try:
+            scan(self._plan, alone, empty=True, kept=self._kept, exact=False)
+        except SourceError as error:
+            yield replace(error.problems[0], where=file)
+
+    def _key(self, files: Sequence[str]) -> str:
+        """Return what a part is known by: another plan, engine or file has another name."""
+        stats = [(file, Path(file).stat()) for file in files]
+        known = {
+            "identity": identity_of(self._plan, self._log),
+            "engine": self._log.source.engine,
+            "kept": self._kept or {},
+            "files": [[str(Path(f).resolve()), s.st_size, s.st_mtime_ns] for f, s in stats],
+        }
+        return hashlib.sha256(json.dumps(known, sort_keys=True).encode()).hexdigest()[:32]
+
+
+def _kept(plan: ScanPlan, log: Log) -> Kept:
+    """Return the most frequent values in the whole log, of which a part cannot know."""
+    groups = groups_of(plan, log)
+    return frequent(lower(log, plan.roles, groups, plan.amounts, plan.limits), groups)
+
+
+def _read(path: Path) -> State | None:
+    """Return a state that was kept; None where there is none that is whole."""
+    try:
+        return State.read(path) if path.exists() else None
+    except Exception:  # noqa: BLE001 - it is counted again
+        return None
+
+
+def _write(state: State, path: Path) -> None:
+    try:
+        path.parent.mkdir(exist_ok=True)
+        half = path.with_suffix(".part")
+        state.write(half)
+        half.replace(path)
+    except OSError as error:
+        what = f"what is finished cannot be kept: {reason(error)}."
+        raise OutputError(Problem(str(path.parent), what)) from error
