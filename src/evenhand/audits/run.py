@@ -32,7 +32,7 @@ from evenhand.audits.states.states import States
 from evenhand.engine import State, plan_scan
 from evenhand.engine.partition import count, forget, ignore
 from evenhand.logs.log import ROW, Log
-from evenhand.logs.source import row_count
+from evenhand.logs.source import names_of, row_count
 
 Progress = Callable[[str, float], None]
 """Called with what is being done and the share that is done, in [0, 1]."""
@@ -111,7 +111,7 @@ def count_rows(
         schema=nw.Schema(fit.log.schema).to_polars(),
         scopes=states,
         inputs=tuple(inputs_of(log)),
-        skipped=tuple(replace(one, file=Path(one.file).name) for one in log.source.skipped),
+        skipped=log.source.skipped,
         versions=(version,),
     )
 
@@ -229,14 +229,12 @@ def inputs_of(log: Log) -> Iterator[Input]:
     if not files:
         yield Input(log.source.name, None, None)
         return
-    # The last folder stays: days often differ in nothing else.
-    root = Path(os.path.commonpath([Path(file).resolve().parent for file in files])).parent
+    names = names_of(files)
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         for file, digest in zip(files, pool.map(_digest, files), strict=True):
-            path = Path(file)
-            name = path.resolve().relative_to(root).as_posix()
-            rows = row_count(log.source.only([file])) if path.suffix == ".parquet" else None
-            yield Input(name, path.stat().st_size, f"sha256:{digest}", rows)
+            only = log.source.only([file])
+            size = Path(file).stat().st_size
+            yield Input(names[file], size, f"sha256:{digest}", row_count(only))
 
 
 def _digest(file: str) -> str:

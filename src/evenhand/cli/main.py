@@ -9,6 +9,8 @@ import os
 import pkgutil
 import signal
 import sys
+import threading
+import warnings
 from collections.abc import Callable
 from typing import Annotated
 
@@ -76,7 +78,12 @@ class _StoppedError(BaseException):
     """Somebody pressed Ctrl-C."""
 
 
+_stopped = threading.Event()
+"""Set by Ctrl-C: what follows is its consequence, whatever engines make of it."""
+
+
 def _stop(*_: object) -> None:
+    _stopped.set()
     raise _StoppedError
 
 
@@ -85,6 +92,8 @@ def main() -> None:
     as_json = "--json" in sys.argv
     # Typer would turn Ctrl-C into status 1, which says that a gate failed.
     signal.signal(signal.SIGINT, _stop)
+    # Nothing goes from Spark to pandas here, but by way of Arrow.
+    warnings.filterwarnings("ignore", message="PySpark does not yet fully support pandas")
     try:
         if sys.stdout is None:
             raise OSError(errno.EBADF, "closed")  # noqa: TRY301 - left as any other
@@ -112,12 +121,13 @@ def _status(*, as_json: bool) -> int | str:
         if sys.stdout is not stdout:
             sys.stdout = stdout
             raise BrokenPipeError from left
+        if _stopped.is_set():
+            return _told_stopped()
         return left.code or 0
     except EvenhandError as error:
         return fail(error, as_json=as_json)
-    except _StoppedError:
-        typer.echo("stopped; no file was left half-written", err=True)
-        return INTERRUPTED
+    except (_StoppedError, KeyboardInterrupt):
+        return _told_stopped()
     except _USAGE_ERROR as error:
         said: str = error.format_message()  # type: ignore[attr-defined]
         problem = Problem("command line", said, "See evenhand --help, or evenhand VERB --help.")
@@ -127,6 +137,11 @@ def _status(*, as_json: bool) -> int | str:
             raise
         problem = Problem(f"{error.filename}", f"{reason(error)}.")
         return fail(EvenhandError(problem), as_json=as_json)
+
+
+def _told_stopped() -> int:
+    typer.echo("stopped; no file was left half-written", err=True)
+    return INTERRUPTED
 
 
 def _give_up_stdout() -> None:

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 
 from evenhand.logs.unit import MARKS, REGISTERS
 
-STANDARD_ERROR = REGISTERS**-0.5
+STANDARD_ERROR: float = REGISTERS**-0.5
 """Relative standard error of the number of many units."""
 
 _SMALL = 2.5

@@ -113,7 +113,8 @@ def _new_session(builder: Any, master: str | None) -> Any:  # noqa: ANN401 - pys
     else:
         builder = builder.master(master)
     session = builder.getOrCreate()
-    session.sparkContext.setLogLevel("ERROR")
+    # What goes wrong comes back as an exception, and is told in words.
+    session.sparkContext.setLogLevel("OFF")
     return session
 
 

@@ -31,7 +31,7 @@ class Skipped:
     """A file that was left out of a log.
 
     Attributes:
-        file: Its path.
+        file: Its name.
         reason: What is wrong with it.
         bytes: Its size.
         rows: How many rows it says that it has; None where it does not tell.
@@ -154,18 +154,16 @@ def find_files(path: str) -> Files:
     return Files(path, form, columns, faults)
 
 
-def skipped(path: str, fault: Problem) -> Skipped:
-    """Return a file that is left out for a fault."""
+def skipped(path: str, fault: Problem, name: str) -> Skipped:
+    """Return a file that is left out for a fault, under the name that evidence has for it."""
     rows = None
     if format_of(path) == "parquet":
         try:
             rows = int(pl.scan_parquet(path, glob=False).select(pl.len()).collect().item())
         except Exception:  # noqa: BLE001 - it is broken: no matter how
             rows = None
-    # Evidence names files, and no folder of the machine that read them.
-    folder = f"{Path(path).resolve().parent}/"
-    reason = fault.what.replace(path, Path(path).name).replace(folder, "").rstrip(".")
-    return Skipped(path, reason[:_LONGEST], Path(path).stat().st_size, rows)
+    reason = fault.what.replace(str(Path(path).resolve()), name).replace(path, name).rstrip(".")
+    return Skipped(name, reason[:_LONGEST], Path(path).stat().st_size, rows)
 
 
 _LONGEST = 300

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import importlib.util
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, Literal, TypeAlias, get_args
 
 import narwhals as nw
@@ -100,9 +101,16 @@ class Source:
     def without(self, faults: Iterable[Problem]) -> Source:
         """Return the rows of all files but those that these problems are about."""
         bad = {problem.where: problem for problem in faults}
-        left = self.only([file for file in self.files if file not in bad])
-        out = [skipped(path, problem) for path, problem in bad.items()]
-        return replace(left, skipped=(*self.skipped, *out))
+        return self.only([file for file in self.files if file not in bad]).noting(bad)
+
+    def noting(self, faults: Mapping[str, Problem]) -> Source:
+        """Return the same rows, with the files that were not among them for their faults."""
+        return replace(self, skipped=(*self.skipped, *self._left_out(faults)))
+
+    def _left_out(self, faults: Mapping[str, Problem]) -> list[Skipped]:
+        parts = {} if self.parts is None else {**self.parts.faults, **self.parts.columns}
+        names = names_of([*{**parts, **faults}])
+        return [skipped(path, problem, names[path]) for path, problem in faults.items()]
 
     def fitting(self, used: Iterable[str]) -> Source:
         """Return the rows of the files that have these columns, all of one type.
@@ -120,6 +128,19 @@ class Source:
         reader = _reader(self.engine, parts, self.at, None if parts.even else parts.common())
         whole = replace(self, reader=reader, parts=parts)
         return whole.without(found) if found else whole.only(parts.sound)
+
+
+def names_of(files: Sequence[str]) -> dict[str, str]:
+    """Return files by their names below the folder above them all, which stays.
+
+    Evidence names files by these: days often differ in nothing else, and what is above tells who
+    read them on which machine.
+    """
+    if not files:
+        return {}
+    folders = [Path(file).resolve().parent for file in files]
+    root = Path(os.path.commonpath(folders)).parent
+    return {file: Path(file).resolve().relative_to(root).as_posix() for file in files}
 
 
 def row_count(source: Source) -> int | None:
@@ -272,7 +293,7 @@ def _open_path(path: str, engine: Engine, spark: Spark | None, on_bad_file: OnBa
     except Exception as error:
         raise unreadable(path, error) from error
     check = {("csv", "polars"): check_field_counts, ("csv", "spark"): check_text}
-    return Source(
+    source = Source(
         path,
         engine,
         frame,
@@ -282,8 +303,8 @@ def _open_path(path: str, engine: Engine, spark: Spark | None, on_bad_file: OnBa
         check.get((files.form, engine), _unchecked),
         files,
         on_bad_file,
-        tuple(skipped(one, files.faults[one]) for one in files.faults),
     )
+    return source.noting(files.faults)
 
 
 def _reader(
@@ -314,8 +335,12 @@ def _all_columns(files: Files) -> Frame:
 def failure(name: str, error: BaseException) -> BaseException:
     """Return what to raise for an error of an engine: unreadable rows, or a failed engine.
 
-    An error that no engine raised is a fault of ours and comes back as it is.
+    An error that no engine raised is a fault of ours and comes back as it is. Where somebody
+    stopped the work, that comes back: engines answer it with errors of their own.
     """
+    stop = _stop(error)
+    if stop is not None:
+        return stop
     library = type(error).__module__.partition(".")[0]
     if isinstance(error, MemoryError) or "OutOfMemory" in f"{type(error).__name__} {error}":
         hint = "Keep fewer groups (--top), or use --engine duckdb or spark, which spill to disk."
@@ -327,3 +352,15 @@ def failure(name: str, error: BaseException) -> BaseException:
 
 
 _LIBRARIES = {"polars", "duckdb", "_duckdb", "pyspark", "py4j", "pyarrow", "narwhals"}
+
+
+def _stop(error: BaseException) -> BaseException | None:
+    """Return what stopped the work, where the error of an engine is only its answer to that."""
+    seen: BaseException | None = error
+    while seen is not None:
+        if not isinstance(seen, Exception | pl.exceptions.PanicException):
+            return seen
+        seen = seen.__cause__ or seen.__context__
+    # DuckDB forgets what interrupted it.
+    interrupted = isinstance(error, RuntimeError) and "interrupted" in str(error).casefold()
+    return KeyboardInterrupt() if interrupted else None
