@@ -20,7 +20,7 @@ $(VENV)/report: $(VENV)/core
 	@touch $@
 
 $(VENV)/full: $(VENV)/core
-	$(PIP) install -c constraints.txt -e '.[pandas,duckdb,spark,report,sign]' --group test --group lint
+	$(PIP) install -c constraints.txt -e '.[pandas,duckdb,spark,connect,delta,iceberg,report,sign]' --group test --group lint
 	@touch $@
 
 setup: $(VENV)/core  ## Make .venv with Evenhand in it; every other verb does this first.

@@ -141,9 +141,18 @@ def reason(error: OSError) -> str:
 
 
 def first_line(error: BaseException) -> str:
-    """Return the first line of what an error of another library says."""
-    lines = (line.strip() for line in str(error).splitlines())
-    return next(filter(None, lines), repr(error))
+    r"""Return the first line of what an error of another library says.
+
+    >>> first_line(OSError("An error occurred while calling o33.load.\n: java.io.IOException: no"))
+    'java.io.IOException: no'
+    """
+    lines = (line.strip().removeprefix(": ") for line in str(error).splitlines())
+    told = (line for line in lines if line and not line.startswith(_BRIDGE))
+    return next(told, repr(error))
+
+
+_BRIDGE = "An error occurred while calling"
+"""How the way from Python to Java begins what Java says."""
 
 
 def listed(names: Iterable[object]) -> str:

@@ -49,7 +49,9 @@ def test_rows_of_sums_are_predicted_where_groups_are_bins(read, tmp_path):
         "evenhand: 1\nlog: {source: x.parquet}\nroles: {prediction: ok}\nunit: who\n"
         "groups: {age: [25, 45]}\nmeasures: ['difference(selection_rate, by=age)']\n"
     )
-    assert read("check", tmp_path / "p.yaml")[1]["predicted_state_rows"] == 4 * 128, "three bins and unknown"
+    assert read("check", tmp_path / "p.yaml")[1]["predicted_state_rows"] == 4 * 128, (
+        "three bins and unknown"
+    )
 
 
 @pytest.mark.parametrize("text", [None, "", "3", "evenhand: 9", "a: [", "\xff"])

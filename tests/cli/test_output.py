@@ -50,7 +50,7 @@ def test_a_file_that_the_system_refuses_is_a_usage_error(evenhand, plan, monkeyp
     def refuse(*_, **__):
         raise PermissionError(errno.EACCES, "Permission denied", "x.csv")
 
-    monkeypatch.setattr("evenhand.audits.run.run", refuse)
+    monkeypatch.setattr("evenhand.audits.run.count_rows", refuse)
     status, out, _ = evenhand("audit", plan(), "--json")
     assert status == 2
     assert json.loads(out)["errors"] == [

@@ -57,9 +57,8 @@ def run(
         EvenhandError: The rows cannot be read, or hold what a role does not allow.
 
     """
-    started = dt.datetime.now(dt.UTC)
     states = count_rows(fit, version=version, progress=progress, folder=folder)
-    return conclude(fit, states, version=version, progress=progress, started=started)
+    return conclude(fit, states, version=version, progress=progress)
 
 
 @contextmanager
@@ -88,7 +87,7 @@ def count_rows(
     fit: Fit, *, version: str, progress: Progress = _silent, folder: Path | None = None
 ) -> States:
     """Return the rows of a log, counted for every scope of a plan; as `run`."""
-    log, scopes = fit.log, [*fit.questions]
+    began, log, scopes = dt.datetime.now(dt.UTC), fit.log, [*fit.questions]
     states: dict[str | None, State] = {}
     for place, scope in enumerate(scopes):
         # A file that turned out to be broken is left out of every scope.
@@ -113,6 +112,7 @@ def count_rows(
         inputs=tuple(inputs_of(log)),
         skipped=log.source.skipped,
         versions=(version,),
+        began=began,
     )
 
 
@@ -122,7 +122,6 @@ def conclude(
     *,
     version: str,
     progress: Progress = _silent,
-    started: dt.datetime | None = None,
 ) -> Bundle:
     """Return the evidence that states of a plan's rows give; no row is read.
 
@@ -131,10 +130,9 @@ def conclude(
         states: States that can answer it.
         version: The version of Evenhand.
         progress: Told what is being done.
-        started: When the audit began; None for now.
 
     """
-    started = started or dt.datetime.now(dt.UTC)
+    began = states.began or dt.datetime.now(dt.UTC)
     plan = fit.plan
     progress("comparing groups", len(fit.questions) / (len(fit.questions) + 1))
     asked = [
@@ -163,7 +161,7 @@ def conclude(
             **_environment(states, version),
             "plan": fit.name,
             "rows": states.whole.rows,
-            "seconds": round((finished - started).total_seconds(), 3),
+            "seconds": round((finished - began).total_seconds(), 3),
         },
         # A name, without the folder that tells it from others of one log.
         inputs=tuple(replace(one, name=PurePath(one.name).name) for one in states.inputs),

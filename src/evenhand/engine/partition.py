@@ -203,10 +203,10 @@ class _Reading:
 
         """
         files = log.source.files
-        if len(files) < 2:  # noqa: PLR2004 - one file, or none
-            if not files or log.source.on_bad_file == "fail":
-                raise error
-            return [replace(problem, where=files[0]) for problem in error.problems[:1]]
+        if not files:
+            raise error
+        if len(files) == 1:
+            return [replace(error.problems[0], where=files[0])]
         found = [problem for file in files for problem in self._fault(log, file)]
         if not found:
             raise error

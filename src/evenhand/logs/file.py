@@ -81,12 +81,8 @@ class Files:
         """
         if self.even:
             return self
-        types: dict[str, pl.DataType] = {}
-        for name in used:
-            found = [one[name] for one in self._known() if name in one]
-            if found:
-                # The first of the most frequent: one odd file is odd also where it comes first.
-                types[name] = collections.Counter(found).most_common(1)[0][0]
+        usual = self.types()
+        types = {name: usual[name] for name in used if name in usual}
         faults = dict(self.faults)
         for path, columns in self.columns.items():
             what = _difference(columns or {}, types)
@@ -94,6 +90,14 @@ class Files:
                 faults[path] = Problem(path, what, _EVEN)
         left = {path: one for path, one in self.columns.items() if path not in faults}
         return Files(self.name, self.form, left, faults)
+
+    def types(self) -> Columns:
+        """Return the type that each column has in most files; one odd file may come first."""
+        found: dict[str, collections.Counter[pl.DataType]] = {}
+        for columns in self.columns.values():
+            for name, dtype in (columns or {}).items():
+                found.setdefault(name, collections.Counter())[dtype] += 1
+        return {name: counts.most_common(1)[0][0] for name, counts in found.items()}
 
     def common(self) -> list[str]:
         """Return the columns that all sound files have, of one type."""

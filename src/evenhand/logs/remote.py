@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
+import narwhals as nw
 import polars as pl
 
 from evenhand.errors import EvenhandError, MissingExtraError, Problem, SourceError, listed
-from evenhand.logs.backend import Engine
+from evenhand.logs.backend import Engine, Frame
 from evenhand.logs.reader import FORMATS, format_of, unreadable
 
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
@@ -62,8 +63,8 @@ def within(folder: Path, path: str, *, catalogue: bool) -> str:
     return str(local)
 
 
-def open_remote(path: str, engine: Engine, at: Any) -> object:  # noqa: ANN401 - any engine
-    """Return the rows of a URI or table as a lazy table of the engine.
+def open_remote(path: str, engine: Engine, at: Any) -> Frame:  # noqa: ANN401 - any engine
+    """Return the rows of a URI or table, lazily.
 
     Args:
         path: ``s3://bucket/day=1/*.parquet``, ``delta:s3://bucket/events``, ``iceberg:...``, or a
@@ -87,19 +88,22 @@ def open_remote(path: str, engine: Engine, at: Any) -> object:  # noqa: ANN401 -
         raise SourceError(Problem(path, what, f"Use --engine {' or '.join(others)}."))
     if kind is None:
         kind = format_of(place) or ("parquet" if place.endswith(("/", "*")) else None)
-    reader = None if kind is None else _READERS.get((engine, kind))
+    reader = None if kind is None else READERS.get((engine, kind))
     if reader is None:
         known = listed([*FORMATS, "delta:...", "iceberg:..."])
         what = f"{engine} does not read {kind} there." if kind else "no known format."
         raise SourceError(Problem(path, what, f"Known: {known}; a folder of Parquet ends in /."))
     try:
-        return reader(place, at)
+        native: Any = reader(place, at)
+        frame: Frame = nw.from_native(native)
+        frame.collect_schema()
     except EvenhandError:
         raise
     except ImportError as error:
         raise MissingExtraError(str(kind), where=path) from error
     except Exception as error:
         raise _failed(path, engine, error) from error
+    return frame
 
 
 def open_table(name: str, session: Any) -> object:  # noqa: ANN401 - pyspark is optional
@@ -167,7 +171,7 @@ def _spark_read(kind: str) -> Callable[[str, Any], object]:
     return lambda place, session: session.read.format(kind).load(place)
 
 
-_READERS: dict[tuple[Engine, str], Callable[[str, Any], object]] = {
+READERS: dict[tuple[Engine, str], Callable[[str, Any], object]] = {
     ("polars", "parquet"): lambda place, _: pl.scan_parquet(place, hive_partitioning=False),
     ("polars", "csv"): lambda place, _: pl.scan_csv(place),
     ("polars", "ipc"): lambda place, _: pl.scan_ipc(place),

@@ -273,8 +273,7 @@ def _open_path(path: str, engine: Engine, spark: Spark | None, on_bad_file: OnBa
     at = None
     if is_remote(path):
         at = _reach(engine, spark)
-        far: Frame = nw.from_native(open_remote(path, engine, at))
-        return Source(path, engine, far, at)
+        return Source(path, engine, open_remote(path, engine, at), at)
     if engine == "spark" and is_table_name(path):
         at = _reach(engine, spark)
         table: Frame = nw.from_native(open_table(path, at))
@@ -286,7 +285,9 @@ def _open_path(path: str, engine: Engine, spark: Spark | None, on_bad_file: OnBa
     try:
         at = _reach(engine, spark)
         reader = _reader(engine, files, at)
-        frame = reader(files.sound) if files.even else _all_columns(files)
+        # Where files differ, roles say which columns are read, and so which files fit.
+        empty: Frame = nw.from_native(pl.LazyFrame(schema=files.types()))
+        frame = reader(files.sound) if files.even else empty
         frame.collect_schema()
     except EvenhandError:
         raise
@@ -322,14 +323,6 @@ def _reader(
         return frame
 
     return reader
-
-
-def _all_columns(files: Files) -> Frame:
-    """Return a table without rows of every column that some file has, which roles may name."""
-    types: dict[str, pl.DataType] = {}
-    for columns in files.columns.values():
-        types = {**(columns or {}), **types}
-    return nw.from_native(pl.LazyFrame(schema=types))
 
 
 def failure(name: str, error: BaseException) -> BaseException:

@@ -33,6 +33,7 @@ class States:
         skipped: The files that were left out.
         versions: The versions of Evenhand that counted.
         name: The file that they are in, for messages; empty for none.
+        began: When the counting began; None for states that were read.
 
     """
 
@@ -43,6 +44,7 @@ class States:
     skipped: tuple[Skipped, ...]
     versions: tuple[str, ...]
     name: str = ""
+    began: dt.datetime | None = None
 
     @property
     def whole(self) -> State:
