@@ -33,9 +33,9 @@ ROWS = 10_000_000
 POSITIVE, SELECTED = 0.3, 0.6
 
 
-def make_log(path: Path, rows: int) -> None:
-    """Write the log; the same seed gives the same rows."""
-    rng = np.random.default_rng(1)
+def make_log(path: Path, rows: int, users: int | None = None, seed: int = 1) -> None:
+    """Write the log; the same seed gives the same rows, of a tenth as many users by default."""
+    rng = np.random.default_rng(seed)
     sizes = {"country": 10, "age": 6, "segment": 5}
     groups = {
         name: np.array([f"{name}-{i}" for i in range(size)])[rng.integers(0, size, rows)]
@@ -44,7 +44,7 @@ def make_log(path: Path, rows: int) -> None:
     score = rng.random(rows).round(3)
     pl.DataFrame(
         {
-            "user": rng.integers(0, max(1, rows // 10), rows),
+            "user": rng.integers(0, max(1, users or rows // 10), rows),
             **groups,
             "label": (rng.random(rows) < POSITIVE).astype(np.int8),
             "score": score,

@@ -18,6 +18,7 @@ from evenhand.engine.lower import (
     SQUARES,
     WEIGHT,
     WEIGHTS,
+    Coded,
     Lowered,
     SumColumn,
     evaluate,
@@ -66,12 +67,35 @@ def count_relational(lowered: Lowered, by: tuple[str, ...], trials: Sequence[Sum
         sums += [nw.col(amount.column).sum() for amount in lowered.amounts]
     # A bucket's largest marks ride along in the same group-by.
     sums += [_smallest_hash(side, part) for side, part in _parts(lowered.unit)]
-    rows = collect(lowered.frame.group_by(*keys, *lowered.code_columns).agg(*sums))
-    rows = rows.with_columns(pl.col(BUCKET, ROWS, *lowered.code_columns).cast(pl.Int64))
+    # One narrow key instead of several: DuckDB takes 0.9 of the time.
+    frame = lowered.frame.with_columns(_packed(lowered.coded).alias(_CODES))
+    rows = collect(frame.group_by(*keys, _CODES).agg(*sums))
+    rows = rows.with_columns(pl.col(BUCKET, ROWS).cast(pl.Int64), *_unpacked(lowered.coded))
     for entry in lowered.coded:
         if (rows[entry.column] == BAD).any():
             raise BadCodeError
     return Counts(rows, _marks(rows, lowered, by, trials) if lowered.unit != ROW else None)
+
+
+_CODES = "codes"
+
+
+def _packed(coded: Sequence[Coded]) -> nw.Expr:
+    """Return all codes of a row as one number."""
+    packed: nw.Expr = nw.lit(0)
+    for entry in coded:
+        packed = packed * (entry.codes.stop - BAD) + nw.col(entry.column) - BAD
+    return packed.cast(nw.Int32)
+
+
+def _unpacked(coded: Sequence[Coded]) -> list[pl.Expr]:
+    """Return the codes of which a number was made, last first."""
+    packed, found = pl.col(_CODES).cast(pl.Int64), []
+    for entry in reversed(coded):
+        size = entry.codes.stop - BAD
+        found.append((packed % size + BAD).alias(entry.column))
+        packed = packed // size
+    return found
 
 
 def _parts(unit: Unit) -> list[tuple[Side, int]]:
@@ -85,7 +109,7 @@ def _smallest(side: Side, part: int) -> str:
 
 def _smallest_hash(side: Side, part: int) -> nw.Expr:
     """Return the smallest hash of a register, from which its largest mark follows."""
-    inside = nw.when(nw.col(side.part) == part).then(nw.col(side.hash))
+    inside = nw.when(nw.col(side.part) == part).then(nw.col(side.hash).cast(nw.Int32))
     return inside.min().alias(_smallest(side, part))
 
 
