@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 
-.PHONY: help setup demo test test-fast lint types imports docs parity coverage bench bench-measures check clean
+.PHONY: help setup demo test test-fast lint types imports docs parity coverage bench bench-measures bench-scale check clean
 
 help:  ## Say what each verb does.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -60,6 +60,9 @@ bench: $(VENV)/full  ## Time and weigh the scan beside hand-written queries and 
 bench-measures: $(VENV)/full  ## Time many measures beside few, and score measures beside a kernel.
 	$(PIP) install -c constraints.txt --group bench
 	OMP_NUM_THREADS=1 $(BIN)/python -W ignore benchmarks/measures.py
+
+bench-scale: $(VENV)/full  ## Time audits of a million to a hundred million rows, on every engine.
+	OMP_NUM_THREADS=1 $(BIN)/python -W ignore benchmarks/scale.py
 
 check: lint types imports test  ## Do all that CI does but the fresh environment.
 

@@ -49,6 +49,10 @@ class EvenhandError(ValueError):
         super().__init__("\n".join(str(problem) for problem in self.problems))
 
 
+class StoppedError(BaseException):
+    """Somebody stopped the work: no error, and nothing that may be caught as one."""
+
+
 class NotationError(EvenhandError):
     """A measure, contrast or expression that does not parse or names nothing we know."""
 

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import functools
+from dataclasses import replace
+
 import numpy as np
+import polars as pl
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -10,6 +14,7 @@ from hypothesis import strategies as st
 from evenhand.conformance import violations
 from evenhand.conformance.row import UNITS, kind_of, log_of, random_rows
 from evenhand.conformance.state import WHERE, merged_of, state_of, unlike
+from evenhand.engine import State
 from evenhand.measures.registry import measures
 from naive import REFERENCE, Row
 
@@ -84,6 +89,29 @@ def assert_states_equal(unit, seed, *, engine=None, dense=True):
 def test_states_on_duckdb_equal_those_on_polars(unit):
     pytest.importorskip("duckdb")
     assert_states_equal(unit, 5, engine="duckdb")
+
+
+def assert_parts_are_the_whole(folder, unit, seed, engine):
+    """Files of random rows, each counted by itself on an engine, merge to the state of Polars."""
+    rng = np.random.default_rng(seed)
+    rows = random_rows(rng, 2_000, missing=True)
+    labels = rng.integers(0, 4, len(rows))
+    for part in np.unique(labels):
+        rows.filter(pl.lit(labels == part)).write_parquet(folder / f"part-{part}.parquet")
+    for kind in KINDS:
+        wanted = state_of(of_kind(kind), log_of(rows, kind, unit, where=WHERE))
+        source = folder / "*.parquet"
+        log = log_of(source, kind, unit, where=WHERE, engine=engine)
+        pieces = [
+            state_of(of_kind(kind), replace(log, source=log.source.only([file])))
+            for file in log.source.files
+        ]
+        assert not unlike(functools.reduce(State.merge, pieces), wanted)
+
+
+@pytest.mark.parametrize("unit", UNITS)
+def test_parts_on_every_engine_merge_to_the_whole(tmp_path, unit, engine):
+    assert_parts_are_the_whole(tmp_path, unit, 8, engine)
 
 
 @pytest.mark.parametrize("unit", UNITS)

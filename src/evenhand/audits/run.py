@@ -107,13 +107,21 @@ def count_rows(
         states[scope] = counted.state
     return States(
         plan=fit.plan,
-        schema=nw.Schema(fit.log.schema).to_polars(),
+        schema=_schema(fit.log),
         scopes=states,
         inputs=tuple(inputs_of(log)),
         skipped=log.source.skipped,
         versions=(version,),
         began=began,
     )
+
+
+def _schema(log: Log) -> pl.Schema:
+    """Return the columns of a log, without those of a type that only its engine knows."""
+    known = {
+        name: dtype for name, dtype in log.schema.items() if dtype not in {nw.Unknown, nw.Object}
+    }
+    return nw.Schema(known).to_polars()
 
 
 def conclude(

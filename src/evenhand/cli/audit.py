@@ -167,12 +167,13 @@ def audit(
 def _kept(target: Path | None) -> Iterator[Path | None]:
     """Give the folder that keeps what is finished, and say of it where the work is broken off."""
     from evenhand.audits.run import keeping
+    from evenhand.engine.partition import kept_in
 
     with keeping(target) as folder:
         try:
             yield folder
         except BaseException:
-            parts = 0 if folder is None else len([*folder.glob("*.state")])
+            parts = 0 if folder is None else len(kept_in(folder))
             if parts:
                 said = f"{parts} finished part{'s' * (parts != 1)} of the log are kept in {folder}"
                 typer.echo(f"{said}: the same command goes on from there", err=True)

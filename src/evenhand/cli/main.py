@@ -19,7 +19,7 @@ import typer
 import evenhand
 from evenhand import cli
 from evenhand.cli.output import ENGINE, INTERRUPTED, fail
-from evenhand.errors import EvenhandError, Problem, reason
+from evenhand.errors import EvenhandError, Problem, StoppedError, reason
 
 app = typer.Typer(
     name="evenhand",
@@ -74,17 +74,13 @@ for _verb in verbs():
     app.command(_verb)(_function(_verb))  # type: ignore[type-var]
 
 
-class _StoppedError(BaseException):
-    """Somebody pressed Ctrl-C."""
-
-
 _stopped = threading.Event()
 """Set by Ctrl-C: what follows is its consequence, whatever engines make of it."""
 
 
 def _stop(*_: object) -> None:
     _stopped.set()
-    raise _StoppedError
+    raise StoppedError
 
 
 def main() -> None:
@@ -126,7 +122,7 @@ def _status(*, as_json: bool) -> int | str:
         return left.code or 0
     except EvenhandError as error:
         return fail(error, as_json=as_json)
-    except (_StoppedError, KeyboardInterrupt):
+    except (StoppedError, KeyboardInterrupt):
         return _told_stopped()
     except _USAGE_ERROR as error:
         said: str = error.format_message()  # type: ignore[attr-defined]

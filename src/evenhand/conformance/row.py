@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Self
 
 import numpy as np
@@ -128,7 +129,7 @@ def scaled(rows: pl.DataFrame, measure: Measure) -> pl.DataFrame:
 
 
 def log_of(
-    rows: pl.DataFrame,
+    rows: pl.DataFrame | Path,
     kind: str,
     unit: str = "unit",
     *,
@@ -137,7 +138,7 @@ def log_of(
     where: str | None = None,
     classes: tuple[str, ...] = (),
 ) -> Log:
-    """Return a log of random rows, which are compared by ``group``."""
+    """Return a log of random rows, or of files that hold them, compared by ``group``."""
     roles = roles_of(kind)
     if not weight:
         roles.pop("weight")

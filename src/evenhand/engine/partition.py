@@ -7,9 +7,9 @@ that is small, or whose work nobody keeps, is one part.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
-import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -82,19 +82,30 @@ def count(
         EvenhandError: As `evenhand.engine.scan.scan`.
 
     """
-    parts = _parts(plan, log) if folder is not None else [log.source.files]
-    reading = _Reading(plan, log, watch, folder if len(parts) > 1 else None)
-    if len(parts) == 1:
-        state = reading.whole(empty=empty)
-        return Counted(state, reading.sound())
+    parts = [] if folder is None else _parts(plan, log)
+    if folder is None or len(parts) == 1:
+        reading = _Reading(plan, log, watch, None)
+        return Counted(reading.whole(empty=empty), reading.sound())
+    reading = _Reading(plan, log, watch, _kept(plan, log))
     for files in parts:
-        reading.add(files)
+        reading.add(files, folder)
     return Counted(reading.merged(empty=empty), reading.sound(), reading.resumed)
 
 
+_ENDING, _HALF = ".state", ".part"
+
+
+def kept_in(folder: Path) -> list[Path]:
+    """Return the finished parts that a folder keeps."""
+    return sorted(folder.glob(f"*{_ENDING}"))
+
+
 def forget(folder: Path) -> None:
-    """Remove what `count` kept."""
-    shutil.rmtree(folder, ignore_errors=True)
+    """Remove what `count` kept, and the folder unless it holds something else."""
+    for path in (*kept_in(folder), *folder.glob(f"*{_HALF}")):
+        path.unlink(missing_ok=True)
+    with contextlib.suppress(OSError):
+        folder.rmdir()
 
 
 def _parts(plan: ScanPlan, log: Log) -> list[tuple[str, ...]]:
@@ -117,9 +128,8 @@ def _parts(plan: ScanPlan, log: Log) -> list[tuple[str, ...]]:
 class _Reading:
     """The reading of a log, part after part."""
 
-    def __init__(self, plan: ScanPlan, log: Log, watch: Watch, folder: Path | None) -> None:
-        self._plan, self._log, self._watch, self._folder = plan, log, watch, folder
-        self._kept = None if folder is None else _kept(plan, log)
+    def __init__(self, plan: ScanPlan, log: Log, watch: Watch, kept: Kept | None) -> None:
+        self._plan, self._log, self._watch, self._kept = plan, log, watch, kept
         self._faults: list[Problem] = []
         self._states: list[State] = []
         self._rows = self._bytes = self.resumed = 0
@@ -131,18 +141,18 @@ class _Reading:
             raise SourceError(self._faults)
         return state
 
-    def add(self, files: Sequence[str]) -> None:
-        """Count one part, or find that it was counted before."""
+    def add(self, files: Sequence[str], folder: Path) -> None:
+        """Count one part, or find in the folder that it was counted before."""
         part = replace(self._log, source=self._log.source.only(files))
-        kept = None if self._folder is None else self._folder / f"{self._key(files)}.state"
-        state = None if kept is None else _read(kept)
+        finished = folder / f"{self._key(files)}{_ENDING}"
+        state = _read(finished)
         if state is not None:
             self.resumed += 1
         else:
             found = len(self._faults)
             state = self._scanned(part, exact=False, empty=True)
-            if kept is not None and state is not None and found == len(self._faults):
-                _write(state, kept)
+            if state is not None and found == len(self._faults):
+                _write(state, finished)
         if state is not None:
             self._states.append(state)
             self._rows += state.rows
@@ -248,7 +258,7 @@ def _read(path: Path) -> State | None:
 def _write(state: State, path: Path) -> None:
     try:
         path.parent.mkdir(exist_ok=True)
-        half = path.with_suffix(".part")
+        half = path.with_suffix(_HALF)
         state.write(half)
         half.replace(path)
     except OSError as error:

@@ -21,6 +21,7 @@ from evenhand.errors import (
     MissingExtraError,
     Problem,
     SourceError,
+    StoppedError,
     did_you_mean,
     first_line,
 )
@@ -351,7 +352,7 @@ def _stop(error: BaseException) -> BaseException | None:
     """Return what stopped the work, where the error of an engine is only its answer to that."""
     seen: BaseException | None = error
     while seen is not None:
-        if not isinstance(seen, Exception | pl.exceptions.PanicException):
+        if isinstance(seen, KeyboardInterrupt | StoppedError):
             return seen
         seen = seen.__cause__ or seen.__context__
     # DuckDB forgets what interrupted it.
