@@ -97,7 +97,8 @@ def test_a_new_session_does_not_take_over_ctrl_c(spark):
     import signal
 
     assert spark is not None
-    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    handler = signal.getsignal(signal.SIGINT)
+    assert not getattr(handler, "__module__", "").startswith("pyspark")
 
 
 def test_duckdb_tells_how_far_it_is():
