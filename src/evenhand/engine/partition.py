@@ -136,9 +136,10 @@ class _Reading:
 
     def whole(self, *, empty: bool) -> State:
         """Return the state of a log of one part."""
-        state = self._scanned(self._log, exact=True, empty=empty)
+        state = self._scanned(self._log, exact=True)
         if state is None:
             raise SourceError(self._faults)
+        self._check_rows(state, empty=empty)
         return state
 
     def add(self, files: Sequence[str], folder: Path) -> None:
@@ -150,7 +151,7 @@ class _Reading:
             self.resumed += 1
         else:
             found = len(self._faults)
-            state = self._scanned(part, exact=False, empty=True)
+            state = self._scanned(part, exact=False)
             if state is not None and found == len(self._faults):
                 _write(state, finished)
         if state is not None:
@@ -166,13 +167,16 @@ class _Reading:
         first, *others = self._states
         for state in others:
             first = first.merge(state)
-        log = self.sound()
         check_groups(first)
-        if first.rows == 0 and not empty:
-            raise no_rows(log)
+        self._check_rows(first, empty=empty)
+        log = self.sound()
         if first.rows <= COUNTED_EXACTLY:
             return replace(first, distinct=exact_units(self._plan, log, first.kept))
         return first
+
+    def _check_rows(self, state: State, *, empty: bool) -> None:
+        if state.rows == 0 and not empty:
+            raise no_rows(self.sound())
 
     def sound(self) -> Log:
         """Return the log without its broken files."""
@@ -180,10 +184,10 @@ class _Reading:
             return self._log
         return replace(self._log, source=self._log.source.without(self._faults))
 
-    def _scanned(self, log: Log, *, exact: bool, empty: bool) -> State | None:
+    def _scanned(self, log: Log, *, exact: bool) -> State | None:
         """Return the state of some files without the broken ones; None where all are broken."""
         try:
-            return self._scan(log, exact=exact, empty=empty)
+            return self._scan(log, exact=exact)
         except SourceError as error:
             bad = self._broken(log, error)
             if log.source.on_bad_file == "fail":
@@ -192,9 +196,9 @@ class _Reading:
             if len(bad) == len(log.source.files):
                 return None
             left = replace(log, source=log.source.without(bad))
-            return self._scan(left, exact=exact, empty=empty)
+            return self._scan(left, exact=exact)
 
-    def _scan(self, log: Log, *, exact: bool, empty: bool) -> State:
+    def _scan(self, log: Log, *, exact: bool) -> State:
         size = sum(Path(file).stat().st_size for file in log.source.files)
         rows = row_count(log.source) if self._watch is not ignore else None
 
@@ -203,7 +207,8 @@ class _Reading:
             self._watch(self._rows + counted, self._bytes + min(here, size))
 
         with pulse(log.source, rows, watch):
-            return scan(self._plan, log, watch, empty=empty, kept=self._kept, exact=exact)
+            # No rows are no file's fault: that is looked at when all are read.
+            return scan(self._plan, log, watch, empty=True, kept=self._kept, exact=exact)
 
     def _broken(self, log: Log, error: SourceError) -> list[Problem]:
         """Return which of a log's files cannot be read, each by itself.
