@@ -5,6 +5,10 @@ What is compared is what ``evenhand diff`` compares: counts exactly, the rest to
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
+
 import numpy as np
 import polars as pl
 import pytest
@@ -158,3 +162,28 @@ def test_a_measure_that_an_engine_cannot_compute_is_named_before_reading(tmp_pat
     (problem,) = caught.value.problems
     assert problem.where.endswith("measures[1]")
     assert "duckdb cannot compute brier_score" in problem.what
+
+
+_CONNECTED = """
+import json, sys
+from pyspark.sql import SparkSession
+import evenhand as eh
+
+session = SparkSession.builder.remote("local[2]").getOrCreate()
+eh.audit(json.loads(sys.argv[1]), engine=eh.spark(session), out=sys.argv[2])
+session.stop()
+"""
+
+
+@pytest.mark.slow
+def test_spark_connect_gives_the_same_evidence(tmp_path):
+    pytest.importorskip("grpc")
+    pytest.importorskip("pyspark")
+    (tmp_path / "log").mkdir()
+    plan = _large(tmp_path / "log", 20_000, 2)
+    out = tmp_path / "x.evidence.zip"
+    # In a process of its own: Spark's two kinds of session do not share one.
+    words = [sys.executable, "-W", "ignore", "-c", _CONNECTED, json.dumps(plan), str(out)]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)  # noqa: S603
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert diff(eh.audit(plan), eh.read_bundle(out)).same

@@ -378,4 +378,5 @@ _ERRORS, _FEW = 4, 2
 
 
 def _values(group: GroupFinding) -> tuple[str, ...]:
-    return tuple(group.group.values())
+    # By attribute: evidence that was read has them in another order than evidence just made.
+    return tuple(value for _, value in sorted(group.group.items()))
