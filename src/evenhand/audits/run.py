@@ -238,7 +238,7 @@ def inputs_of(log: Log) -> Iterator[Input]:
     names = names_of(files)
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         for file, digest in zip(files, pool.map(_digest, files), strict=True):
-            only = log.source.only([file])
+            only = replace(log.source, files=(file,))
             size = Path(file).stat().st_size
             yield Input(names[file], size, f"sha256:{digest}", row_count(only))
 

@@ -132,7 +132,7 @@ def groups_of(plan: ScanPlan, log: Log) -> dict[str, Group]:
 
 
 def exact_units(plan: ScanPlan, log: Log, kept: Kept) -> Exact | None:
-    """Return exact numbers of units of a log whose parts were scanned; None where it is large.
+    """Return exact numbers of units of a log whose parts were scanned; None where rows are units.
 
     Raises:
         EvenhandError: The rows cannot be read.

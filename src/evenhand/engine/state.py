@@ -24,7 +24,7 @@ from evenhand.logs.unit import BUCKET, REGISTER
 
 _FORMAT = 1
 _PART = "table"
-_NOTE = (
+NOTE = (
     "Sums by unit bucket and group: no row and no unit id, but where few people share a bucket and "
     "a group they are nearly personal data. Keep them as you keep the log."
 )
@@ -76,6 +76,9 @@ class State:
             raise _different("; ".join(differences(self.identity, other.identity)))
         if self.kept != other.kept:
             raise _kept_otherwise(self.kept, other.kept)
+        for name, rule in self.identity["groups"].items():
+            if isinstance(rule, Mapping) and "tail" in rule:
+                raise _rare_otherwise(name)
         engines = sorted({*self.engine.split("+"), *other.engine.split("+")})
         return State(
             self.identity,
@@ -127,7 +130,7 @@ class State:
         ]
         document = {
             "format": _FORMAT,
-            "note": _NOTE,
+            "note": NOTE,
             "identity": self.identity,
             "engine": self.engine,
             "rows": self.rows,
@@ -192,6 +195,12 @@ def _different(what: str) -> StateMergeError:
             "Merge states of one plan only.",
         )
     )
+
+
+def _rare_otherwise(name: str) -> StateMergeError:
+    what = f"group '{name}' has a tail: which values are rare is known only from all rows together."
+    hint = f"Name values in the plan: groups: {{{name}: {{column: ..., values: [...]}}}}."
+    return StateMergeError(Problem("merge", what, hint))
 
 
 def _kept_otherwise(one: Kept, other: Kept) -> StateMergeError:

@@ -206,6 +206,13 @@ def test_states_whose_frequent_values_differ_are_refused(made):
     assert "values: [...]" in found[0]
 
 
+def test_states_with_a_tail_are_refused(made):
+    rule = {"sex": "sex", "age": {"column": "age", "tail": 3}}
+    more = {"groups": rule, "measures": ["difference(accuracy, by=age)"], "gate": []}
+    found = _refusals(lambda: made(**more).merge(made(**more)))
+    assert "group 'age' has a tail" in found[0]
+
+
 def test_states_of_several_engines_merge(made):
     pytest.importorskip("duckdb")
     one, other = made(), made(engine="duckdb")

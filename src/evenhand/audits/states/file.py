@@ -20,6 +20,7 @@ from evenhand.audits.plan.lines import Located
 from evenhand.audits.plan.plan import plan_from
 from evenhand.audits.states.states import States
 from evenhand.engine import State
+from evenhand.engine.state import NOTE
 from evenhand.errors import EvenhandError, Problem, StateMergeError, first_line
 from evenhand.logs.file import Skipped
 
@@ -27,11 +28,6 @@ FORMAT = 1
 """The version of the format that is written. It changes when any sum means something else."""
 
 _MANIFEST, _SCHEMA = "manifest.json", "columns.parquet"
-_ALL_ROWS = "all rows"
-_NOTE = (
-    "Sums by unit bucket and group: no row and no unit id, but where few people share a bucket and "
-    "a group they are nearly personal data. Keep them as you keep the log."
-)
 Size = Annotated[int, Field(ge=0)]
 
 
@@ -102,7 +98,7 @@ def write_states(states: States, path: Location, *, force: bool = False) -> None
     units, exact = states.units
     document = {
         "states": FORMAT,
-        "note": _NOTE,
+        "note": NOTE,
         "evenhand": [*states.versions],
         "plan": states.plan.to_dict(),
         "rows": states.whole.rows,
