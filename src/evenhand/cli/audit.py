@@ -148,7 +148,9 @@ def audit(
                 counted = count_rows(
                     fit, version=evenhand.__version__, progress=progress, folder=folder
                 )
-        if states is not None:
+                if states is not None:
+                    write_states(counted, states, force=force)
+        elif states is not None:
             write_states(counted, states, force=force)
         if states is not None and not (out or html or gate):
             show(told.written(counted, states), told.to_dict(counted, states), as_json=as_json)

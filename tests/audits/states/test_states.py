@@ -56,6 +56,14 @@ def test_ten_days_merged_are_the_whole(days, tmp_path):
         assert other.outcome.low == pytest.approx(one.outcome.low, rel=1e-9)
 
 
+def test_an_estimate_of_units_that_does_not_fit_the_number_is_a_change(days):
+    whole = eh.audit(plan_of(days / "day=0" / "*.parquet"))
+    ten = eh.audit(from_states=days / "0.states")
+    assert diff(whole, ten).same
+    far = [replace(one, units=2 * one.units) for one in ten.findings]
+    assert not diff(whole, replace(ten, findings=tuple(far))).same
+
+
 @pytest.mark.parametrize("order", [(0, 1, 2), (2, 0, 1)])
 def test_the_order_and_the_grouping_of_days_do_not_matter(days, order):
     one, two, three = _states(days, *order)

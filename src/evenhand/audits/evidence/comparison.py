@@ -366,15 +366,18 @@ def _counts(group: GroupFinding) -> tuple[object, ...]:
 
 
 def _same_units(one: Finding | GroupFinding, other: Finding | GroupFinding) -> bool:
-    """Return whether numbers of units are equal; an estimate need only fit the exact number."""
-    if one.units_exact == other.units_exact:
+    """Return whether numbers of units are equal; estimates need only fit each other.
+
+    Also of groups together whose units may be in several: that number is none that was counted.
+    """
+    if one.units_exact and other.units_exact:
         return one.units == other.units
-    exact = one.units if one.units_exact else other.units
-    return abs(one.units - other.units) <= max(_ERRORS * STANDARD_ERROR * exact, _FEW)
+    most = max(one.units, other.units)
+    return abs(one.units - other.units) <= max(_ERRORS * STANDARD_ERROR * most, _FEW)
 
 
 _ERRORS, _FEW = 4, 2
-"""Standard errors by which an estimate may miss the number, and units that it may miss anyway."""
+"""Standard errors by which estimates may differ, and units by which they may anyway."""
 
 
 def _values(group: GroupFinding) -> tuple[str, ...]:
