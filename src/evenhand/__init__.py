@@ -63,6 +63,7 @@ def log(
     top: int | None = None,
     classes: Iterable[int | float | str] = (),
     on_bad_file: OnBadFile = "fail",
+    tables: Iterable[Mapping[str, Any] | str] = (),
     **roles: str,
 ) -> Log:
     """Return a log: rows and the roles that their columns play.
@@ -85,11 +86,14 @@ def log(
             ``["low", "mid", "high"]``.
         on_bad_file: ``fail``, or ``skip`` to leave out files that are broken, or that lack a column
             that is read or have it of another type.
+        tables: Side tables whose columns are joined to the rows, as in a plan: ``{"source":
+            "creators.parquet", "key": "creator_id"}``, also with ``columns`` and ``as_of``, or
+            ``"creators.parquet:creator_id"``. The source may be a table in memory.
         **roles: The column or expression of each role, such as ``prediction="score >= 0.5"``.
 
     Raises:
         RoleError: With every problem found in roles, groups, unit and filter.
-        SourceError: The source cannot be opened.
+        SourceError: The source or a side table cannot be opened.
         EngineError: Spark's master cannot be reached.
         MissingExtraError: The engine is not installed.
 
@@ -107,6 +111,7 @@ def log(
         top=top,
         classes=classes,
         on_bad_file=on_bad_file,
+        tables=tables,
     )
 
 

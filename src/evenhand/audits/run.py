@@ -230,7 +230,18 @@ def cases(fit: Fit, asked: Sequence[Asked]) -> list[Case]:
 
 
 def inputs_of(log: Log) -> Iterator[Input]:
-    """Yield the files that a log is read from, with their digests."""
+    """Yield the files that a log is read from, with their digests, then its side tables."""
+    yield from _rows_of(log)
+    for table in log.source.tables:
+        if not table.files:
+            yield Input(table.name, None, f"sha256:{table.sha256}", table=True)
+        names = names_of(table.files)
+        for file in table.files:
+            size, digest = Path(file).stat().st_size, _digest(file)
+            yield Input(names[file], size, f"sha256:{digest}", table=True)
+
+
+def _rows_of(log: Log) -> Iterator[Input]:
     files = log.source.files
     if not files:
         yield Input(log.source.name, None, None)

@@ -37,6 +37,7 @@ def audit(
     classes: flags.Classes = None,
     group: flags.Groups = None,
     unit: flags.Unit = "row",
+    table: flags.Tables = None,
     where: flags.Where = None,
     measure: Annotated[
         list[str] | None,
@@ -104,6 +105,7 @@ def audit(
     from evenhand.audits.run import conclude, count_rows
     from evenhand.audits.states.file import read_states, write_states
     from evenhand.audits.states.states import fit_states
+    from evenhand.logs.table_spec import spec_of
     from evenhand.render import states as told
     from evenhand.render import verdicts
     from evenhand.render.file import check_audit, check_targets, write_audit
@@ -126,6 +128,7 @@ def audit(
             ),
             "unit": unit,
             "groups": group or [],
+            "tables": [spec_of(one) for one in table or []],
             "classes": classes or [],
             "measures": [{"measure": one, "slices": slices or []} for one in measure or []],
             "gate": [

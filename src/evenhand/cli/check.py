@@ -22,6 +22,8 @@ def check(
 ) -> None:
     """Check a plan against the columns of its log: all problems at once, and no row is read.
 
+    Side tables are read, to see that their keys do not repeat.
+
     [bold]Example[/bold]
 
       evenhand check audit.yaml
@@ -29,7 +31,7 @@ def check(
     from rich.text import Text
 
     from evenhand.audits.plan.file import open_plan
-    from evenhand.errors import EngineError, EvenhandError
+    from evenhand.errors import EngineError, EvenhandError, listed
 
     document: dict[str, Any] = {
         "ok": True,
@@ -57,6 +59,10 @@ def check(
     lines = [f"{plan} fits {log.source.name}; no row was read."]
     lines += [f"  {role}: {text}" for role, text in document["roles"].items()]
     lines += [f"  group {name}: {group.expression.text}" for name, group in log.groups.items()]
+    lines += [
+        f"  table {table.name} by {table.key}: {listed(table.columns or ())}; a miss is unknown"
+        for table in log.source.tables
+    ]
     slices = [scope for scope in fit.questions if scope is not None]
     lines += [f"  unit: {log.unit}", f"  {len(document['measures'])} measures"]
     lines += [f"  slice: {scope}" for scope in slices]

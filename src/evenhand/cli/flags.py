@@ -41,6 +41,14 @@ Unit: TypeAlias = Annotated[
         "two, or 'pair(a, b)' where it is a pair of one kind."
     ),
 ]
+Tables: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--table",
+        help="A side table and the column it is joined on: creators.parquet:creator_id; where it "
+        "has rows of several times, history.parquet:creator_id@event_time.",
+    ),
+]
 Where: TypeAlias = Annotated[str | None, typer.Option(help="Rows in scope, as an expression.")]
 Engine: TypeAlias = Annotated[str | None, typer.Option(help="polars (default), duckdb or spark.")]
 Master: TypeAlias = Annotated[

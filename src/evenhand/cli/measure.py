@@ -36,6 +36,7 @@ def measure(
     classes: flags.Classes = None,
     group: flags.Groups = None,
     unit: flags.Unit = "row",
+    table: flags.Tables = None,
     where: flags.Where = None,
     engine: flags.Engine = None,
     master: flags.Master = None,
@@ -83,6 +84,7 @@ def measure(
         on_bad_file=on_bad_file,
         top=top,
         classes=[yaml.safe_load(value) for value in classes or []],
+        tables=table or [],
         **roles,
     )
     found = estimates(

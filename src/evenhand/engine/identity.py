@@ -36,6 +36,9 @@ def identity_of(plan: ScanPlan, log: Log) -> Identity:
             for by, stage in plan.stages.items()
         },
     }
+    if log.source.tables:
+        # Only then: states of logs without them were written before there were any.
+        found["tables"] = [table.identity for table in log.source.tables]
     # As it is read again from a file: no tuples, no whole floats beside ints.
     plain: dict[str, Any] = json.loads(json.dumps(found, sort_keys=True))
     return plain
@@ -53,6 +56,11 @@ def differences(one: Identity, other: Identity) -> Iterator[str]:
             yield f"{part} {_shown(part, one)} and {_shown(part, other)}"
     for part, what in (("roles", "role"), ("groups", "group")):
         yield from _each(what, one[part], other[part])
+    mine, theirs = _tables(one), _tables(other)
+    if mine != theirs:
+        yield f"side tables {_listed(mine)} and {_listed(theirs)}"
+    elif one.get("tables") != other.get("tables"):
+        yield "side tables of another content"
     if any(one[part] != other[part] for part in ("sums", "units", "scores")):
         yield "other measures, or by other groups"
 
@@ -72,6 +80,9 @@ def lacking(have: Identity, want: Identity) -> Iterator[str]:
         kept = {name: text for name, text in have[part].items() if name in want[part]}
         for said in _each(what, kept, want[part]):
             yield f"they have {said.replace(' and ', ', the plan has ', 1)}"
+    mine, theirs = _tables(have), _tables(want)
+    if len(mine) != len(theirs) or not all(map(_answers, mine, theirs)):
+        yield f"they have side tables {_listed(mine)}, the plan has {_listed(theirs)}"
     for by in want["sums"]:
         wide = [stage for stage in have["sums"] if {*_names(by)} <= {*_names(stage)}]
         if not wide:
@@ -95,6 +106,31 @@ def _missing(have: Identity, want: Identity, stage: str, by: str) -> set[str]:
         if {*keys} - {*have["scores"][stage].get(role, ())}:
             lacks.add(f"{role} by value")
     return lacks
+
+
+def _tables(identity: Identity) -> list[dict[str, Any]]:
+    """Return the side tables of a state, whatever is in them."""
+    tables = identity.get("tables", [])
+    return [{part: table[part] for part in ("key", "columns", "as_of")} for table in tables]
+
+
+def _answers(have: Mapping[str, Any], want: Mapping[str, Any]) -> bool:
+    """Return whether a side table that was joined is the one that is asked for.
+
+    Where the plan names no columns it asks for all, and only the table tells which these are.
+    """
+    return {**have, "columns": None} == {**want, "columns": None} and (
+        want["columns"] is None or {*want["columns"]} <= {*have["columns"]}
+    )
+
+
+def _listed(tables: list[dict[str, Any]]) -> str:
+    said = [
+        f"by {one['key'][0]}{'' if one['as_of'] is None else '@' + one['as_of']}"
+        f" ({'all columns' if one['columns'] is None else ', '.join(one['columns'])})"
+        for one in tables
+    ]
+    return "; ".join(said) or "none"
 
 
 def _each(what: str, one: Mapping[str, Any], other: Mapping[str, Any]) -> Iterator[str]:

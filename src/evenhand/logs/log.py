@@ -16,6 +16,7 @@ from evenhand.logs.group import Group, group_from
 from evenhand.logs.kinds import kind_named
 from evenhand.logs.role import Class, Kind
 from evenhand.logs.source import EngineLike, OnBadFile, Source, open_source
+from evenhand.logs.table import open_tables
 from evenhand.logs.unit import ROW, Unit
 
 __all__ = ["ROW", "Log", "open_log"]
@@ -90,6 +91,7 @@ def open_log(
     top: int | None = None,
     classes: Iterable[Class] = (),
     on_bad_file: OnBadFile = "fail",
+    tables: Iterable[Mapping[str, Any] | str] = (),
 ) -> Log:
     """Return the log, with roles, groups, unit and filter checked against the schema.
 
@@ -107,16 +109,18 @@ def open_log(
         classes: The classes of label and prediction, where they are not yes or no.
         on_bad_file: Whether files that are broken, or lack a column that is read, fail the whole
             or are left out.
+        tables: Side tables; see `evenhand.logs.table.open_tables`.
 
     Raises:
         RoleError: With every problem found, not the first.
-        SourceError: The source cannot be opened.
+        SourceError: The source or a side table cannot be opened.
 
     """
     product = kind_named(kind)
     opened = open_source(source, engine, on_bad_file=on_bad_file)
-    schema: Schema = dict(opened.frame.collect_schema())
-    problems: list[Problem] = []
+    sides = open_tables(tables, opened)
+    opened, schema = opened.beside(sides.tables), sides.schema
+    problems = [*sides.problems]
     expressions: dict[str, Expression] = {}
     declared = (classes,) if isinstance(classes, str) else tuple(classes)
     problems += _class_problems(declared, product)

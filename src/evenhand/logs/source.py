@@ -10,7 +10,7 @@ import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal, TypeAlias, get_args
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 
 import narwhals as nw
 import polars as pl
@@ -44,6 +44,9 @@ from evenhand.logs.reader import (
 )
 from evenhand.logs.remote import is_remote, is_table_name, open_remote, open_table
 
+if TYPE_CHECKING:
+    from evenhand.logs.table import SideTable
+
 EngineLike: TypeAlias = str | Spark | None
 """An engine as it is asked for: its name, or Spark with a session or a master."""
 
@@ -70,6 +73,7 @@ class Source:
         parts: What is known of the files; None where there are none.
         on_bad_file: Whether files that turn out to be broken are left out.
         skipped: The files that were left out.
+        tables: The side tables that the rows are joined with, whichever of the files are read.
 
     """
 
@@ -83,6 +87,7 @@ class Source:
     parts: Files | None = None
     on_bad_file: OnBadFile = "fail"
     skipped: tuple[Skipped, ...] = ()
+    tables: tuple[SideTable, ...] = ()
 
     def verify(self) -> None:
         """Check what the engine itself would pass over; called once before rows are scanned.
@@ -97,7 +102,11 @@ class Source:
         """Return the rows of some of the files alone."""
         if self.reader is None:
             raise TypeError(f"{self.name} is not made of files")
-        return replace(self, frame=self.reader(files), files=tuple(files))
+        return replace(self, frame=_joined(self.reader(files), self.tables), files=tuple(files))
+
+    def beside(self, tables: Sequence[SideTable]) -> Source:
+        """Return the same rows joined with side tables, and so for any of the files."""
+        return replace(self, frame=_joined(self.frame, tables), tables=tuple(tables))
 
     def without(self, faults: Iterable[Problem]) -> Source:
         """Return the rows of all files but those that these problems are about."""
@@ -122,13 +131,20 @@ class Source:
         """
         if self.parts is None or self.parts.even:
             return self
-        parts = self.parts.fitting(used)
+        needed = {column for table in self.tables for column in table.reads}
+        parts = self.parts.fitting({*used, *needed})
         found = [problem for path, problem in parts.faults.items() if path in self.files]
         if found and (self.on_bad_file == "fail" or not parts.columns):
             raise SourceError(found)
         reader = _reader(self.engine, parts, self.at, None if parts.even else parts.common())
         whole = replace(self, reader=reader, parts=parts)
         return whole.without(found) if found else whole.only(parts.sound)
+
+
+def _joined(frame: Frame, tables: Iterable[SideTable]) -> Frame:
+    for table in tables:
+        frame = table.join(frame)
+    return frame
 
 
 def names_of(files: Sequence[str]) -> dict[str, str]:

@@ -37,8 +37,10 @@ def window_text(bundle: Bundle) -> str:
 
 def data_text(bundle: Bundle, one: Input) -> str:
     """Return what is known of a file that was read."""
+    if one.table:
+        return "; ".join(filter(None, ["side table", one.sha256]))
     plan, rows = bundle.plan, bundle.environment.get("rows")
-    together = " in all files" if len(bundle.inputs) > 1 else ""
+    together = " in all files" if sum(not other.table for other in bundle.inputs) > 1 else ""
     said = [
         f"log of {plan.log.kind}",
         "" if rows is None else f"{rows:,} rows{together}",

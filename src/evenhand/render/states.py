@@ -19,7 +19,7 @@ def written(states: States, path: Path) -> RenderableType:
     units, exact = states.units
     unit = ", ".join(states.whole.identity["unit"][1:]) or "row"
     about = "" if exact else "about "
-    files = sum(one.sha256 is not None for one in states.inputs)
+    files = sum(one.sha256 is not None and not one.table for one in states.inputs)
     lines = [f"{states.whole.rows:,} rows of {about}{units:,} units ({unit}), {files:,} files"]
     said = left_out([dataclasses.asdict(one) for one in states.skipped])
     lines += [said] if said else []

@@ -39,6 +39,7 @@ class Input:
         bytes: Its size; None for what is no file.
         sha256: Digest of its content; None for what is no file.
         rows: Number of its rows, where the file tells; evidence does not keep it.
+        table: Whether it is a side table, which has no rows of the log.
 
     """
 
@@ -46,6 +47,7 @@ class Input:
     bytes: int | None
     sha256: str | None
     rows: int | None = None
+    table: bool = False
 
 
 @dataclass(frozen=True)

@@ -74,7 +74,9 @@ def bundle_of(members: Mapping[str, bytes], *, replicates: bool = True) -> Bundl
         rules=read_rules(parse(members[RULES], RULES)),
         replicates=_replicates(members[REPLICATES]) if replicates else pl.DataFrame(schema=COLUMNS),
         environment=environment,
-        inputs=tuple(Input(one.name, one.bytes, one.sha256) for one in manifest.inputs),
+        inputs=tuple(
+            Input(one.name, one.bytes, one.sha256, table=one.table) for one in manifest.inputs
+        ),
         units=manifest.units.model_dump(),
         created=_instant(manifest.created),
         version=manifest.evenhand,
@@ -83,12 +85,16 @@ def bundle_of(members: Mapping[str, bytes], *, replicates: bool = True) -> Bundl
 
 
 def _portable(plan: AuditPlan) -> AuditPlan:
-    """Return a plan whose source is no absolute path, which would tell who made it and where."""
-    source = plan.log.source
+    """Return a plan whose sources are no absolute paths, which would tell who made it and where."""
+    log = plan.log.model_copy(update={"source": _named(plan.log.source)})
+    tables = [one.model_copy(update={"source": _named(one.source)}) for one in plan.tables]
+    return plan.model_copy(update={"log": log, "tables": tables})
+
+
+def _named(source: str) -> str:
     if not re.match(r"[/\\~]|[A-Za-z]:[/\\]|file:", source):
-        return plan
-    log = plan.log.model_copy(update={"source": re.split(r"[/\\]", source)[-1] or "log"})
-    return plan.model_copy(update={"log": log})
+        return source
+    return re.split(r"[/\\]", source)[-1] or "log"
 
 
 def _written(plan: AuditPlan) -> bytes:

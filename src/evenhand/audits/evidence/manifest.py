@@ -43,6 +43,7 @@ class InputRecord(_Part):
     name: str
     bytes: Size | None
     sha256: Digest | None
+    table: bool = False
 
 
 class Units(_Part):
@@ -103,6 +104,7 @@ def manifest_of(
         "inputs": [
             # A name, never a path: a folder tells who made it and where.
             {"name": _file(one.name), "bytes": one.bytes, "sha256": one.sha256}
+            | ({"table": True} if one.table else {})
             for one in bundle.inputs
         ],
         "units": dict(bundle.units),

@@ -25,6 +25,7 @@ def open_plan(
     engine: EngineLike = None,
     on_bad_file: OnBadFile = "fail",
     read: bool = True,
+    joined: bool = False,
 ) -> Fit:
     """Return the plan of a file with its log; relative sources start from the plan's folder.
 
@@ -34,6 +35,7 @@ def open_plan(
         engine: ``polars``, ``duckdb``, ``spark``, or a `Spark`.
         on_bad_file: Whether files that are broken fail the audit or are left out.
         read: Whether rows may be looked at, where the plan names no measures.
+        joined: Whether the table has the columns of the plan's side tables already.
 
     Raises:
         PlanError: With every problem and its line.
@@ -65,6 +67,7 @@ def open_plan(
             engine=engine,
             on_bad_file=on_bad_file,
             read=read,
+            joined=joined,
         )
     except EngineError:
         raise

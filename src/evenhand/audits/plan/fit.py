@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
+from typing import Any
 
 from evenhand.audits.compared import Against
 from evenhand.audits.estimate import requests
@@ -35,6 +36,7 @@ from evenhand.logs.kinds import kind_named
 from evenhand.logs.log import Log, check_where, open_log
 from evenhand.logs.remote import within
 from evenhand.logs.source import EngineLike, OnBadFile
+from evenhand.logs.table import declared
 from evenhand.notation import parse
 
 
@@ -105,6 +107,7 @@ def fit(
     today: dt.date | None = None,
     slices: Sequence[str] = (),
     read: bool = True,
+    joined: bool = False,
 ) -> Fit:
     """Return the plan with its log and its questions.
 
@@ -119,6 +122,7 @@ def fit(
         slices: Where the plan names no measures, the slices in which those that apply are
             measured too.
         read: Whether rows may be looked at to learn which measures apply, where none are named.
+        joined: Whether the table has the columns of the plan's side tables already.
 
     Raises:
         PlanError: With every problem of roles, groups, measures, rules and waivers.
@@ -126,7 +130,11 @@ def fit(
 
     """
     places = located or Located("", plan.model_dump(), {})
-    log, problems = _open(plan, places, folder, table, (engine, on_bad_file))
+    read_beside = plan.model_copy(update={"tables": []}) if joined else plan
+    log, problems = _open(read_beside, places, folder, table, (engine, on_bad_file))
+    if joined and log is not None:
+        counted = declared(one.model_dump() for one in plan.tables)
+        log = replace(log, source=replace(log.source, tables=counted))
     problems += _waiver_problems(plan, places, today or dt.datetime.now(dt.UTC).date())
     if log is None:
         written = [(("measures", place), one.measure) for place, one in enumerate(plan.measures)]
@@ -278,6 +286,9 @@ def _open(
         except EvenhandError as error:
             return None, _at(places, ("log", "source"), error)
         source = path if folder is None else within(folder, path, catalogue=_is_spark(engine))
+    tables, wrong = _tables(plan, places, folder, catalogue=_is_spark(engine))
+    if wrong:
+        return None, wrong
     try:
         return (
             open_log(
@@ -291,6 +302,7 @@ def _open(
                 top=plan.log.top,
                 classes=plan.classes,
                 on_bad_file=on_bad_file,
+                tables=tables,
             ),
             [],
         )
@@ -306,6 +318,22 @@ def _open(
             )
             found = wrong + _open(other, places, folder, table, reading)[1]
         return None, found
+
+
+def _tables(
+    plan: AuditPlan, places: Located, folder: Path | None, *, catalogue: bool
+) -> tuple[list[dict[str, Any]], list[Problem]]:
+    """Return the side tables with their sources as they are found from here."""
+    tables, problems = [], []
+    for index, table in enumerate(plan.tables):
+        try:
+            path = _expanded(table.source)
+        except EvenhandError as error:
+            problems += _at(places, ("tables", index, "source"), error)
+            continue
+        path = path if folder is None else within(folder, path, catalogue=catalogue)
+        tables.append({**table.model_dump(), "source": path})
+    return tables, problems
 
 
 def _is_spark(engine: EngineLike) -> bool:
@@ -329,13 +357,17 @@ def _expanded(text: str) -> str:
 
 
 _NAMED = re.compile(r"(role|group) '(.*)'")
+_TABLE = re.compile(r"tables\[(\d+)\](\.(\w+))?")
 
 
 def _placed(problem: Problem, places: Located) -> Problem:
     """Return a problem of a log at the place of the plan that it is about."""
     named = _NAMED.fullmatch(problem.where)
     place: Place = ("log", "source")
-    if named and named[1] == "role":
+    beside = _TABLE.fullmatch(problem.where)
+    if beside:
+        place = ("tables", int(beside[1]), *([beside[3]] if beside[3] else []))
+    elif named and named[1] == "role":
         place = ("roles", named[2])
     elif named:
         place = ("groups", named[2])

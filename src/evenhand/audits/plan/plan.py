@@ -89,6 +89,31 @@ class LogSource(_Part):
     top: int | None = Field(None, ge=1, description="Keep the most frequent values of each group.")
 
 
+def _as_key(value: object) -> object:
+    return {value: value} if isinstance(value, str) else value
+
+
+class SideTable(_Part):
+    """What another table knows of the rows; a row whose key it has not is of group unknown."""
+
+    source: Text = Field(description="Path relative to the plan's folder, or glob.")
+    key: Annotated[
+        dict[Name, Name], BeforeValidator(_as_key, json_schema_input_type=str | dict[str, str])
+    ] = Field(
+        min_length=1,
+        max_length=1,
+        description="Column of both that rows are joined on, or {column of the log: of the table}.",
+    )
+    columns: list[Name] | None = Field(
+        None, min_length=1, description="Columns that are wanted; by default all others."
+    )
+    as_of: Name | None = Field(
+        None,
+        description="Time column of both, for a table of several rows for each key: the row in "
+        "force at a row's time is taken.",
+    )
+
+
 class Entry(_Part):
     """A measure or contrast, in the whole log and in slices of it."""
 
@@ -135,7 +160,9 @@ class AuditPlan(_Part):
     evenhand: Literal[1] = Field(description="Version of the plan format.")
     subject: Subject = Field(Subject(), description="What is audited.")
     log: LogSource = Field(description="Where the rows are.")
-    tables: list[Any] = Field(default_factory=list, max_length=0, description="Not read yet.")
+    tables: list[SideTable] = Field(
+        default_factory=list, description="Side tables whose columns the rows get."
+    )
     roles: dict[str, Text] = Field(
         default_factory=dict, description="The column or expression that plays each role."
     )
@@ -187,6 +214,9 @@ class AuditPlan(_Part):
             document["measures"] = [
                 entry if entry.get("slices") else entry["measure"] for entry in document["measures"]
             ]
+        for table in document.get("tables", ()):
+            ((ours, theirs),) = table["key"].items()
+            table["key"] = ours if ours == theirs else table["key"]
         if "unit" in document:
             document["unit"] = self.written_unit
         return document
@@ -323,7 +353,7 @@ def _said(one: Any, place: Place) -> tuple[str, str]:  # noqa: ANN401 - Pydantic
             return f"there is no key '{place[-1]}' here.", _near(place)
         case "missing":
             return f"the key '{place[-1]}' is missing.", _example(place)
-        case "too_long" if place[0] in {"tables", "probes"}:
+        case "too_long" if place[0] == "probes":
             return f"{place[0]} are not read yet.", "See docs/roadmap.md; leave the key out."
         case "value_error":
             return f"{one['ctx']['error']}.", "Give each its own."
@@ -352,17 +382,21 @@ _EXAMPLES = {
     "expires": "Write a date: 2027-01-31.",
     "window": "Write window: [2026-11-01, 2026-11-30].",
     "certainty": "Write certainty: 0.95.",
+    "tables": "Write tables: [{source: creators.parquet, key: creator_id}].",
     "gate": "Write gate: [{id: gap, rule: 'difference(selection_rate, by=sex) <= 0.05'}].",
 }
 
 
 def _example(place: Place) -> str:
+    if place[:1] == ("tables",):
+        return _EXAMPLES["tables"]
     return next((_EXAMPLES[str(part)] for part in reversed(place) if part in _EXAMPLES), "")
 
 
 _MODELS: Mapping[str, type[BaseModel]] = {
     "subject": Subject,
     "log": LogSource,
+    "tables": SideTable,
     "measures": Entry,
     "gate": Rule,
     "waivers": Waiver,

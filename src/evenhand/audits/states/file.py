@@ -50,6 +50,7 @@ class _Input(_Part):
     bytes: Size | None
     sha256: str | None
     rows: Size | None
+    table: bool = False
 
 
 class _Left(_Part):

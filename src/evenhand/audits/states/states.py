@@ -85,7 +85,10 @@ class States:
             _both(self.plan, other.plan),
             self.schema,
             {scope: state.merge(other.scopes[scope]) for scope, state in self.scopes.items()},
-            (*self.inputs, *other.inputs),
+            (
+                *self.inputs,
+                *(one for one in other.inputs if not (one.table and one in self.inputs)),
+            ),
             (*self.skipped, *other.skipped),
             tuple(sorted({*self.versions, *other.versions})),
         )
@@ -132,9 +135,9 @@ def fit_states(states: States, plan: str | Path | AuditPlan | None = None) -> Fi
     """
     rows = pl.LazyFrame(schema=states.schema)
     if isinstance(plan, str | Path):
-        fitted = open_plan(plan, table=rows, read=False)
+        fitted = open_plan(plan, table=rows, read=False, joined=True)
     else:
-        fitted = fit(plan or states.plan, table=rows, read=False)
+        fitted = fit(plan or states.plan, table=rows, read=False, joined=True)
     where, problems = states.name or "states", []
     for scope, questions in fitted.questions.items():
         if scope not in states.scopes:
@@ -177,10 +180,14 @@ def _both(one: AuditPlan, other: AuditPlan) -> AuditPlan:
 def _overlap(one: States, other: States) -> list[Problem]:
     """Return the files that both states were counted from."""
     # Files without rows are often the same file.
-    known = {file.sha256: file for file in one.inputs if file.sha256 and file.rows != 0}
+    known = {
+        file.sha256: file
+        for file in one.inputs
+        if file.sha256 and file.rows != 0 and not file.table
+    }
     found = []
     for file in other.inputs:
-        twin = known.get(file.sha256 or "")
+        twin = None if file.table else known.get(file.sha256 or "")
         if twin is not None:
             same = "" if twin.name == file.name else f" (as {twin.name})"
             what = f"'{file.name}' is counted in {one.name or 'the others'} already{same}."

@@ -1,0 +1,446 @@
+"""Side tables: what another table knows of a row's user, item or creator.
+
+A log is joined on the left with a small table. Every row of the log stays, once, and gets the
+columns that the table has for its key; where the table has no such key they are missing, so that a
+group of them is ``unknown``: counted and shown apart, as any missing value is. With ``as_of`` the
+table has several rows for a key: each is in force from its own time on, until the key's next row.
+Before the first of them nothing is known.
+
+So that every engine joins the same rows, the table is read once, here, and checked before any row
+of the log is read; engines are given the rows that were checked.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import narwhals as nw
+import polars as pl
+
+from evenhand.errors import (
+    EngineError,
+    EvenhandError,
+    Problem,
+    RoleError,
+    SourceError,
+    did_you_mean,
+    listed,
+)
+from evenhand.logs.backend import Frame, Spark
+from evenhand.logs.grammar import DType, Schema
+from evenhand.logs.lookup import (
+    FROM,
+    KEY,
+    as_key,
+    as_time,
+    in_force,
+    key_form,
+    not_iso,
+    plain,
+    spells,
+    time_form,
+    time_of,
+)
+from evenhand.logs.remote import is_remote, is_table_name
+from evenhand.logs.source import EngineLike, Source, failure, open_source
+from evenhand.logs.table_spec import TableSpec, table_from
+
+_BROADCAST = 2**28
+"""Bytes of a table up to which Spark hands it to every worker, and no row of the log moves."""
+
+
+@dataclass(frozen=True)
+class SideTable:
+    """A table whose columns are joined to a log; checked when it was opened.
+
+    Joining keeps every row of the log exactly once: keys do not repeat, and the times at which
+    rows of one key are in force share no moment and leave none out.
+
+    Attributes:
+        name: Where it comes from, for messages.
+        key: The column of the log that is looked up.
+        their_key: The column of the table in which it is found.
+        columns: The columns that are added; None where the table was not opened.
+        as_of: The column of the log with the time at which the table is asked; None where the
+            table has one row for each key.
+        rows: `KEY` and the columns, by key; with ``as_of`` also `FROM`, the first moment at which
+            a row is in force, and `TO`, the first at which it is no more; missing for none.
+        sha256: Digest of its content; empty where the table was not opened.
+        files: The files that it is in; empty for a table in memory or far away.
+
+    """
+
+    name: str
+    key: str
+    their_key: str
+    columns: tuple[str, ...] | None
+    as_of: str | None = None
+    rows: pl.DataFrame = field(default_factory=pl.DataFrame, repr=False, compare=False)
+    sha256: str = ""
+    files: tuple[str, ...] = ()
+    _moved: dict[int, Frame] = field(default_factory=dict, init=False, repr=False, compare=False)
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """The columns that it needs of the log."""
+        return (self.key,) if self.as_of is None else (self.key, self.as_of)
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """All that joined rows depend on, as plain values."""
+        columns = None if self.columns is None else sorted(self.columns)
+        key = [self.key, self.their_key]
+        return {"key": key, "columns": columns, "as_of": self.as_of, "sha256": self.sha256}
+
+    def join(self, frame: Frame) -> Frame:
+        """Return the rows of a log, each once, with the columns of this table."""
+        schema = frame.collect_schema()
+        key, dtype = nw.col(self.key), nw.Schema.from_polars(self.rows.schema)[KEY]
+        left = frame.with_columns(
+            (key if schema[self.key] == dtype else key.cast(dtype)).alias(KEY)
+        )
+        joined = left.join(self._beside(frame), on=KEY, how="left")
+        if self.as_of is not None:
+            joined = joined.filter(in_force(time_of(self.as_of, schema[self.as_of])))
+        return joined.select(*schema.names(), *(self.columns or ()))
+
+    def _beside(self, frame: Frame) -> Frame:
+        """Return the table on the engine of a frame, in the frame's own connection or session."""
+        native: Any = frame.to_native()
+        if frame.implementation.is_polars():
+            return nw.from_native(self.rows.lazy())
+        if frame.implementation.is_duckdb():
+            moved: Frame = nw.from_native(_in_connection(self.rows, native))
+            return moved
+        session = native.sparkSession
+        if id(session) not in self._moved:
+            self._moved[id(session)] = nw.from_native(_in_session(self.rows, session))
+        return self._moved[id(session)]
+
+
+def _in_connection(rows: pl.DataFrame, relation: Any) -> object:  # noqa: ANN401 - duckdb is optional
+    """Return a table as a relation of another relation's connection, which none else can meet."""
+    evenhand_side_table = rows.to_arrow()  # noqa: F841 - DuckDB finds it by its name
+    return relation.query("evenhand_log", "select * from evenhand_side_table")
+
+
+def _in_session(rows: pl.DataFrame, session: Any) -> object:  # noqa: ANN401 - pyspark is optional
+    from pyspark.sql.pandas.types import from_arrow_schema
+
+    arrow = rows.to_arrow()
+    # Left to itself Spark reads a time without a zone as one of the session's zone.
+    schema = from_arrow_schema(arrow.schema, prefer_timestamp_ntz=True)
+    table = session.createDataFrame(arrow, schema)
+    return table.hint("broadcast") if rows.estimated_size() <= _BROADCAST else table
+
+
+@dataclass(frozen=True)
+class SideTables:
+    """What was found of the side tables of a log.
+
+    Attributes:
+        tables: Those without fault.
+        schema: The columns of the log with those of all tables that could be opened.
+        problems: What is wrong with the others.
+
+    """
+
+    tables: tuple[SideTable, ...]
+    schema: Schema
+    problems: tuple[Problem, ...]
+
+
+def open_tables(specs: Iterable[object] | Mapping[str, Any], source: Source) -> SideTables:
+    """Return the side tables of a log, read once and checked; no row of the log is read.
+
+    Args:
+        specs: Mappings as in a plan: ``source``, ``key`` (a column of both, or ``{the log's:
+            the table's}``), ``columns`` and ``as_of``; the source may also be a table in memory.
+            Or text, as `evenhand.logs.table_spec.spec_of` reads it.
+        source: The log.
+
+    Raises:
+        SourceError: A table cannot be opened or read; with what is wrong with the others.
+        RoleError: Something that is written is no side table.
+
+    """
+    schema: dict[str, DType] = dict(source.frame.collect_schema())
+    tables: list[SideTable] = []
+    problems: list[Problem] = []
+    unknown: type[EvenhandError] | None = None
+    for place, written in enumerate(_as_list(specs)):
+        where = f"tables[{place}]"
+        try:
+            spec = table_from(written, where)
+            table = _Opened(spec, _open(spec, source), schema)
+            found = table.problems()
+            if not found:
+                tables.append(table.side())
+            problems += found
+            schema = {**table.added, **schema}
+        except EngineError:
+            raise
+        except SourceError as error:
+            problems += [Problem(f"{where}.source", *_named(one)) for one in error.problems]
+            unknown = SourceError
+        except EvenhandError as error:
+            problems += error.problems
+            unknown = unknown or RoleError
+    if unknown is not None:
+        # What else is wrong with the log depends on columns that are not known.
+        raise unknown(problems)
+    return SideTables(tuple(tables), schema, tuple(problems))
+
+
+def declared(specs: Iterable[object]) -> tuple[SideTable, ...]:
+    """Return tables as they are written, none of which is opened: those of rows counted before."""
+    named = [table_from(written, f"tables[{place}]") for place, written in enumerate(specs)]
+    return tuple(
+        SideTable(spec.name, spec.key, spec.their_key, spec.columns, spec.as_of) for spec in named
+    )
+
+
+def _as_list(specs: Iterable[object] | Mapping[str, Any]) -> list[object]:
+    return [specs] if isinstance(specs, Mapping | str) else [*specs]
+
+
+def _named(problem: Problem) -> tuple[str, str]:
+    return f"{problem.where}: {problem.what}", problem.hint
+
+
+def _open(spec: TableSpec, log: Source) -> Source:
+    """Return the source of a side table: files by Polars, whatever the engine of the log."""
+    engine: EngineLike = None
+    if isinstance(spec.source, str | Path):
+        text = str(spec.source)
+        there = is_remote(text) or (log.engine == "spark" and is_table_name(text))
+        engine = log.engine if there else "polars"
+        if engine == "spark":
+            native: Any = log.frame.to_native()
+            engine = Spark(getattr(native, "sparkSession", log.at))
+    return open_source(spec.source, engine)
+
+
+@dataclass(frozen=True)
+class _Opened:
+    """A side table beside the columns of its log: what is wrong with it, else what is joined."""
+
+    spec: TableSpec
+    source: Source
+    log: Schema
+
+    @cached_property
+    def schema(self) -> Schema:
+        """The columns of the table."""
+        return dict(self.source.frame.collect_schema())
+
+    @property
+    def added(self) -> dict[str, DType]:
+        """The columns that it adds to the log, as far as it has them."""
+        own = (self.spec.their_key, self.spec.as_of)
+        wanted = self.spec.columns or [name for name in self.schema if name not in own]
+        return {name: self.schema[name] for name in wanted if name in self.schema}
+
+    @cached_property
+    def rows(self) -> pl.DataFrame:
+        """The rows of the table.
+
+        Raises:
+            SourceError: They cannot be read.
+
+        """
+        spec = self.spec
+        named = [spec.their_key, *([] if spec.as_of is None else [spec.as_of]), *self.added]
+        columns = [name for name in dict.fromkeys(named) if name in self.schema]
+        source = self.source.fitting(columns)
+        try:
+            source.verify()
+            frame = source.frame.select(*columns)
+            native: Any = frame.to_native()
+            if isinstance(native, pl.LazyFrame):
+                return native.collect(engine="streaming")
+            rows: pl.DataFrame = frame.collect("polars").to_native()
+        except EvenhandError:
+            raise
+        except (Exception, pl.exceptions.PanicException) as error:
+            raise failure(source.name, error) from error
+        return rows
+
+    def problems(self) -> list[Problem]:
+        """Return what is wrong with the table; the first look is at its columns alone.
+
+        Raises:
+            SourceError: It cannot be read.
+
+        """
+        found = [*self._key_problems(), *self._time_problems(), *self._column_problems()]
+        spec = self.spec
+        if spec.their_key not in self.schema:
+            return found
+        if spec.as_of is not None and spec.as_of not in self.schema:
+            return found
+        return [*found, *self._row_problems()]
+
+    def _key_problems(self) -> Iterator[Problem]:
+        spec, where = self.spec, f"{self.spec.where}.key"
+        if spec.key not in self.log:
+            what = f"the log has no column '{spec.key}'."
+            yield Problem(where, what, did_you_mean(spec.key, [*self.log]))
+        if spec.their_key not in self.schema:
+            what = f"{spec.name} has no column '{spec.their_key}'."
+            hint = did_you_mean(spec.their_key, [*self.schema])
+            if spec.key in self.log:
+                hint += f" Another name than the log's: key: {{{spec.key}: NAME}}."
+            yield Problem(where, what, hint)
+        if spec.key not in self.log or spec.their_key not in self.schema:
+            return
+        ours, theirs = self.log[spec.key], self.schema[spec.their_key]
+        for dtype, name, there in (
+            (ours, spec.key, "the log"),
+            (theirs, spec.their_key, spec.name),
+        ):
+            if key_form(dtype) is None:
+                what = f"'{name}' is {dtype} in {there}, which is no key."
+                yield Problem(where, what, "A key is text, a whole number or a date.")
+                return
+        if key_form(ours) != key_form(theirs):
+            hint = "Write both alike where one of the two is made."
+            yield Problem(where, f"{self._both(ours, theirs)}: nothing would match.", hint)
+
+    def _both(self, ours: DType, theirs: DType) -> str:
+        spec = self.spec
+        if spec.key == spec.their_key:
+            return f"'{spec.key}' is {ours} in the log and {theirs} in {spec.name}"
+        return f"'{spec.key}' of the log is {ours}, '{spec.their_key}' of {spec.name} is {theirs}"
+
+    def _time_problems(self) -> Iterator[Problem]:
+        spec, where = self.spec, f"{self.spec.where}.as_of"
+        if spec.as_of is None:
+            return
+        sides = (("the log", self.log), (spec.name, self.schema))
+        missing = [(there, schema) for there, schema in sides if spec.as_of not in schema]
+        for there, schema in missing:
+            what = f"{there} has no column '{spec.as_of}'."
+            yield Problem(where, what, did_you_mean(spec.as_of, [*schema]))
+        if missing:
+            return
+        ours, theirs = self.log[spec.as_of], self.schema[spec.as_of]
+        form = time_form(ours)
+        if form is None or form != time_form(theirs):
+            what = f"'{spec.as_of}' is {ours} in the log and {theirs} in {spec.name}: these times "
+            hint = "Write both as dates or times, both with a time zone or both without, both as "
+            yield Problem(
+                where, f"{what}cannot be compared.", f"{hint}numbers, or both as 2026-01-31."
+            )
+
+    def _column_problems(self) -> Iterator[Problem]:
+        spec, where = self.spec, f"{self.spec.where}.columns"
+        for name in spec.columns or ():
+            if name not in self.schema:
+                what = f"{spec.name} has no column '{name}'."
+                yield Problem(where, what, did_you_mean(name, [*self.schema]))
+        if spec.columns is None and spec.their_key not in self.schema:
+            # Its key is among its other columns then, under another name.
+            return
+        # SQL engines do not tell Region from region.
+        known = {name.casefold(): name for name in self.log}
+        both = [name for name in self.added if name.casefold() in known]
+        free = [name for name in self.added if name not in both]
+        for name in both:
+            what = f"'{name}' is a column of the log already"
+            same = known[name.casefold()]
+            what += "." if same == name else f", as '{same}'."
+            hint = "Give it another name in one of the two"
+            if spec.columns is None and free:
+                hint = f"Say which columns are wanted: columns: [{listed(free)}]"
+            yield Problem(where, what, f"{hint}.")
+
+    def _row_problems(self) -> Iterator[Problem]:
+        spec = self.spec
+        key, where = spec.their_key, f"{spec.where}.key"
+        nameless = self.rows[key].null_count()
+        if nameless:
+            what = f"{_counted(nameless, 'row')} of {spec.name} without '{key}'."
+            yield Problem(where, what, "Give every row its key, or leave such rows out.")
+        named = self.rows.drop_nulls(key)
+        if spec.as_of is None:
+            again = named.group_by(key).len("rows").filter(pl.col("rows") > 1).sort(key)
+            if again.height:
+                first, rows = again.row(0)
+                what = f"{_counted(again.height, 'key', 'repeats', 'repeat')} in {spec.name}, "
+                hint = "Keep one row for each, or say from when each row holds: as_of: event_time."
+                yield Problem(where, f"{what}such as {first!r} ({rows} rows).", hint)
+            return
+        where, time = f"{spec.where}.as_of", pl.col(spec.as_of)
+        if named[spec.as_of].dtype.is_float():
+            named = named.with_columns(time.fill_nan(None))
+        timeless = named[spec.as_of].null_count()
+        if timeless:
+            what = f"{_counted(timeless, 'row')} of {spec.name} without '{spec.as_of}'."
+            yield Problem(where, what, "Say from when each row holds, or leave such rows out.")
+        named = named.drop_nulls(spec.as_of)
+        again = named.group_by(key, spec.as_of).len("rows").filter(pl.col("rows") > 1)
+        if again.height:
+            first, since, rows = again.sort(key, spec.as_of).row(0)
+            pairs = f"pair{'s' * (again.height != 1)} of '{key}' and '{spec.as_of}'"
+            what = (
+                f"{again.height:,} {pairs} in {spec.name} repeat, such as {first!r} from {since} "
+            )
+            hint = "Keep one row for each key and time: which of them holds cannot be told."
+            yield Problem(where, f"{what}({rows} rows).", hint)
+        if time_form(self.schema[spec.as_of]) == "text":
+            odd = not_iso(named[spec.as_of].cast(pl.String))
+            if odd is not None:
+                what = f"'{spec.as_of}' of {spec.name} is text, and {odd!r} no time like the others"
+                hint = "Write all times alike: 2026-01-31, or 2026-01-31T12:00:00."
+                yield Problem(where, f"{what}.", hint)
+
+    def side(self) -> SideTable:
+        """Return what is joined; call `problems` first."""
+        spec = self.spec
+        own = self.rows if spec.as_of is None else self.rows.sort(spec.as_of)
+        made = {KEY: as_key(own[spec.their_key], self.log[spec.key])}
+        if spec.as_of is not None:
+            made[FROM] = as_time(own[spec.as_of], self.log[spec.as_of])
+        rows = pl.DataFrame(made).with_columns(plain(own[name]) for name in self.added)
+        # A key that no row of the log can have was made missing.
+        rows = rows.drop_nulls(KEY)
+        rows = rows.sort(KEY) if spec.as_of is None else spells(rows)
+        files = self.source.files
+        return SideTable(
+            spec.name,
+            spec.key,
+            spec.their_key,
+            tuple(self.added),
+            spec.as_of,
+            rows,
+            _digest_of_files(files) if files else _digest_of_rows(rows),
+            files,
+        )
+
+
+def _counted(number: int, noun: str, one: str = "is", many: str = "are") -> str:
+    return f"{number:,} {noun}{'s' * (number != 1)} {one if number == 1 else many}"
+
+
+def _digest_of_files(files: Iterable[str]) -> str:
+    """Return the digest of a file, or of the digests of several."""
+    digests = []
+    for file in files:
+        with Path(file).open("rb") as stream:
+            digests.append(hashlib.file_digest(stream, "sha256").hexdigest())
+    if len(digests) == 1:
+        return digests[0]
+    return hashlib.sha256("\n".join(digests).encode()).hexdigest()
+
+
+def _digest_of_rows(rows: pl.DataFrame) -> str:
+    stream = io.BytesIO()
+    rows.write_parquet(stream, compression="uncompressed", statistics=False)
+    return hashlib.sha256(stream.getvalue()).hexdigest()
