@@ -64,6 +64,9 @@ def log(
     classes: Iterable[int | float | str] = (),
     on_bad_file: OnBadFile = "fail",
     tables: Iterable[Mapping[str, Any] | str] = (),
+    item_groups: Iterable[str | Mapping[str, Any] | Group] | Mapping[str, Any] = (),
+    catalogue: object = None,
+    max_bad_requests: float = 0.001,
     **roles: str,
 ) -> Log:
     """Return a log: rows and the roles that their columns play.
@@ -89,6 +92,10 @@ def log(
         tables: Side tables whose columns are joined to the rows, as in a plan: ``{"source":
             "creators.parquet", "key": "creator_id"}``, also with ``columns`` and ``as_of``, or
             ``"creators.parquet:creator_id"``. The source may be a table in memory.
+        item_groups: Attributes of the items of ranked lists, written as ``groups``; a column of
+            lists holds several groups for one item.
+        catalogue: The table of what could have been shown, one row per item.
+        max_bad_requests: The largest share of requests that may be left out as inconsistent.
         **roles: The column or expression of each role, such as ``prediction="score >= 0.5"``.
 
     Raises:
@@ -112,6 +119,9 @@ def log(
         classes=classes,
         on_bad_file=on_bad_file,
         tables=tables,
+        item_groups=item_groups,
+        catalogue=catalogue,
+        max_bad_requests=max_bad_requests,
     )
 
 

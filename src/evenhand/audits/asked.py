@@ -17,7 +17,7 @@ from evenhand.audits.strata import standardise
 from evenhand.engine import State
 from evenhand.engine.lower import WEIGHT
 from evenhand.logs.group import UNKNOWN
-from evenhand.logs.log import Log
+from evenhand.logs.log import ITEM, Log
 from evenhand.measures.bounds import Bounded
 from evenhand.measures.figure import Average, Share
 from evenhand.stats.estimate import Estimate, Outcome, Undefined, sound
@@ -130,7 +130,7 @@ class Asked:
             excluded=grouped.excluded,
             conventions=conventions,
             contrast=None if question.contrast is None else question.contrast.name,
-            by=question.by,
+            by=tuple(name.removeprefix(ITEM) for name in question.by),
             given=question.given,
             slice=self.scope,
             is_rate=isinstance(grouped.figure, Share | Average),

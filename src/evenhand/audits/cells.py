@@ -9,7 +9,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from evenhand.engine.table import group_column
-from evenhand.logs.log import Log
+from evenhand.logs.log import ITEM, Log
 from evenhand.logs.unit import BUCKET
 
 Floats = NDArray[np.float64]
@@ -35,7 +35,8 @@ class Cells:
         ranks = [log.group(name).rank for name in by]
         names.sort(key=lambda row: [rank(name) for rank, name in zip(ranks, row, strict=True)])
         self._index = {row: index for index, row in enumerate(names)}
-        self.groups = tuple(dict(zip(by, row, strict=True)) for row in names)
+        shown = [name.removeprefix(ITEM) for name in by]
+        self.groups = tuple(dict(zip(shown, row, strict=True)) for row in names)
         self._table = table
         self._shape = (log.unit.buckets, len(self.groups))
         self._place = (table[BUCKET].to_numpy(), self.places(table))

@@ -15,6 +15,7 @@ from evenhand.audits.unit import LARGE_UNIT, Units, units_of
 from evenhand.engine import MeasureColumns, State, columns_of
 from evenhand.engine.by_score import score_buckets
 from evenhand.engine.lower import SQUARE_OF, WEIGHT, WEIGHT_OF
+from evenhand.engine.ranked import Counted, view_log, view_of
 from evenhand.engine.score import SCORE, ScoreTable, binned
 from evenhand.logs.group import OTHER, UNKNOWN
 from evenhand.logs.log import Log
@@ -22,6 +23,7 @@ from evenhand.logs.unit import BUCKET, Unit
 from evenhand.measures.figure import Figure, Share
 from evenhand.measures.histogram import Histogram
 from evenhand.measures.measure import Keyed, Measure, Sums, TermSums
+from evenhand.measures.ranking import Ranking
 from evenhand.stats.bucket import Between
 from evenhand.stats.estimate import Outcome, Undefined, sound
 from evenhand.stats.figure import Figures
@@ -162,6 +164,11 @@ class Grouped:
 
 def gather(measure: Measure, by: Sequence[str], state: State, log: Log) -> Grouped:
     """Return the sums of a measure by these groups from a state of this log."""
+    if isinstance(measure, Ranking):
+        view = view_of(measure, by, log)
+        inside = view_log(view, [measure], by, log)
+        found = gather(Counted(measure), by, state.views[view], inside)
+        return replace(found, notes={**measure.conventions(), **_of_view(view, log), **found.notes})
     cells = Cells(state.sums_by(by).frame, by, log)
     columns = columns_of(measure, log)
     figure = _figure(measure, columns, cells, state, log)
@@ -185,7 +192,10 @@ def gather(measure: Measure, by: Sequence[str], state: State, log: Log) -> Group
         reasons=tuple(
             _unseen(
                 int(rows[index]),
-                {role: int(missing[index]) for role, missing in unobserved.items()},
+                {
+                    log.kind.role(role).missing or role: int(missing[index])
+                    for role, missing in unobserved.items()
+                },
                 [int(some[index]) for some in seen],
             )
             or (reason if rows[index] else f"no rows with a {lacking}")
@@ -199,6 +209,16 @@ def gather(measure: Measure, by: Sequence[str], state: State, log: Log) -> Group
         notes={**figure.notes(), **units.notes(trials, cells.groups)},
         unseen=sum(unobserved.values(), np.zeros(len(cells.groups))).astype(np.int64),
     )
+
+
+def _of_view(view: str, log: Log) -> dict[str, str]:
+    """Return what a figure of ranked lists is a mean over, and whom it speaks of."""
+    if view != "requests":
+        return {}
+    notes = {"weighs": "every request alike"}
+    if len(log.unit.columns) > 1:
+        notes["speaks of"] = "this catalogue: a figure of whole lists has no margin of items"
+    return notes
 
 
 def _figure(

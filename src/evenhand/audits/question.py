@@ -7,12 +7,14 @@ from dataclasses import dataclass, replace
 
 from evenhand.audits.contrasts import Contrast, contrasts
 from evenhand.engine import role_columns
+from evenhand.engine.ranked import is_soft
 from evenhand.errors import EvenhandError, NotationError, Problem, RoleError, did_you_mean, listed
 from evenhand.logs.kinds import kinds
-from evenhand.logs.log import Log
+from evenhand.logs.log import ITEM, Log
 from evenhand.logs.role import Kind
 from evenhand.measures.bounds import Bounds, Missing
 from evenhand.measures.measure import CLASSIFIED, Measure
+from evenhand.measures.ranking import Ranking
 from evenhand.measures.registry import measure_named
 from evenhand.notation import Term, Value, parse
 
@@ -110,7 +112,7 @@ def _question(term: Term, log: Log) -> Question:
 
 def _contrast(term: Term, contrast: Contrast, log: Log) -> Question:
     example = f"Write {contrast.example}."
-    by, given, parameters = _parameters(term, contrast, example)
+    by, given, parameters = _parameters(term, contrast, example, log)
     measure = contrast.measure(log, **parameters)
     if measure is None:
         if len(term.args) != 1 or not isinstance(term.args[0], Term):
@@ -124,7 +126,10 @@ def _contrast(term: Term, contrast: Contrast, log: Log) -> Question:
         takes = listed(name for name, one in contrasts().items() if one.takes_bounds)
         what = f"{contrast.name} does not compare bounds."
         raise NotationError(Problem(f"'{term}'", what, f"Those that do: {takes}."))
-    written = [("by", _one_or_all(by)), *([("given", _one_or_all(given))] if given else [])]
+    of_items = all(name.startswith(ITEM) for name in by) and log.kind.ranked
+    shown = tuple(name.removeprefix(ITEM) for name in by) if of_items else by
+    over = "of" if of_items else "by"
+    written = [(over, _one_or_all(shown)), *([("given", _one_or_all(given))] if given else [])]
     written += [(name, value) for name, value in parameters.items() if value != ""]
     args = () if contrast.brings_measure else (measure.term(),)
     question = Question(
@@ -238,11 +243,13 @@ def _largest(term: Term, log: Log) -> Question:
 
 
 def _parameters(
-    term: Term, contrast: Contrast, example: str
+    term: Term, contrast: Contrast, example: str, log: Log
 ) -> tuple[tuple[str, ...], tuple[str, ...], dict[str, Value]]:
     """Return the groups, the strata and the other parameters of a contrast."""
     params = dict(term.params)
     by = _names(params.pop("by", ()))
+    if log.kind.ranked and "of" in params and not by:
+        by = tuple(f"{ITEM}{name}" for name in _names(params.pop("of")))
     given = _names(params.pop("given", ())) if contrast.given != "no" else ()
     asked_given = "given" in dict(term.params) and contrast.given != "no"
     others = {name: params.pop(name, value) for name, value in contrast.parameters.items()}
@@ -308,8 +315,12 @@ def _fits(kind: Kind, measure: Measure) -> bool:
 
 def _unmet(question: Question, log: Log) -> list[Problem]:
     """Return what the log lacks for this question: roles and groups."""
+    misplaced = _misplaced(question, log)
+    if misplaced:
+        return misplaced
+    measure = question.measure
     problems = []
-    for role in question.measure.needs:
+    for role in measure.roles() if isinstance(measure, Ranking) else measure.needs:
         if role not in log.roles:
             columns = listed(log.schema)
             problems.append(
@@ -320,6 +331,8 @@ def _unmet(question: Question, log: Log) -> list[Problem]:
                 )
             )
     problems += _misread(question, log)
+    if isinstance(measure, Ranking):
+        problems += _unread(question, measure, log)
     proxies = _proxies((*question.by, *question.given), log)
     if proxies and (len(question.by) > 1 or question.given):
         what = f"{listed(proxies)} is known as a probability only, and cannot be combined."
@@ -330,4 +343,41 @@ def _unmet(question: Question, log: Log) -> list[Problem]:
             log.group(name)
         except RoleError as error:
             problems += error.problems
+    return problems
+
+
+def _misplaced(question: Question, log: Log) -> list[Problem]:
+    """Return that a measure is of ranked lists and the log is not, or the other way round."""
+    ranked = isinstance(question.measure, Ranking)
+    if ranked == log.kind.ranked:
+        return []
+    fits = [kind.name for kind in kinds().values() if kind.ranked == ranked]
+    what = f"{question.measure.name} is not about logs of kind '{log.kind.name}'."
+    return [Problem(f"'{question.key}'", what, f"Kinds it is about: {listed(fits)}.")]
+
+
+def _unread(question: Question, measure: Ranking, log: Log) -> list[Problem]:
+    """Return which attributes of items and columns of attention the log lacks."""
+    problems: list[Problem] = []
+    for name in measure.attributes:
+        try:
+            log.item_group(name)
+        except RoleError as error:
+            problems += error.problems
+    for model in measure.models:
+        for column in (*model.columns, *model.averaged):
+            if column not in log.schema or not log.schema[column].is_numeric():
+                what = f"{model} needs a column of numbers '{column}'."
+                hint = did_you_mean(column, [n for n, t in log.schema.items() if t.is_numeric()])
+                problems.append(Problem(f"'{question.key}'", what, hint))
+    of_items = [name for name in question.by if name.startswith(ITEM)]
+    if of_items and measure.view == "requests":
+        what = f"{measure.name} is a figure of whole lists, which belong to no group of items."
+        hint = "Contrast it by=GROUP of users; of= is for figures of items, such as exposure."
+        problems.append(Problem(f"'{question.key}'", what, hint))
+    soft = [name for name in of_items if is_soft(name, log)]
+    if soft and len(question.by) > 1:
+        what = f"{soft[0].removeprefix(ITEM)} may have several values for an item."
+        hint = f"Compare of={soft[0].removeprefix(ITEM)} alone."
+        problems.append(Problem(f"'{question.key}'", what, hint))
     return problems

@@ -36,6 +36,11 @@ def identity_of(plan: ScanPlan, log: Log) -> Identity:
             for by, stage in plan.stages.items()
         },
     }
+    if plan.views:
+        found["item groups"] = {
+            name: group.written() for name, group in sorted(log.item_groups.items())
+        }
+        found["views"] = {view.name: identity_of(inner, view.log) for view, inner in plan.views}
     if log.source.tables:
         # Only then: states of logs without them were written before there were any.
         found["tables"] = [table.identity for table in log.source.tables]
@@ -61,7 +66,8 @@ def differences(one: Identity, other: Identity) -> Iterator[str]:
         yield f"side tables {_listed(mine)} and {_listed(theirs)}"
     elif one.get("tables") != other.get("tables"):
         yield "side tables of another content"
-    if any(one[part] != other[part] for part in ("sums", "units", "scores")):
+    views = one.get("views") != other.get("views")
+    if views or any(one[part] != other[part] for part in ("sums", "units", "scores")):
         yield "other measures, or by other groups"
 
 
@@ -94,6 +100,11 @@ def lacking(have: Identity, want: Identity) -> Iterator[str]:
             shown = ", ".join(f"'{key}'" for key in sorted(missing)[:_SHOWN])
             more = f" and {len(missing) - _SHOWN} more" if len(missing) > _SHOWN else ""
             yield f"they hold no sums of {shown}{more}{whole}"
+    for name, view in want.get("views", {}).items():
+        if name not in have.get("views", {}):
+            yield f"they hold nothing of {name}"
+        else:
+            yield from lacking(have["views"][name], view)
 
 
 _SHOWN = 4

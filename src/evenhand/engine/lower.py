@@ -19,7 +19,7 @@ from evenhand.engine.table import group_column
 from evenhand.logs.backend import Frame
 from evenhand.logs.grammar import written
 from evenhand.logs.log import ROW, Log
-from evenhand.logs.role import NUMBERS, Role
+from evenhand.logs.role import NUMBERS, UNCHECKED, Role
 from evenhand.logs.unit import BUCKET, Unit, with_unit_columns
 
 PRESENT = 0
@@ -145,7 +145,7 @@ def lower(
     names, amounts = tuple(groups), tuple(amounts)
     unit, weight = log.unit, WEIGHT in log.roles
     used = [role for role in log.kind.roles if role.name in {*roles, WEIGHT} & {*log.roles}]
-    coded = [_coded_role(role, log, limits or {}) for role in used]
+    coded = [_coded_role(one, log, limits or {}) for one in used if one.values not in UNCHECKED]
     columns = {group_column(name): log.group(name).lower(schema) for name in names}
     for name in names:
         misfit = log.group(name).misfit(schema)

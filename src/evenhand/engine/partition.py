@@ -22,6 +22,7 @@ from evenhand.engine.pulse import pulse
 from evenhand.engine.scan import (
     COUNTED_EXACTLY,
     check_groups,
+    check_requests,
     exact_units,
     groups_of,
     no_rows,
@@ -82,8 +83,9 @@ def count(
         EvenhandError: As `evenhand.engine.scan.scan`.
 
     """
-    parts = [] if folder is None else _parts(plan, log)
-    if folder is None or len(parts) == 1:
+    # Two files may each hold a part of a request.
+    parts = [] if folder is None or plan.views else _parts(plan, log)
+    if folder is None or len(parts) <= 1:
         reading = _Reading(plan, log, watch, None)
         return Counted(reading.whole(empty=empty), reading.sound())
     reading = _Reading(plan, log, watch, _kept(plan, log))
@@ -140,6 +142,7 @@ class _Reading:
         if state is None:
             raise SourceError(self._faults)
         self._check_rows(state, empty=empty)
+        check_requests(state, self._log)
         return state
 
     def add(self, files: Sequence[str], folder: Path) -> None:

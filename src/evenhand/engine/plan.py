@@ -19,10 +19,13 @@ from evenhand.engine.lower import (
     SumColumn,
     code_column,
 )
+from evenhand.engine.ranked import Counted, View, view_of, views_of
 from evenhand.errors import NotationError, Problem, did_you_mean, listed
 from evenhand.logs.log import Log
+from evenhand.logs.role import UNCHECKED
 from evenhand.measures.histogram import Histogram
 from evenhand.measures.measure import Keyed, Measure, RoleColumns, Sums, TermSums
+from evenhand.measures.ranking import Ranking
 from evenhand.notation import Term
 
 ROW_COUNT = "rows"
@@ -95,6 +98,7 @@ class ScanPlan:
         roles: The roles that the sums read.
         sets: All sets of groups that were asked for, those inside another included.
         limits: The values that roles may have, where measures restrict them.
+        views: For ranked lists, the views in which measures are counted, and the plan of each.
 
     """
 
@@ -102,6 +106,7 @@ class ScanPlan:
     roles: tuple[str, ...]
     sets: tuple[tuple[str, ...], ...]
     limits: Limits
+    views: tuple[tuple[View, ScanPlan], ...] = ()
 
     @property
     def amounts(self) -> tuple[Amount, ...]:
@@ -117,6 +122,8 @@ def plan_scan(requests: Iterable[Request], log: Log) -> ScanPlan:
     set are read off its table, so no set is counted twice and no table is larger than was asked.
     """
     requests = list(requests)
+    if log.kind.ranked:
+        return _plan_ranked(requests, log)
     wanted = sorted({tuple(sorted(request.by)) for request in requests})
     largest = [by for by in wanted if not any(set(by) < set(other) for other in wanted)]
     stages = {by: Stage() for by in largest}
@@ -130,6 +137,20 @@ def plan_scan(requests: Iterable[Request], log: Log) -> ScanPlan:
             limits[role] = (max(low, known[0]), min(high, known[1]), known[2])
     roles = dict.fromkeys(role for request in requests for role in request.measure.needs)
     return ScanPlan(stages, tuple(roles), tuple(wanted), limits)
+
+
+def _plan_ranked(requests: Iterable[Request], log: Log) -> ScanPlan:
+    """Return a plan of views: what is asked of ranked lists is counted in these."""
+    asked = [(one.measure, one.by) for one in requests if isinstance(one.measure, Ranking)]
+    views = []
+    for view in views_of(asked, log):
+        inside = [
+            Request(Counted(measure), by)
+            for measure, by in asked
+            if view_of(measure, by, log) == view.name
+        ]
+        views.append((view, plan_scan(inside, view.log)))
+    return ScanPlan({}, (), (), {}, tuple(views))
 
 
 def role_columns(measure: Measure, log: Log) -> RoleColumns:
@@ -184,7 +205,8 @@ def columns_of(measure: Measure, log: Log) -> MeasureColumns:
         rows=_key(ROW_COUNT, present),
         trials=_key(names[figure.among], present),
         excluded={
-            _reason(role): _key(f"missing {role}", present[:i]) for i, role in enumerate(present)
+            _reason(role, log): _key(f"missing {role}", present[:i])
+            for i, role in enumerate(present)
         },
         unobserved={
             role: _key(_missing_name(role, measure), present) for role in _unobserved(measure, log)
@@ -327,7 +349,9 @@ def _unobserved(measure: Measure, log: Log) -> list[str]:
     return [
         role.name
         for role in log.kind.roles
-        if role.when_null == "keep" and role.name in {*measure.needs} - {*measure.tolerates}
+        if role.when_null == "keep"
+        and role.values not in UNCHECKED
+        and role.name in {*measure.needs} - {*measure.tolerates}
     ]
 
 
@@ -365,8 +389,10 @@ def _matters(role: str, measure: Measure, columns: RoleColumns) -> nw.Expr:
     return missing & functools.reduce(operator.or_, changes)
 
 
-def _reason(role: str) -> str:
-    return "the filter is missing" if role == "where" else f"{role} is missing"
+def _reason(role: str, log: Log) -> str:
+    if role == "where":
+        return "the filter is missing"
+    return log.kind.role(role).missing or f"{role} is missing"
 
 
 def _key(term: str, present: tuple[str, ...]) -> str:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import os
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 
 import narwhals as nw
 import polars as pl
@@ -23,12 +27,14 @@ from evenhand.engine.frequent import Kept, frequent, named
 from evenhand.engine.identity import identity_of
 from evenhand.engine.lower import BAD, ROWS, Lowered, SumColumn, lower, tabulate
 from evenhand.engine.plan import ScanPlan
+from evenhand.engine.ranked import UNSOUND, Facts, Filled, Reader, View
 from evenhand.engine.relational import collect, count_relational
+from evenhand.engine.requests import ScatteredError, read_requests
 from evenhand.engine.state import State
 from evenhand.engine.table import Table, group_column
 from evenhand.errors import EvenhandError, Problem, SourceError, StateSizeError, ValueInLogError
 from evenhand.logs.group import Group
-from evenhand.logs.log import ROW, Log
+from evenhand.logs.log import ITEM, ROW, Log
 from evenhand.logs.source import failure
 from evenhand.logs.unit import BUCKET, REGISTER, Unit, UnitKind
 
@@ -77,6 +83,8 @@ def scan(
         SourceError: The rows cannot be read, or there are none.
 
     """
+    if plan.views:
+        return _scan_ranked(plan, log, watch, empty=empty, kept=kept, exact=exact)
     groups = groups_of(plan, log)
     lowered = lower(log, plan.roles, groups, plan.amounts, plan.limits)
     trials = {by: stage.trial_columns for by, stage in plan.stages.items()}
@@ -123,6 +131,145 @@ def scan(
             units[by] = Table(tuple(keys), "max", marks.sort(keys))
     identity = identity_of(plan, log)
     return State(identity, log.source.engine, rows, sums, units, distinct, scores, kept)
+
+
+def _scan_ranked(
+    plan: ScanPlan, log: Log, watch: Watch, *, empty: bool, kept: Kept | None, exact: bool
+) -> State:
+    """Return the state of ranked lists: that of every view, block after block of requests."""
+    reader = Reader(log, tuple(view for view, _ in plan.views))
+    try:
+        log.source.verify()
+        kept = _kept_of_lists(plan, log) if kept is None else kept
+        facts = reader.facts()
+        try:
+            found = _count_views(plan, reader, facts, watch, kept, scattered=False, exact=exact)
+        except ScatteredError:
+            found = _count_views(plan, reader, facts, watch, kept, scattered=True, exact=exact)
+    except EvenhandError:
+        raise
+    except (Exception, pl.exceptions.PanicException) as error:
+        raise failure(log.source.name, error) from error
+    states, rows, (bad, requests) = found
+    if rows == 0 and not empty:
+        raise no_rows(log)
+    identity = identity_of(plan, log)
+    return State(
+        identity,
+        log.source.engine,
+        rows,
+        {},
+        {},
+        kept=kept,
+        views=states,
+        requests=(bad, requests),
+    )
+
+
+def _kept_of_lists(plan: ScanPlan, log: Log) -> Kept:
+    """Return the most frequent values of the groups of who is served."""
+    names = dict.fromkeys(name for view, _ in plan.views for name in view.by)
+    groups = {name: log.group(name) for name in names if not name.startswith(ITEM)}
+    sized = {name: group for name, group in groups.items() if group.by_size}
+    return frequent(lower(log, (), sized), sized) if sized else {}
+
+
+VIEW_ROWS = 1_500_000
+"""Rows of a view that are counted at once."""
+
+
+def _count_views(
+    plan: ScanPlan,
+    reader: Reader,
+    facts: Facts,
+    watch: Watch,
+    kept: Kept,
+    *,
+    scattered: bool,
+    exact: bool,
+) -> tuple[dict[str, State], int, tuple[int, int]]:
+    """Return the state of each view, the rows read, and the requests that are bad, and all."""
+    counts = {view.name: _Counting(view, inner, kept) for view, inner in plan.views}
+    rows = bad = requests = 0
+    source = reader.log.source
+    blocks = read_requests(reader.frame(), source.engine, watch, scattered=scattered)
+    for filled in _at_once(lambda block: reader.fill(block, facts), blocks):
+        rows, bad = rows + filled.rows, bad + filled.bad
+        requests += filled.requests
+        for name, table in filled.tables.items():
+            counts[name].add(table)
+    states = {name: counting.finished(exact=exact) for name, counting in counts.items()}
+    return states, rows, (bad, requests)
+
+
+def _at_once(
+    work: Callable[[pl.DataFrame], Filled], blocks: Iterator[pl.DataFrame]
+) -> Iterator[Filled]:
+    """Yield what becomes of blocks, in their order, several at once."""
+    threads = os.cpu_count() or 1
+    with ThreadPoolExecutor(threads) as pool:
+        waiting: deque[Future[Filled]] = deque()
+        try:
+            for block in blocks:
+                waiting.append(pool.submit(work, block))
+                if len(waiting) > threads:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            for future in waiting:
+                future.cancel()
+
+
+class _Counting:
+    """A view that is counted as its rows come."""
+
+    def __init__(self, view: View, plan: ScanPlan, kept: Kept) -> None:
+        self._view, self._plan, self._kept = view, plan, kept
+        self._rows: list[pl.DataFrame] = []
+        self._size = 0
+        self._state: State | None = None
+
+    def add(self, table: pl.DataFrame) -> None:
+        """Add rows; they are counted when there are many."""
+        self._rows.append(table)
+        self._size += len(table)
+        if self._size >= VIEW_ROWS:
+            self._merge(exact=False)
+
+    def finished(self, *, exact: bool) -> State:
+        """Return the state of all rows; with ``exact`` units are counted exactly if few."""
+        if self._rows or self._state is None:
+            self._merge(exact=exact and self._state is None)
+        if self._state is None:
+            raise TypeError("nothing was counted")
+        return self._state
+
+    def _merge(self, *, exact: bool) -> None:
+        log = self._view.log
+        if self._rows:
+            table = pl.concat(self._rows).lazy()
+            log = replace(log, source=replace(log.source, frame=nw.from_native(table)))
+        self._rows, self._size = [], 0
+        own = {name: self._kept[name] for name in self._view.by if name in self._kept}
+        state = scan(self._plan, log, empty=True, kept=own, exact=exact)
+        self._state = state if self._state is None else self._state.merge(state)
+
+
+def check_requests(state: State, log: Log) -> None:
+    """Check that not too many requests of ranked lists are inconsistent.
+
+    Raises:
+        ValueInLogError: More than the log allows.
+
+    """
+    bad, requests = state.requests
+    if not requests or bad <= log.max_bad_requests * requests:
+        return
+    what = f"{bad:,} of {requests:,} requests are inconsistent: {UNSOUND}."
+    hint = "Check --request, --item, --rank and --user"
+    hint += f"; at most {100 * log.max_bad_requests:g}% may be left out (--max-bad-requests)."
+    raise ValueInLogError(Problem(log.source.name, what, hint))
 
 
 def groups_of(plan: ScanPlan, log: Log) -> dict[str, Group]:

@@ -7,7 +7,7 @@ is its zero. It goes in and out of one Parquet file, whatever measures it serves
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO, Any
@@ -48,6 +48,8 @@ class State:
         scores: Counts by score value, for each set of groups and each role whose values are the
             scores.
         kept: For groups with a rule ``top``, the values that stand for themselves.
+        views: For ranked lists, the states of requests and of rows, by view.
+        requests: The number of requests of ranked lists, and how many of them are inconsistent.
 
     """
 
@@ -59,6 +61,8 @@ class State:
     distinct: Mapping[tuple[str, ...], tuple[UnitCounts, ...]] | None = None
     scores: Mapping[tuple[str, ...], Mapping[str, ScoreTable]] = field(default_factory=dict)
     kept: Kept = field(default_factory=dict)
+    views: Mapping[str, State] = field(default_factory=dict)
+    requests: tuple[int, int] = (0, 0)
 
     @property
     def plan(self) -> str:
@@ -91,6 +95,8 @@ class State:
                 for by, tables in self.scores.items()
             },
             kept=self.kept,
+            views={name: state.merge(other.views[name]) for name, state in self.views.items()},
+            requests=(self.requests[0] + other.requests[0], self.requests[1] + other.requests[1]),
         )
 
     def sums_by(self, by: Sequence[str]) -> Table:
@@ -110,16 +116,9 @@ class State:
 
     def write(self, target: Path | IO[bytes]) -> None:
         """Write the state, without its exact unit counts, as one Parquet file."""
-        parts: list[tuple[dict[str, Any], Table]] = []
-        parts += [({"part": "sums", "by": by}, table) for by, table in self.sums.items()]
-        parts += [({"part": "units", "by": by}, table) for by, table in self.units.items()]
-        for by, tables in self.scores.items():
-            for role, scores in tables.items():
-                about = {"by": by, "role": role}
-                parts.append(({"part": "fine", **about, "width": scores.width}, scores.fine))
-                if scores.coarse is not None:
-                    width = scores.coarse_width
-                    parts.append(({"part": "coarse", **about, "width": width}, scores.coarse))
+        parts = [*_tables(self)]
+        for view, state in self.views.items():
+            parts += [({**about, "view": view}, table) for about, table in _tables(state)]
         frames = [
             table.frame.with_columns(pl.lit(index, dtype=pl.Int64).alias(_PART))
             for index, (_, table) in enumerate(parts)
@@ -137,6 +136,12 @@ class State:
             "kept": self.kept,
             "tables": layout,
         }
+        if self.views:
+            document["requests"] = self.requests
+            document["views"] = {
+                name: {"identity": view.identity, "rows": view.rows, "kept": view.kept}
+                for name, view in self.views.items()
+            }
         metadata = {"evenhand.state": json.dumps(document)}
         pl.concat(frames, how="diagonal").write_parquet(
             target, metadata=metadata, compression="zstd"
@@ -159,27 +164,59 @@ class State:
         if not isinstance(path, Path):
             path.seek(0)
         rows = pl.read_parquet(path)
-        sums: dict[tuple[str, ...], Table] = {}
-        units: dict[tuple[str, ...], Table] = {}
-        scores: dict[tuple[str, ...], dict[str, ScoreTable]] = {}
-        for index, entry in enumerate(layout["tables"]):
-            frame = rows.filter(pl.col(_PART) == index).select(entry["columns"])
-            table = Table(tuple(entry["keys"]), entry["reduce"], frame)
-            by = tuple(entry["by"])
-            match entry["part"]:
-                case "sums":
-                    sums[by] = table
-                case "units":
-                    units[by] = table
-                case "fine":
-                    scores.setdefault(by, {})[entry["role"]] = ScoreTable(table, entry["width"])
-                case "coarse":
-                    fine = scores[by][entry["role"]]
-                    both = replace(fine, coarse=table, coarse_width=entry["width"])
-                    scores[by][entry["role"]] = both
-        about = (layout["identity"], layout["engine"], layout["rows"])
-        kept = {name: tuple(values) for name, values in layout["kept"].items()}
-        return cls(*about, sums, units, scores=scores, kept=kept)
+        whole = _state(rows, layout, layout["engine"], layout["tables"], None)
+        views = {
+            name: _state(rows, about, layout["engine"], layout["tables"], name)
+            for name, about in layout.get("views", {}).items()
+        }
+        bad, requests = layout.get("requests", (0, 0))
+        return replace(whole, views=views, requests=(bad, requests))
+
+
+def _tables(state: State) -> Iterator[tuple[dict[str, Any], Table]]:
+    """Yield the tables of a state, without those of its views, and what each is."""
+    for by, table in state.sums.items():
+        yield {"part": "sums", "by": by}, table
+    for by, table in state.units.items():
+        yield {"part": "units", "by": by}, table
+    for by, tables in state.scores.items():
+        for role, scores in tables.items():
+            about = {"by": by, "role": role}
+            yield {"part": "fine", **about, "width": scores.width}, scores.fine
+            if scores.coarse is not None:
+                yield {"part": "coarse", **about, "width": scores.coarse_width}, scores.coarse
+
+
+def _state(
+    rows: pl.DataFrame,
+    about: Mapping[str, Any],
+    engine: str,
+    tables: Sequence[Mapping[str, Any]],
+    view: str | None,
+) -> State:
+    """Return the state, or one of its views, that tables of a file make."""
+    sums: dict[tuple[str, ...], Table] = {}
+    units: dict[tuple[str, ...], Table] = {}
+    scores: dict[tuple[str, ...], dict[str, ScoreTable]] = {}
+    for index, entry in enumerate(tables):
+        if entry.get("view") != view:
+            continue
+        frame = rows.filter(pl.col(_PART) == index).select(entry["columns"])
+        table = Table(tuple(entry["keys"]), entry["reduce"], frame)
+        by = tuple(entry["by"])
+        match entry["part"]:
+            case "sums":
+                sums[by] = table
+            case "units":
+                units[by] = table
+            case "fine":
+                scores.setdefault(by, {})[entry["role"]] = ScoreTable(table, entry["width"])
+            case "coarse":
+                fine = scores[by][entry["role"]]
+                both = replace(fine, coarse=table, coarse_width=entry["width"])
+                scores[by][entry["role"]] = both
+    kept = {name: tuple(values) for name, values in about["kept"].items()}
+    return State(about["identity"], engine, about["rows"], sums, units, scores=scores, kept=kept)
 
 
 def _covering(tables: Mapping[tuple[str, ...], Table], by: Sequence[str]) -> Table:

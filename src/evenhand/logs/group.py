@@ -41,6 +41,7 @@ class Group:
             ``other values``.
         top: How many of the most frequent values stand for themselves; None for all.
         tail: Values of fewer rows in scope than this are one group together; 0 for no such group.
+        labelled: Whether the expression gives the names as `lower` would.
 
     """
 
@@ -51,6 +52,7 @@ class Group:
     values: tuple[str, ...] = ()
     top: int | None = None
     tail: int = 0
+    labelled: bool = False
 
     @property
     def where(self) -> str:
@@ -152,6 +154,8 @@ class Group:
     def lower(self, schema: Schema) -> nw.Expr:
         """Return the group's name per row as String, missing values as ``unknown``."""
         values = self.expression.lower(schema)
+        if self.labelled:
+            return values
         dtype = self.expression.dtype(schema)
         if self.bins:
             binned: nw.Expr = nw.when(values > self.bins[-1]).then(nw.lit(self.labels()[-1]))
@@ -178,7 +182,7 @@ class Group:
 
     def misfit(self, schema: Schema) -> nw.Expr | None:
         """Return which rows have a value that `lower` would misname, or None when none can."""
-        if self.bins or not self.expression.dtype(schema).is_float():
+        if self.labelled or self.bins or not self.expression.dtype(schema).is_float():
             return None
         values = self.expression.lower(schema)
         return (values != values.floor()) | (values.abs() > _EXACT)

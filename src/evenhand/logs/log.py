@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -11,7 +11,7 @@ import narwhals as nw
 
 from evenhand.errors import EvenhandError, Problem, RoleError, did_you_mean
 from evenhand.logs.expression import Expression
-from evenhand.logs.grammar import Schema
+from evenhand.logs.grammar import DType, Schema, is_text
 from evenhand.logs.group import Group, group_from
 from evenhand.logs.kinds import kind_named
 from evenhand.logs.role import Class, Kind
@@ -20,6 +20,13 @@ from evenhand.logs.table import open_tables
 from evenhand.logs.unit import ROW, Unit
 
 __all__ = ["ROW", "Log", "open_log"]
+
+
+ITEM = "item "
+"""Prefix that tells an attribute of items from one of who is served, where both are groups."""
+
+MAX_BAD_REQUESTS = 0.001
+"""More requests than this share with tied slots or repeated items say that roles are wrong."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +43,10 @@ class Log:
         where: The filter of rows in scope, or None.
         top: How many of the most frequent values of each group to keep, or None for all.
         classes: The classes of label and prediction, where they are not yes or no.
+        item_groups: Attributes of the items of ranked lists, by name; a column of lists holds
+            several groups for one item.
+        catalogue: What could have been shown, where a table of it was named.
+        max_bad_requests: The largest share of requests that may be left out as inconsistent.
 
     """
 
@@ -48,6 +59,9 @@ class Log:
     where: Expression | None = None
     top: int | None = None
     classes: tuple[Class, ...] = ()
+    item_groups: Mapping[str, Group] = field(default_factory=dict)
+    catalogue: Source | None = None
+    max_bad_requests: float = MAX_BAD_REQUESTS
 
     def group(self, name: str) -> Group:
         """Return the group of this name, or the column of this name as a group.
@@ -58,6 +72,12 @@ class Log:
         """
         if name in self.groups:
             return self._kept(self.groups[name])
+        if self.kind.ranked and name.startswith(ITEM):
+            return self.item_group(name.removeprefix(ITEM))
+        if name in self.item_groups:
+            what = f"'{name}' is an attribute of items, and by= compares who is served."
+            hint = f"Write of={name} to compare items."
+            raise RoleError(Problem(f"by={name}", what, hint))
         if name not in self.schema:
             known = [*self.groups, *(column for column in self.schema if column not in self.groups)]
             raise RoleError(
@@ -72,6 +92,25 @@ class Log:
         if found:
             raise RoleError(found)
         return self._kept(group)
+
+    def item_group(self, name: str) -> Group:
+        """Return the attribute of items of this name, or the column of this name as one.
+
+        Raises:
+            RoleError: Neither exists, or the column cannot be a group.
+
+        """
+        if name in self.item_groups:
+            return self.item_groups[name]
+        known = [*self.item_groups, *self.schema]
+        if name not in self.schema:
+            what = f"there is no item group or column '{name}'."
+            raise RoleError(Problem(f"of={name}", what, did_you_mean(name, known)))
+        group = Group(name, Expression(name))
+        found = item_group_problems(group, self.schema)
+        if found:
+            raise RoleError(found)
+        return group
 
     def _kept(self, group: Group) -> Group:
         """Return a group with the log's rule of which values it keeps, where it has none."""
@@ -92,6 +131,9 @@ def open_log(
     classes: Iterable[Class] = (),
     on_bad_file: OnBadFile = "fail",
     tables: Iterable[Mapping[str, Any] | str] = (),
+    item_groups: Iterable[str | Mapping[str, Any] | Group] | Mapping[str, Any] = (),
+    catalogue: object = None,
+    max_bad_requests: float = MAX_BAD_REQUESTS,
 ) -> Log:
     """Return the log, with roles, groups, unit and filter checked against the schema.
 
@@ -110,6 +152,10 @@ def open_log(
         on_bad_file: Whether files that are broken, or lack a column that is read, fail the whole
             or are left out.
         tables: Side tables; see `evenhand.logs.table.open_tables`.
+        item_groups: Attributes of the items of ranked lists, written as groups are.
+        catalogue: The table of what could have been shown, one row per item, with the columns of
+            the item groups.
+        max_bad_requests: The largest share of requests that may be left out as inconsistent.
 
     Raises:
         RoleError: With every problem found, not the first.
@@ -137,19 +183,20 @@ def open_log(
         expressions[name] = Expression(text)
         problems += product.role(name).problems(expressions[name], schema, declared)
 
-    specs = [groups] if isinstance(groups, Mapping | str) else groups
-    named: dict[str, Group] = {}
-    for spec in specs:
-        try:
-            for group in group_from(spec, schema):
-                if named.setdefault(group.name, group) != group:
-                    hint = "Give one of them another name: {narrow: {column: age, bins: [18]}}."
-                    problems.append(Problem(group.where, "two groups have this name.", hint))
-                problems += group.problems(schema)
-        except EvenhandError as error:
-            problems += error.problems
+    named, wrong = _named_groups(groups, schema, lambda group: group.problems(schema))
+    problems += wrong
+    of_items, wrong = _named_groups(
+        item_groups, schema, lambda group: item_group_problems(group, schema)
+    )
+    problems += wrong
+    if of_items and not product.ranked:
+        what = f"kind '{product.name}' has no items."
+        problems.append(Problem("item_groups", what, "Write groups instead."))
 
     independent = Unit.of(unit, schema)
+    if product.ranked:
+        independent, wrong = _list_unit(independent, expressions)
+        problems += wrong
     problems += independent.problems(schema)
     condition = None if where is None else Expression(where)
     if condition is not None:
@@ -159,11 +206,80 @@ def open_log(
     if problems:
         raise RoleError(problems)
     written = [*expressions.values(), *(group.expression for group in named.values())]
+    written += [group.expression for group in of_items.values()]
     written += [] if condition is None else [condition]
     used = {column for expression in written for column in expression.columns(schema)}
     fitted = opened.fitting({*used, *independent.columns})
     schema = dict(fitted.frame.collect_schema())
-    return Log(fitted, schema, product, expressions, named, independent, condition, top, declared)
+    could_be_shown = None if catalogue is None else open_source(catalogue, "polars")
+    return Log(
+        fitted,
+        schema,
+        product,
+        expressions,
+        named,
+        independent,
+        condition,
+        top,
+        declared,
+        of_items,
+        could_be_shown,
+        max_bad_requests,
+    )
+
+
+def _named_groups(
+    groups: Iterable[str | Mapping[str, Any] | Group] | Mapping[str, Any],
+    schema: Schema,
+    check: Callable[[Group], list[Problem]],
+) -> tuple[dict[str, Group], list[Problem]]:
+    """Return groups by name, and what is wrong with them."""
+    named: dict[str, Group] = {}
+    problems: list[Problem] = []
+    for spec in [groups] if isinstance(groups, Mapping | str) else groups:
+        try:
+            for group in group_from(spec, schema):
+                if named.setdefault(group.name, group) != group:
+                    hint = "Give one of them another name: {narrow: {column: age, bins: [18]}}."
+                    problems.append(Problem(group.where, "two groups have this name.", hint))
+                problems += check(group)
+        except EvenhandError as error:
+            problems += error.problems
+    return named, problems
+
+
+def item_group_problems(group: Group, schema: Schema) -> list[Problem]:
+    """Return what stops this from being an attribute of items, which may have several at once."""
+    if group.by_size or group.proxy is not None:
+        what = "top, tail and probabilities are for groups of users."
+        return [Problem(group.where, what, "Name the values: {column: ..., values: [...]}.")]
+    inner = members_type(group, schema)
+    if inner is None:
+        return group.problems(schema)
+    if group.bins or group.values or not (inner.is_integer() or is_text(inner)):
+        what = f"'{group.expression.text}' is {schema[group.expression.text]}."
+        return [Problem(group.where, what, "A column of lists holds text or whole numbers.")]
+    return []
+
+
+def members_type(group: Group, schema: Schema) -> DType | None:
+    """Return the type of what an item's list of groups holds; None where it has one group."""
+    dtype = schema.get(group.expression.text)
+    return getattr(dtype, "inner", None) if dtype is not None and dtype == nw.List else None
+
+
+def _list_unit(unit: Unit, roles: Mapping[str, Expression]) -> tuple[Unit, list[Problem]]:
+    """Return what is independent in ranked lists: by default the user, or else the request."""
+    if "rank" not in roles:
+        hint = "Say which column holds the slot: --rank slot."
+        return unit, [Problem("role 'rank'", "ranked lists need a rank.", hint)]
+    if unit != ROW:
+        return unit, []
+    names = [roles[role].text for role in ("user", "request") if role in roles]
+    if not names:
+        hint = "Say who was served, or what a list answers: --user user, --request request_id."
+        return unit, [Problem("unit", "rows of one list are not independent.", hint)]
+    return Unit("column", (names[0],)), []
 
 
 def _is_number(value: object) -> bool:

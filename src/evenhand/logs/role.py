@@ -5,6 +5,7 @@ A product kind is a set of roles. A measure applies to a log when the log has th
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -14,9 +15,12 @@ from evenhand.errors import Problem, listed
 from evenhand.logs.expression import Expression
 from evenhand.logs.grammar import DType, Schema, is_text, written
 
-RoleValues = Literal["binary", "weight", "number"]
-NUMBERS = ("weight", "number")
-"""What roles hold that are not classes."""
+RoleValues = Literal["binary", "weight", "number", "id", "slot", "time", "plain"]
+NUMBERS = ("weight", "number", "plain")
+"""What roles hold that are neither classes, nor ids, nor places in a list, nor times."""
+
+UNCHECKED = ("plain",)
+"""What is neither missing nor wrong in any row, so that no code says so."""
 
 WhenNull = Literal["keep", "exclude"]
 Class = int | float | str
@@ -28,11 +32,13 @@ class Role:
 
     Attributes:
         name: The keyword in plans and flags, such as ``label``.
-        values: ``binary`` (0/1 or true/false, or one of the declared classes), ``number`` or
-            ``weight`` (number >= 0).
+        values: ``binary`` (0/1 or true/false, or one of the declared classes), ``number``,
+            ``weight`` (number >= 0), ``id`` (whole number or text), ``slot`` (whole number from 1)
+            or ``time``; ``plain`` for a number that we made.
         when_null: ``keep`` for what may be unobserved without being lost (a rejected applicant
             has no repayment), ``exclude`` for rows that say nothing without it; both are counted.
         about: One line for help texts.
+        missing: What is said of rows in which it is missing; empty to name the role.
 
     """
 
@@ -40,6 +46,7 @@ class Role:
     values: RoleValues
     when_null: WhenNull
     about: str
+    missing: str = ""
 
     def problems(
         self, expression: Expression, schema: Schema, classes: tuple[Class, ...] = ()
@@ -55,8 +62,12 @@ class Role:
             return [Problem(where, what, "Check how the file was written, or name another column.")]
         if classes and self.values == "binary":
             return self._class_problems(expression, dtype, classes)
-        fits = dtype.is_numeric() or (self.values == "binary" and dtype == nw.Boolean)
-        if fits:
+        if self.values in _OTHERS:
+            fits, needed, hint = _OTHERS[self.values]
+            what = f"'{expression.text}' is {dtype}, but a {self.name} is {needed}."
+            return [] if fits(dtype) else [Problem(where, what, hint)]
+        fits_number = dtype.is_numeric() or (self._is_yes_or_no and dtype == nw.Boolean)
+        if fits_number:
             return []
         needed = "true/false or 0/1" if self.values == "binary" else "a number"
         return [
@@ -70,6 +81,10 @@ class Role:
             )
         ]
 
+    @property
+    def _is_yes_or_no(self) -> bool:
+        return self.values == "binary" or self.name == "relevance"
+
     def _class_problems(
         self, expression: Expression, dtype: DType, classes: tuple[Class, ...]
     ) -> list[Problem]:
@@ -82,6 +97,25 @@ class Role:
         return [Problem(f"role '{self.name}'", what, hint)]
 
 
+def _is_id(dtype: DType) -> bool:
+    return dtype.is_integer() or is_text(dtype)
+
+
+def _is_number(dtype: DType) -> bool:
+    return dtype.is_numeric()
+
+
+def _is_time(dtype: DType) -> bool:
+    return dtype.is_numeric() or dtype in {nw.Date, nw.Datetime}
+
+
+_OTHERS: dict[str, tuple[Callable[[DType], bool], str, str]] = {
+    "id": (_is_id, "a whole number or text", "A float id usually comes from missing values."),
+    "slot": (_is_number, "a whole number from 1", "Name the column of places in the list."),
+    "time": (_is_time, "a date, a time or a number", "Name the column of the impression's time."),
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Kind:
     """A product kind: the roles its logs may have.
@@ -90,12 +124,14 @@ class Kind:
         name: The value of ``kind:`` in a plan.
         about: One line for help texts.
         roles: Its roles, in the order in which help texts show them.
+        ranked: Whether rows are items of ranked lists.
 
     """
 
     name: str
     about: str
     roles: tuple[Role, ...]
+    ranked: bool = False
 
     def role(self, name: str) -> Role:
         """Return the role of this name; KeyError when the kind has none."""

@@ -75,6 +75,9 @@ class RoleColumns:
         return RoleColumns(self._needs, self.names, positive=self._positive, filled=values)
 
 
+CUTOFF = "k"
+"""The parameter that notation writes behind an @: the last slot that counts."""
+
 CLASSIFIED = ("label", "prediction")
 """Roles that hold classes where a measure reads classes, and numbers where it reads numbers."""
 
@@ -236,9 +239,11 @@ class Measure(ABC):
         params: list[tuple[str, Value]] = []
         for parameter in dataclasses.fields(self):  # type: ignore[arg-type]
             value = getattr(self, parameter.name)
+            if parameter.name == CUTOFF:
+                continue
             if parameter.default is dataclasses.MISSING or value != parameter.default:
                 params.append((parameter.name, value))
-        return Term(self.name, params=tuple(params))
+        return Term(self.name, params=tuple(params), cutoff=getattr(self, CUTOFF, None))
 
     def problem(self) -> str:
         """Return what is wrong with the parameters; empty when nothing is."""

@@ -14,7 +14,7 @@ from types import MappingProxyType
 import evenhand.measures
 from evenhand.errors import NotationError, Problem, did_you_mean, listed
 from evenhand.measures import plugin
-from evenhand.measures.measure import Measure
+from evenhand.measures.measure import CUTOFF, Measure
 from evenhand.notation import Term
 
 Measures = Mapping[str, type[Measure]]
@@ -77,7 +77,7 @@ def measure_named(term: Term) -> Measure:
         raise NotationError(Problem(where, f"there is no measure '{term.name}'.", hint))
     cls = known[term.name]
     parameters = dataclasses.fields(cls)  # type: ignore[arg-type]
-    fields = [field.name for field in parameters]
+    fields = [field.name for field in parameters if field.name != CUTOFF]
     given = dict(term.params)
     problems = [
         Problem(
@@ -98,11 +98,11 @@ def measure_named(term: Term) -> Measure:
     if term.args:
         values = listed(str(arg) for arg in term.args)
         problems.append(Problem(where, f"parameters are given by name, not as '{values}'."))
-    if term.cutoff is not None:
+    if term.cutoff is not None and len(fields) == len(parameters):
         problems.append(Problem(where, f"{term.name} has no cutoff '@{term.cutoff}'."))
     if problems:
         raise NotationError(problems)
-    chosen = cls(**given)
+    chosen = cls(**given, **({} if term.cutoff is None else {CUTOFF: term.cutoff}))
     wrong = chosen.problem()
     if wrong:
         raise NotationError(Problem(where, wrong, f"See evenhand measures {term.name}."))

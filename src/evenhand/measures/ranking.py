@@ -1,0 +1,208 @@
+"""Measures of ranked lists: numbers of whole requests, or of their rows, of which sums are made.
+
+A measure of requests says what a figure is for one request (`PerRequest`); one of rows gives each
+row numbers (`Ranking` with ``view = "rows"``), so that what is grouped by items keeps the items'
+dependence. Both see a `Lists`: arrays of whole requests. What follows, sums by unit and group,
+intervals, contrasts, is that of every other measure (docs/design/rankings.md).
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+import narwhals as nw
+import numpy as np
+
+from evenhand.measures.browsing import Browsing, browsing_from
+from evenhand.measures.figure import REAL, Figure
+from evenhand.measures.lists import Flags, Floats, Lists
+from evenhand.measures.measure import RoleColumns, Sums, TermSums
+from evenhand.measures.target import Target, target_from
+from evenhand.notation import Value
+
+View = Literal["requests", "rows"]
+
+
+@dataclass(frozen=True)
+class Condition:
+    """What must hold for a request, or a row, to count.
+
+    Attributes:
+        name: A short name, the same for the same condition.
+        reason: What is said of those that are left out.
+        holds: Where it holds, from the lists.
+        unobserved: Whether those it does not hold for would count, had all been observed: then
+            there is no figure, instead of one without them.
+
+    """
+
+    name: str
+    reason: str
+    holds: Callable[[Lists], Flags]
+    unobserved: bool = False
+
+
+def _some_relevant(level: float) -> Callable[[Lists], Flags]:
+    return lambda lists: lists.known(
+        ("some relevant", level), lambda: lists.total(lists.relevant(level)) > 0
+    )
+
+
+def relevant(level: float = 1.0) -> Condition:
+    """Return that a request has an item at least so relevant."""
+    name, what = ("relevant", "no relevant item")
+    if level != 1:
+        name, what = f"relevant {level:g}", f"no item of relevance {level:g} or more"
+    return Condition(name, what, _some_relevant(level))
+
+
+def worth(lists: Lists) -> Flags:
+    """Return which requests have an item of any worth."""
+    return lists.known("some worth", lambda: lists.total(lists.judged()) > 0)
+
+
+WORTH = Condition("worth", "no relevant item", worth)
+"""A request has an item of relevance above 0."""
+
+SHOWN = Condition("shown", "nothing was shown", lambda lists: lists.total(lists.shown) > 0)
+"""A request has an item that was shown."""
+
+
+def judged(k: int | None) -> Condition:
+    """Return that the relevance of all items shown up to slot k is known."""
+
+    def holds(lists: Lists) -> Flags:
+        if lists.relevance is None:
+            return np.ones(lists.requests, np.bool_)
+        unknown = lists.within(k) & np.isnan(lists.relevance)
+        known: Flags = lists.total(unknown) == 0
+        return known
+
+    name = "judged" if k is None else f"judged to {k}"
+    return Condition(name, "relevance of a shown item", holds, unobserved=True)
+
+
+class Ranking(Sums):
+    """A measure of ranked lists.
+
+    Attributes:
+        view: Whether its numbers are of requests or of rows.
+
+    """
+
+    view: ClassVar[View] = "requests"
+
+    @property
+    def conditions(self) -> tuple[Condition, ...]:
+        """What must hold for a request or row to count, in the order in which it is asked."""
+        return ()
+
+    @property
+    @abstractmethod
+    def counted(self) -> tuple[str, ...]:
+        """Names of the numbers; equal names are equal numbers, whichever measure makes them."""
+
+    @abstractmethod
+    def numbers(self, lists: Lists) -> Mapping[str, Floats]:
+        """Return the numbers by name, one for each request or row.
+
+        Where a condition does not hold they may be anything.
+        """
+
+    @property
+    def attributes(self) -> tuple[str, ...]:
+        """The attributes of items that are read."""
+        of = getattr(self, "of", None)
+        return (of,) if isinstance(of, str) and of else ()
+
+    @property
+    def models(self) -> tuple[Browsing, ...]:
+        """The browsing models that are used."""
+        written: Value | None = getattr(self, "browsing", None)
+        found = None if written is None else browsing_from(written)
+        return (found,) if isinstance(found, Browsing) else ()
+
+    @property
+    def model(self) -> Browsing:
+        """The browsing model."""
+        return self.models[0]
+
+    @property
+    def aim(self) -> Target | None:
+        """The target; None for a measure without one."""
+        written: Value | None = getattr(self, "target", None)
+        found = None if written is None else target_from(written)
+        return found if isinstance(found, Target) else None
+
+    @property
+    def reads_items(self) -> bool:
+        """Whether items must be told apart."""
+        return False
+
+    def roles(self) -> tuple[str, ...]:
+        """Return all roles that are needed: by the measure, its browsing model and its target."""
+        more = [role for model in self.models for role in model.needs]
+        if self.aim is not None and self.aim.reads_relevance:
+            more.append("relevance")
+        return tuple(dict.fromkeys((*self.needs, *more)))
+
+    def problem(self) -> str:
+        for field, read in (("browsing", browsing_from), ("target", target_from)):
+            written = getattr(self, field, None)
+            if written is not None and isinstance(found := read(written), str):
+                return found
+        of = getattr(self, "of", "x")
+        return "" if isinstance(of, str) else "of= names one attribute of items."
+
+    def conventions(self) -> Mapping[str, str]:
+        """Return how the figure is defined where the field has several ways, by topic."""
+        found: dict[str, str] = {}
+        for model in self.models:
+            found["browsing"] = f"{model}: {model.says}"
+        if self.aim is not None:
+            found["target"] = str(self.aim)
+        if hasattr(self, "k"):
+            cutoff: int | None = self.k
+            found["truncation"] = "whole list" if cutoff is None else f"slots 1 to {cutoff}"
+        return found
+
+    def terms(self, log: RoleColumns) -> dict[str, nw.Expr | int]:  # noqa: ARG002 - every row
+        return {self.view: 1}
+
+    def amounts(self, log: RoleColumns) -> dict[str, nw.Expr]:  # noqa: ARG002 - ours by name
+        return {name: nw.col(name) for name in self.counted}
+
+    @property
+    def empty(self) -> str:
+        """Why the figure is undefined where nothing counts."""
+        if not self.conditions:
+            return f"no {self.view}"
+        return f"no {self.view} without '{self.conditions[-1].reason}'"
+
+
+class PerRequest(Ranking):
+    """The mean over requests of a figure of one request.
+
+    Attributes:
+        within: The smallest and the largest value.
+
+    """
+
+    within: ClassVar[tuple[float, float]] = REAL
+
+    @property
+    def counted(self) -> tuple[str, ...]:
+        return (str(self),)
+
+    @abstractmethod
+    def per_request(self, lists: Lists) -> Floats:
+        """Return the figure of each request, shape (requests,)."""
+
+    def numbers(self, lists: Lists) -> Mapping[str, Floats]:
+        return {str(self): self.per_request(lists)}
+
+    def finalise(self, s: TermSums) -> Figure:
+        return s.mean(str(self), among="requests", empty=self.empty, within=self.within)

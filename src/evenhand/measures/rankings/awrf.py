@@ -1,0 +1,123 @@
+"""Attention-weighted rank fairness: how near a list's exposure by group is to a target."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from evenhand.measures.lists import UNKNOWN, Flags, Floats, Lists
+from evenhand.measures.measure import measure
+from evenhand.measures.ranking import Condition, PerRequest
+from evenhand.measures.target import Target, aligned, normal
+from evenhand.notation import Value
+
+_BASES = {"bits": np.log(2.0), "nats": 1.0}
+
+
+def jensen_shannon(one: Floats, other: Floats) -> Floats:
+    """Return the Jensen-Shannon divergence of distributions in nats, shape (n,); in [0, ln 2].
+
+    Args:
+        one: Shares, shape (n, groups); rows add up to 1.
+        other: Shares, shape (n or 1, groups).
+
+    """
+    middle = (one + other) / 2
+    found: Floats = (_kullback_leibler(one, middle) + _kullback_leibler(other, middle)) / 2
+    return found
+
+
+def _kullback_leibler(one: Floats, other: Floats) -> Floats:
+    held = np.broadcast_to(one, other.shape)
+    ratio = np.divide(held, other, out=np.ones_like(other), where=(held > 0) & (other > 0))
+    found: Floats = (held * np.log(ratio)).sum(axis=1)
+    return found
+
+
+@measure(
+    needs=("rank",),
+    better="higher",
+    tags=("fairness",),
+    cites="Sapiezynski et al. 2019; TREC Fair Ranking 2022",
+    name="AWRF",
+)
+class AWRF(PerRequest):
+    """One minus the Jensen-Shannon divergence of a list's exposure by group from a target.
+
+    Per request, then the mean; in [0, 1] with ``base=bits``. 1 when exposure is shared as the
+    target says, 0 when it goes where the target has nothing. With ``base=nats``, as TREC's tools
+    compute it, the least is 1 - ln 2 = .307. Items of unknown group take no part in the shares.
+
+    >>> import evenhand as eh, polars as pl
+    >>> rows = pl.DataFrame({"q": [1, 1], "slot": [1, 2], "by": ["a", "a"]})
+    >>> log = eh.log(rows, kind="search", request="q", rank="slot", item_groups=["by"])
+    >>> eh.estimate("AWRF(of=by, target=shares(a, 0, b, 1))", log).value
+    0.0
+    """
+
+    of: str
+    target: Value = "catalogue"
+    browsing: Value = "log2"
+    base: str = "bits"
+    k: int | None = None
+    within = (0.0, 1.0)
+
+    def problem(self) -> str:
+        if self.base not in _BASES:
+            return f"base is {' or '.join(_BASES)}."
+        return super().problem()
+
+    @property
+    def conditions(self) -> tuple[Condition, ...]:
+        name = f"some {self.of} by {self.model} to {self.k}"
+        what = f"no item of known {self.of} was shown"
+        aims = f"target {self.target} of {self.of}"
+        return (
+            Condition(name, what, self._some_known),
+            Condition(aims, f"the target of {self.of} is 0 for every group", self._some_target),
+        )
+
+    def conventions(self) -> Mapping[str, str]:
+        return {
+            **super().conventions(),
+            "divergence": f"Jensen-Shannon, in {self.base}",
+            "unknown": f"items of unknown {self.of} take no part in the shares",
+        }
+
+    def per_request(self, lists: Lists) -> Floats:
+        shares, target = self._shares(lists)
+        sound = np.isfinite(shares).all(axis=1) & np.isfinite(target).all(axis=1)
+        found = np.zeros(lists.requests)
+        aims = np.broadcast_to(target, shares.shape)
+        found[sound] = 1 - jensen_shannon(shares[sound], aims[sound]) / _BASES[self.base]
+        return np.clip(found, 0.0, 1.0)
+
+    def _shares(self, lists: Lists) -> tuple[Floats, Floats]:
+        """Return shares of exposure, and the target's, of the known groups."""
+        key = ("shares", self.of, self.model, self.k, str(self.target))
+        return lists.known(key, lambda: self._find(lists))
+
+    def _find(self, lists: Lists) -> tuple[Floats, Floats]:
+        target = self._target
+        weights = self.model.weights(lists, self.k)
+        have, sums = lists.known(
+            ("exposures", self.of, self.model, self.k), lambda: lists.shares(weights, self.of)
+        )
+        names = [n for n in dict.fromkeys((*have, *target.groups(lists, self.of))) if n != UNKNOWN]
+        exposed = aligned(have, sums, names)
+        aims = target.shares(lists, self.of, names)
+        return normal(exposed), normal(aims)
+
+    @property
+    def _target(self) -> Target:
+        if self.aim is None:
+            raise TypeError(self.problem())
+        return self.aim
+
+    def _some_known(self, lists: Lists) -> Flags:
+        return np.asarray(np.isfinite(self._shares(lists)[0]).all(axis=1))
+
+    def _some_target(self, lists: Lists) -> Flags:
+        aims = np.isfinite(self._shares(lists)[1]).all(axis=1)
+        return np.broadcast_to(aims, (lists.requests,))
