@@ -34,11 +34,50 @@ Groups: TypeAlias = Annotated[
     list[str] | None,
     typer.Option("--group", help="Who is compared: a column, or bins: 'age: \\[25, 45]'."),
 ]
-Unit: TypeAlias = Annotated[
-    str,
+User: TypeAlias = Annotated[
+    str | None, typer.Option(help="Ranked lists: who was served, a column of ids.")
+]
+Request: TypeAlias = Annotated[
+    str | None, typer.Option(help="Ranked lists: what one list answers, a column of ids.")
+]
+Item: TypeAlias = Annotated[str | None, typer.Option(help="Ranked lists: what is ranked.")]
+Rank: TypeAlias = Annotated[
+    str | None,
+    typer.Option(help="Ranked lists: the slot from 1, empty for an item that was not shown."),
+]
+Relevance: TypeAlias = Annotated[
+    str | None, typer.Option(help="Ranked lists: what an item was worth, 0 or more.")
+]
+Propensity: TypeAlias = Annotated[
+    str | None, typer.Option(help="Ranked lists: chance of the item in its slot.")
+]
+Provider: TypeAlias = Annotated[
+    str | None, typer.Option(help="Ranked lists: who offers the item, a column of ids.")
+]
+Time: TypeAlias = Annotated[
+    str | None, typer.Option(help="Ranked lists: when the list was shown.")
+]
+ItemGroups: TypeAlias = Annotated[
+    list[str] | None,
     typer.Option(
-        help="What is independent: row, the column of its id, '\\[user, item]' where a row has "
-        "two, or 'pair(a, b)' where it is a pair of one kind."
+        "--item-group",
+        help="An attribute of items that of= names: a column, of lists where items have several.",
+    ),
+]
+Catalogue: TypeAlias = Annotated[
+    str | None,
+    typer.Option(help="The table of what could have been shown, for target=catalogue."),
+]
+MaxBadRequests: TypeAlias = Annotated[
+    float,
+    typer.Option(help="Largest share of requests with tied slots or repeated items left out."),
+]
+Unit: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="What is independent: row (default), the column of its id, twice or '\\[user, item]' "
+        "where a row has two, or 'pair(a, b)' where it is a pair of one kind. Of ranked lists the "
+        "user, or else the request."
     ),
 ]
 Tables: TypeAlias = Annotated[

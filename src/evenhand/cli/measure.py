@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -33,10 +33,21 @@ def measure(
     score: flags.Score = None,
     neighbours: flags.Neighbours = None,
     weight: flags.Weight = None,
+    user: flags.User = None,
+    request: flags.Request = None,
+    item: flags.Item = None,
+    rank: flags.Rank = None,
+    relevance: flags.Relevance = None,
+    propensity: flags.Propensity = None,
+    provider: flags.Provider = None,
+    time: flags.Time = None,
     classes: flags.Classes = None,
     group: flags.Groups = None,
-    unit: flags.Unit = "row",
+    item_group: flags.ItemGroups = None,
+    unit: flags.Unit = None,
     table: flags.Tables = None,
+    catalogue: flags.Catalogue = None,
+    max_bad_requests: flags.MaxBadRequests = 0.001,
     where: flags.Where = None,
     engine: flags.Engine = None,
     master: flags.Master = None,
@@ -72,20 +83,36 @@ def measure(
         raise NotationError(Problem("measure", what, hint))
     *notations, source = arguments
     roles = flags.given(
-        label=label, prediction=prediction, score=score, neighbours=neighbours, weight=weight
+        label=label,
+        prediction=prediction,
+        score=score,
+        neighbours=neighbours,
+        weight=weight,
+        user=user,
+        request=request,
+        item=item,
+        rank=rank,
+        relevance=relevance,
+        propensity=propensity,
+        provider=provider,
+        time=time,
     )
+    units = unit or ["row"]
     opened = log(
         source,
         kind=kind,
         groups=group or [],
-        unit=unit,
+        unit=units[0] if len(units) == 1 else units,
         where=where,
         engine=flags.engine_of(engine, master),
         on_bad_file=on_bad_file,
         top=top,
         classes=[yaml.safe_load(value) for value in classes or []],
         tables=table or [],
-        **roles,
+        item_groups=item_group or [],
+        catalogue=catalogue,
+        max_bad_requests=max_bad_requests,
+        **dict[str, Any](roles),
     )
     found = estimates(
         notations,

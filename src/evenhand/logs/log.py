@@ -16,7 +16,7 @@ from evenhand.logs.group import Group, group_from
 from evenhand.logs.kinds import kind_named
 from evenhand.logs.role import Class, Kind
 from evenhand.logs.source import EngineLike, OnBadFile, Source, open_source
-from evenhand.logs.table import open_tables
+from evenhand.logs.table import SideTable, open_tables
 from evenhand.logs.unit import ROW, Unit
 
 __all__ = ["ROW", "Log", "open_log"]
@@ -211,7 +211,7 @@ def open_log(
     used = {column for expression in written for column in expression.columns(schema)}
     fitted = opened.fitting({*used, *independent.columns})
     schema = dict(fitted.frame.collect_schema())
-    could_be_shown = None if catalogue is None else open_source(catalogue, "polars")
+    could_be_shown = None if catalogue is None else _catalogue(catalogue, sides.tables)
     return Log(
         fitted,
         schema,
@@ -226,6 +226,18 @@ def open_log(
         could_be_shown,
         max_bad_requests,
     )
+
+
+def _catalogue(catalogue: object, tables: Iterable[SideTable]) -> Source:
+    """Return what could be shown, with what side tables know of it as it is today."""
+    opened = open_source(catalogue, "polars")
+    columns = {*opened.frame.collect_schema()}
+    known = [
+        table
+        for table in tables
+        if table.key in columns and table.as_of is None and not columns & {*(table.columns or ())}
+    ]
+    return opened.beside(known)
 
 
 def _named_groups(

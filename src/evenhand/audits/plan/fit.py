@@ -286,7 +286,9 @@ def _open(
         except EvenhandError as error:
             return None, _at(places, ("log", "source"), error)
         source = path if folder is None else within(folder, path, catalogue=_is_spark(engine))
+    catalogue, missing = _catalogue(plan, places, folder)
     tables, wrong = _tables(plan, places, folder, catalogue=_is_spark(engine))
+    wrong += missing
     if wrong:
         return None, wrong
     try:
@@ -303,6 +305,9 @@ def _open(
                 classes=plan.classes,
                 on_bad_file=on_bad_file,
                 tables=tables,
+                item_groups=dict(plan.item_groups),
+                catalogue=catalogue,
+                max_bad_requests=plan.log.max_bad_requests,
             ),
             [],
         )
@@ -334,6 +339,19 @@ def _tables(
         path = path if folder is None else within(folder, path, catalogue=catalogue)
         tables.append({**table.model_dump(), "source": path})
     return tables, problems
+
+
+def _catalogue(
+    plan: AuditPlan, places: Located, folder: Path | None
+) -> tuple[str | None, list[Problem]]:
+    """Return the table of what could have been shown as it is found from here."""
+    if plan.catalogue is None:
+        return None, []
+    try:
+        path = _expanded(plan.catalogue)
+    except EvenhandError as error:
+        return None, _at(places, ("catalogue",), error)
+    return path if folder is None else within(folder, path, catalogue=False), []
 
 
 def _is_spark(engine: EngineLike) -> bool:

@@ -18,7 +18,7 @@ def plan_of_flags(document: Mapping[str, Any]) -> AuditPlan:
     """Return a plan; groups are written as ``race`` or ``age: [25, 45]``.
 
     Args:
-        document: The plan's keys; ``groups`` is a list.
+        document: The plan's keys; ``groups`` and ``item_groups`` are lists.
 
     Raises:
         PlanError: With every problem of its form.
@@ -26,10 +26,11 @@ def plan_of_flags(document: Mapping[str, Any]) -> AuditPlan:
     """
     content = {"evenhand": FORMAT, **document}
     schema: Schema = {}
-    if document["groups"]:
+    if document["groups"] or document["item_groups"]:
         with contextlib.suppress(EvenhandError):
             # Where the log cannot be opened, that is said when it is.
             schema = dict(open_source(document["log"]["source"]).frame.collect_schema())
-    groups = [group for spec in document["groups"] for group in group_from(spec, schema)]
-    content["groups"] = {group.name: group.written() for group in groups}
+    for key in ("groups", "item_groups"):
+        groups = [group for spec in document[key] for group in group_from(spec, schema)]
+        content[key] = {group.name: group.written() for group in groups}
     return plan_from(Located("", content, {}))

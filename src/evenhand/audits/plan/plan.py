@@ -87,6 +87,12 @@ class LogSource(_Part):
     kind: Text = Field("decisions", description="The product kind.")
     where: Text | None = Field(None, description="Rows in scope, as an expression.")
     top: int | None = Field(None, ge=1, description="Keep the most frequent values of each group.")
+    max_bad_requests: float = Field(
+        0.001,
+        ge=0,
+        le=1,
+        description="Largest share of requests with tied slots or repeated items left out.",
+    )
 
 
 def _as_key(value: object) -> object:
@@ -175,10 +181,18 @@ class AuditPlan(_Part):
         default_factory=lambda: ["row"],
         min_length=1,
         max_length=2,
-        description="What is independent: row, a column, [user, item] or pair(a, b).",
+        description="What is independent: row, a column, [user, item] or pair(a, b); of ranked "
+        "lists the user, or else the request.",
     )
     groups: dict[str, Any] = Field(
         default_factory=dict, description="Who is compared: columns, or bins of a number."
+    )
+    item_groups: dict[str, Any] = Field(
+        default_factory=dict,
+        description="Attributes of the items of ranked lists: columns, of lists for several.",
+    )
+    catalogue: Text | None = Field(
+        None, description="Table of what could have been shown, one row per item."
     )
     measures: list[
         Annotated[Entry, BeforeValidator(_as_entry, json_schema_input_type=str | Entry)]
