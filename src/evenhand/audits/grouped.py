@@ -15,7 +15,7 @@ from evenhand.audits.unit import LARGE_UNIT, Units, units_of
 from evenhand.engine import MeasureColumns, State, columns_of
 from evenhand.engine.by_score import score_buckets
 from evenhand.engine.lower import SQUARE_OF, WEIGHT, WEIGHT_OF
-from evenhand.engine.ranked import Counted, view_log, view_of
+from evenhand.engine.ranked import LISTS, Counted, view_log, view_of
 from evenhand.engine.score import SCORE, ScoreTable, binned
 from evenhand.logs.group import OTHER, UNKNOWN
 from evenhand.logs.log import Log
@@ -213,9 +213,9 @@ def gather(measure: Measure, by: Sequence[str], state: State, log: Log) -> Group
 
 def _of_view(view: str, log: Log) -> dict[str, str]:
     """Return what a figure of ranked lists is a mean over, and whom it speaks of."""
-    if view != "requests":
+    if view not in LISTS:
         return {}
-    notes = {"weighs": "every request alike"}
+    notes = {"weighs": f"every {'request' if view == 'requests' else 'query'} alike"}
     if len(log.unit.columns) > 1:
         notes["speaks of"] = "this catalogue: a figure of whole lists has no margin of items"
     return notes

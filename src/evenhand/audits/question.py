@@ -371,7 +371,7 @@ def _unread(question: Question, measure: Ranking, log: Log) -> list[Problem]:
                 hint = did_you_mean(column, [n for n, t in log.schema.items() if t.is_numeric()])
                 problems.append(Problem(f"'{question.key}'", what, hint))
     of_items = [name for name in question.by if name.startswith(ITEM)]
-    if of_items and measure.view == "requests":
+    if of_items and measure.view != "rows":
         what = f"{measure.name} is a figure of whole lists, which belong to no group of items."
         hint = "Contrast it by=GROUP of users; of= is for figures of items, such as exposure."
         problems.append(Problem(f"'{question.key}'", what, hint))

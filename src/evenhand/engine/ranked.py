@@ -23,7 +23,7 @@ from evenhand.engine.requests import REQUEST, RUN
 from evenhand.errors import Problem, ValueInLogError, listed
 from evenhand.logs.expression import Expression
 from evenhand.logs.group import UNKNOWN, Group
-from evenhand.logs.log import ITEM, Log, members_type
+from evenhand.logs.log import ITEM, UNITS, Log, members_type
 from evenhand.logs.role import Kind, Role
 from evenhand.logs.source import Source
 from evenhand.logs.unit import Unit
@@ -42,10 +42,14 @@ GROUP_OF = "of:"
 _LARGEST = 1e30
 
 
+LISTS = ("requests", "queries")
+"""Views of whole lists, whose rows belong to no item."""
+
+
 def view_of(measure: Ranking, by: Sequence[str], log: Log) -> str:
     """Return the name of the view that a measure by these groups is counted in."""
-    if measure.view == "requests":
-        return "requests"
+    if measure.view in LISTS:
+        return measure.view
     soft = [name for name in by if name.startswith(ITEM) and is_soft(name, log)]
     return f"rows by {soft[0]}" if soft else "rows"
 
@@ -112,8 +116,7 @@ def view_log(name: str, measures: Iterable[Ranking], by: Iterable[str], log: Log
         for one in conditions.values()
     ]
     roles += [Role(one, "plain", "keep", "") for one in numbers]
-    of_requests = name == "requests"
-    unit = _unit_of_requests(log) if of_requests else log.unit
+    unit = _unit_of_requests(log) if name in LISTS else log.unit
     groups = {one: _as_labelled(one, log) for one in by}
     schema: dict[str, nw.dtypes.DType] = {column: log.schema[column] for column in unit.columns}
     schema |= {group.expression.text: nw.String() for group in groups.values()}
@@ -129,7 +132,7 @@ def _unit_of_requests(log: Log) -> Unit:
     """Return what is independent among requests: of two columns the one that a request has."""
     if log.unit.kind == "column":
         return log.unit
-    names = [log.roles[role].text for role in ("user", "request") if role in log.roles]
+    names = [log.roles[role].text for role in UNITS if role in log.roles]
     kept = [column for column in log.unit.columns if column in names]
     return Unit("column", (*kept, *log.unit.columns)[:1])
 
@@ -227,7 +230,7 @@ class Reader:
         if log.where is not None:
             frame = frame.filter(log.where.lower(log.schema))
         columns = self._columns()
-        request = log.roles.get("request")
+        request = log.roles.get("query", log.roles.get("request"))
         keys = [] if request is None else [request.lower(log.schema).alias(REQUEST)]
         return frame.select(*(nw.col(name) for name in columns), *keys)
 
@@ -244,7 +247,7 @@ class Reader:
 
     def _roles(self) -> list[str]:
         needs = dict.fromkeys(role for one in self.measures for role in one.roles())
-        also = ("user", "item", "rank")
+        also = ("user", "request", "query", "item", "rank")
         return [role for role in dict.fromkeys([*also, *needs]) if role in self.log.roles]
 
     def facts(self) -> Facts:
@@ -351,12 +354,31 @@ class Reader:
         place = rows["role:rank"].to_numpy()
         place = np.where(place == 0, np.iinfo(np.int64).max, place)
         run = rows[RUN].to_numpy()
-        if ((np.diff(place) < 0) & (np.diff(run) == 0)).any():
+        inner = self._ranking(rows)
+        if inner is not None:
+            run = inner.to_numpy()
+            rows = rows.with_columns(inner.alias(_INNER))
+        if ((np.diff(place) < 0) & (np.diff(run) == 0)).any() or (np.diff(run) < 0).any():
             rows = rows[np.lexsort((place, run))]
         return rows
 
+    def _ranking(self, rows: pl.DataFrame) -> pl.Series | None:
+        """Return the number of each row's request, where a query has several."""
+        if "query" not in self.log.roles or "request" not in self.log.roles:
+            return None
+        request = self.log.roles["request"].lower(self.log.schema).alias("request")
+        frame = nw.from_native(rows).select(request, nw.col(RUN))
+        both: pl.DataFrame = frame.to_native()
+        return both.select(pl.struct(RUN, "request").rank("dense").cast(pl.Int64) - 1).to_series()
+
     def _lists(self, rows: pl.DataFrame, facts: Facts) -> Lists:
-        run = rows[RUN].to_numpy()
+        query = None
+        if _INNER in rows.columns:
+            run = rows[_INNER].to_numpy()
+            first = np.flatnonzero(np.diff(run, prepend=-1))
+            query = rows[RUN].to_numpy()[first]
+        else:
+            run = rows[RUN].to_numpy()
         starts = np.flatnonzero(np.diff(run, prepend=-1, append=int(run[-1]) + 1))
         slot = rows["role:rank"].to_numpy()
         item = rows["role:item"].hash(seed=2).to_numpy() if "role:item" in rows.columns else None
@@ -379,6 +401,7 @@ class Reader:
             catalogue=facts.catalogue,
             by_slot=facts.by_slot,
             item=item,
+            query=query,
         )
 
     def _members(self, rows: pl.DataFrame, name: str) -> Membership:
@@ -413,7 +436,7 @@ class Reader:
         constant = {"user"} & {*self.log.roles}
         names = [self.log.roles[role].text for role in constant]
         for view in self.views:
-            if view.name == "requests":
+            if view.name in LISTS:
                 names += view.log.unit.columns
                 names += [
                     column
@@ -428,9 +451,7 @@ class Reader:
 
     def _filled(self, view: View, rows: pl.DataFrame, lists: Lists) -> pl.DataFrame:
         """Return the rows of a view."""
-        of_requests = view.name == "requests"
-        own = rows[lists.starts[:-1]] if of_requests else rows
-        sound = lists.sound if of_requests else lists.sound[lists.request]
+        own, sound = self._own(view, rows, lists)
         numbers: dict[str, Floats] = {}
         conditions: dict[str, Flags] = {SOUND: sound}
         for measure in view.measures:
@@ -460,6 +481,17 @@ class Reader:
             table[name] = pl.Series(np.where(np.isfinite(of_rows), of_rows, 0.0))
         return pl.DataFrame(table).select([*view.log.schema])
 
+    @staticmethod
+    def _own(view: View, rows: pl.DataFrame, lists: Lists) -> tuple[pl.DataFrame, Flags]:
+        """Return the rows that stand for those of a view, and which are consistent."""
+        if view.name == "requests":
+            return rows[lists.starts[:-1]], lists.sound
+        if view.name == "queries":
+            first = np.flatnonzero(np.diff(lists.query_of, prepend=-1))
+            unsound = np.bincount(lists.query_of, ~lists.sound, lists.queries)
+            return rows[lists.starts[:-1][first]], unsound == 0
+        return rows, lists.sound[lists.request]
+
     def _check(
         self,
         measure: Ranking,
@@ -482,6 +514,9 @@ class Reader:
         labels: pl.DataFrame = frame.to_native()
         return labels["x"]
 
+
+_INNER = "ranking:"
+"""The column that numbers the rankings of a block, where a query has several."""
 
 _SLOT = "A slot is a whole number from 1; leave it empty for an item that was not shown."
 _SHOWN = 5

@@ -25,6 +25,9 @@ __all__ = ["ROW", "Log", "open_log"]
 ITEM = "item "
 """Prefix that tells an attribute of items from one of who is served, where both are groups."""
 
+UNITS = ("user", "query", "request")
+"""What is independent in ranked lists, where nothing else is said: the first that there is."""
+
 MAX_BAD_REQUESTS = 0.001
 """More requests than this share with tied slots or repeated items say that roles are wrong."""
 
@@ -287,7 +290,7 @@ def _list_unit(unit: Unit, roles: Mapping[str, Expression]) -> tuple[Unit, list[
         return unit, [Problem("role 'rank'", "ranked lists need a rank.", hint)]
     if unit != ROW:
         return unit, []
-    names = [roles[role].text for role in ("user", "request") if role in roles]
+    names = [roles[role].text for role in UNITS if role in roles]
     if not names:
         hint = "Say who was served, or what a list answers: --user user, --request request_id."
         return unit, [Problem("unit", "rows of one list are not independent.", hint)]

@@ -77,6 +77,8 @@ class Lists:
         catalogue: For each attribute the share of each group in what could be shown.
         by_slot: For each column its mean at each slot from 1 in the whole log.
         item: A number of each row's item, equal for equal items.
+        query: The query of each request, ascending from 0: requests of one query are rankings that
+            were sampled for it. None where every request is another query.
 
     """
 
@@ -89,6 +91,7 @@ class Lists:
     catalogue: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     by_slot: Mapping[str, Floats] = field(default_factory=dict)
     item: NDArray[np.uint64] | None = None
+    query: Indices | None = None
     _found: dict[Any, Any] = field(default_factory=dict, init=False, repr=False)
 
     @property
@@ -100,6 +103,18 @@ class Lists:
     def rows(self) -> int:
         """The number of rows."""
         return len(self.slot)
+
+    @property
+    def queries(self) -> int:
+        """The number of queries."""
+        if self.query is None or not self.requests:
+            return self.requests
+        return int(self.query[-1]) + 1
+
+    @cached_property
+    def query_of(self) -> Indices:
+        """The query of each request."""
+        return np.arange(self.requests) if self.query is None else self.query
 
     @cached_property
     def request(self) -> Indices:

@@ -23,7 +23,7 @@ from evenhand.measures.measure import RoleColumns, Sums, TermSums
 from evenhand.measures.target import Target, target_from
 from evenhand.notation import Value
 
-View = Literal["requests", "rows"]
+View = Literal["requests", "queries", "rows", "items"]
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,8 @@ class Ranking(Sums):
     """A measure of ranked lists.
 
     Attributes:
-        view: Whether its numbers are of requests or of rows.
+        view: What its numbers are of: requests, queries (of which requests may be samples), rows,
+            or rows that are summed by item.
 
     """
 

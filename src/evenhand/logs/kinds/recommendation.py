@@ -9,6 +9,7 @@ KIND = Kind(
     roles=(
         Role("user", "id", "exclude", "who the list was made for"),
         Role("request", "id", "exclude", "what one list answers; by default every row is one"),
+        Role("query", "id", "exclude", "what several sampled rankings answer; else each request"),
         Role("item", "id", "exclude", "what is ranked; by default every row is another"),
         Role("rank", "slot", "keep", "the slot, from 1; missing for an item that was not shown"),
         Role("score", "number", "exclude", "the number that the list was sorted by"),

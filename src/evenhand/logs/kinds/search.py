@@ -9,6 +9,7 @@ KIND = Kind(
     roles=(
         Role("user", "id", "exclude", "who asked, where that is known"),
         Role("request", "id", "exclude", "the query or topic"),
+        Role("query", "id", "exclude", "what several sampled rankings answer; else each request"),
         Role("item", "id", "exclude", "the result; by default every row is another"),
         Role("rank", "slot", "keep", "the slot, from 1; missing for a result not shown"),
         Role("score", "number", "exclude", "the number that results were sorted by"),
