@@ -216,3 +216,67 @@ def test_a_filter_that_holds_for_no_row_says_so_with_parts_too(days):
     log = _log(days, where="s > 2")
     with pytest.raises(SourceError, match="holds for none of 2,400 rows"):
         count(_plan(log), log, folder=days / "parts")
+
+
+# --- Side tables. ---
+
+
+def _groups(tier="gold"):
+    """Who is in which tier; of the group c nothing is known."""
+    return pl.DataFrame({"g": ["a", "b"], "tier": [tier, "new"]})
+
+
+def _beside(days, engine=None, **how):
+    table = {"source": str(days / "groups.parquet"), "key": "g"}
+    return _log(days, engine, groups=["tier"], tables=[table], **how)
+
+
+def test_parts_are_joined_with_side_tables_as_the_whole_is(days, engine):
+    _groups().write_parquet(days / "groups.parquet")
+    log, folder = _beside(days, engine), days / "parts"
+    parted = count(_plan(log, by=("tier",)), log, folder=folder)
+    rows = pl.concat([_rows(day) for day in range(DAYS)]).join(_groups(), on="g", how="left")
+    whole = eh.log(
+        rows,
+        kind="decisions",
+        prediction="p",
+        label="p",
+        score="s",
+        unit="who",
+        groups=["tier"],
+    )
+    by_hand = scan(_plan(whole, by=("tier",)), whole)
+    assert not unlike(parted.state, by_hand)
+    assert parted.state.rows == 400 * DAYS
+    assert {*parted.state.sums_by(["tier"]).frame["group:tier"]} == {"gold", "new", "unknown"}
+    assert count(_plan(log, by=("tier",)), log, folder=folder).resumed == DAYS
+
+
+def test_parts_joined_with_another_table_are_not_taken(days):
+    folder = days / "parts"
+    for tier, resumed in (("gold", 0), ("old", 0), ("gold", DAYS)):
+        _groups(tier).write_parquet(days / "groups.parquet")
+        log = _beside(days)
+        assert count(_plan(log, by=("tier",)), log, folder=folder).resumed == resumed
+
+
+@pytest.mark.parametrize("parts", [True, False])
+def test_a_broken_file_beside_a_side_table_may_be_left_out(days, engine, parts):
+    _groups().write_parquet(days / "groups.parquet")
+    _wreck(days / "log" / "day-2.parquet")
+    log = _beside(days, engine, on_bad_file="skip")
+    found = count(_plan(log, by=("tier",)), log, folder=days / "parts" if parts else None)
+    assert found.state.rows == 400 * (DAYS - 1)
+    assert [one.file for one in found.log.source.skipped] == ["log/day-2.parquet"]
+
+
+def test_a_file_without_the_key_of_a_side_table_is_left_out_or_named(days, engine):
+    _groups().write_parquet(days / "groups.parquet")
+    odd = _rows(3).rename({"g": "h"})
+    odd.write_parquet(days / "log" / "day-3.parquet")
+    with pytest.raises(SourceError, match=r"day-3.parquet: it has another schema: the column 'g'"):
+        _beside(days, engine)
+    log = _beside(days, engine, on_bad_file="skip")
+    found = count(_plan(log, by=("tier",)), log)
+    assert found.state.rows == 400 * (DAYS - 1)
+    assert {*found.state.sums_by(["tier"]).frame["group:tier"]} == {"gold", "new", "unknown"}

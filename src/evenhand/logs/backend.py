@@ -95,6 +95,18 @@ def spark_session(spark: Spark | None = None) -> Any:  # noqa: ANN401 - pyspark 
         raise EngineError(Problem(f"master '{master or 'local'}'", what, hint)) from error
 
 
+def spark_table(arrow: Any, session: Any) -> Any:  # noqa: ANN401 - pyspark is optional
+    """Return an Arrow table as a Spark DataFrame, whose times have a zone only where they have one.
+
+    Left to itself Spark would read a time without a zone as one of the session's zone.
+    """
+    from pyspark.sql.pandas.types import from_arrow_schema
+
+    return session.createDataFrame(
+        arrow, from_arrow_schema(arrow.schema, prefer_timestamp_ntz=True)
+    )
+
+
 _CONNECT = "sc://"
 _PATIENCE = 5.0
 """Seconds that a master may take to answer."""

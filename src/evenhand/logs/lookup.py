@@ -94,10 +94,13 @@ def as_time(times: pl.Series, dtype: DType) -> pl.Series:
         times = times.cast(pl.Datetime("us"))
     unit: Any = dtype.time_unit  # type: ignore[attr-defined]
     ours, theirs = _PER_SECOND[unit], _PER_SECOND[times.dtype.time_unit]  # type: ignore[attr-defined]
-    moments = times.to_physical().cast(pl.Int128) * ours
-    moments = -((-moments) // theirs)
-    whole = moments.clip(-_LONG, _LONG).cast(pl.Int64)
-    return whole.cast(pl.Datetime(unit, dtype.time_zone))  # type: ignore[attr-defined]
+    moments = times.to_physical()
+    if ours > theirs:
+        finer = ours // theirs
+        moments = moments.clip(-(_LONG // finer), _LONG // finer) * finer
+    else:
+        moments = -(-moments // (theirs // ours))
+    return moments.cast(pl.Datetime(unit, dtype.time_zone))  # type: ignore[attr-defined]
 
 
 def plain(values: pl.Series) -> pl.Series:

@@ -33,6 +33,7 @@ from evenhand.logs.backend import (
     duckdb_connection,
     installed,
     spark_session,
+    spark_table,
 )
 from evenhand.logs.file import Files, Skipped, find_files, skipped
 from evenhand.logs.reader import (
@@ -281,7 +282,7 @@ def _move(lazy: pl.LazyFrame, engine: Engine, at: Any) -> Frame:  # noqa: ANN401
     if engine == "polars":
         return nw.from_native(lazy)
     arrow = lazy.collect().to_arrow()
-    moved = at.from_arrow(arrow) if engine == "duckdb" else at.createDataFrame(arrow)
+    moved = at.from_arrow(arrow) if engine == "duckdb" else spark_table(arrow, at)
     frame: Frame = nw.from_native(moved)
     return frame
 

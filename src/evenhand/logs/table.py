@@ -32,7 +32,7 @@ from evenhand.errors import (
     did_you_mean,
     listed,
 )
-from evenhand.logs.backend import Frame, Spark
+from evenhand.logs.backend import Frame, Spark, spark_table
 from evenhand.logs.grammar import DType, Schema
 from evenhand.logs.lookup import (
     FROM,
@@ -131,12 +131,7 @@ def _in_connection(rows: pl.DataFrame, relation: Any) -> object:  # noqa: ANN401
 
 
 def _in_session(rows: pl.DataFrame, session: Any) -> object:  # noqa: ANN401 - pyspark is optional
-    from pyspark.sql.pandas.types import from_arrow_schema
-
-    arrow = rows.to_arrow()
-    # Left to itself Spark reads a time without a zone as one of the session's zone.
-    schema = from_arrow_schema(arrow.schema, prefer_timestamp_ntz=True)
-    table = session.createDataFrame(arrow, schema)
+    table = spark_table(rows.to_arrow(), session)
     return table.hint("broadcast") if rows.estimated_size() <= _BROADCAST else table
 
 
@@ -366,7 +361,7 @@ class _Opened:
         key, where = spec.their_key, f"{spec.where}.key"
         nameless = self.rows[key].null_count()
         if nameless:
-            what = f"{_counted(nameless, 'row')} of {spec.name} without '{key}'."
+            what = f"{_counted(nameless, 'row', 'has', 'have')} no '{key}' in {spec.name}."
             yield Problem(where, what, "Give every row its key, or leave such rows out.")
         named = self.rows.drop_nulls(key)
         if spec.as_of is None:
@@ -382,7 +377,7 @@ class _Opened:
             named = named.with_columns(time.fill_nan(None))
         timeless = named[spec.as_of].null_count()
         if timeless:
-            what = f"{_counted(timeless, 'row')} of {spec.name} without '{spec.as_of}'."
+            what = f"{_counted(timeless, 'row', 'has', 'have')} no '{spec.as_of}' in {spec.name}."
             yield Problem(where, what, "Say from when each row holds, or leave such rows out.")
         named = named.drop_nulls(spec.as_of)
         again = named.group_by(key, spec.as_of).len("rows").filter(pl.col("rows") > 1)
@@ -425,7 +420,7 @@ class _Opened:
         )
 
 
-def _counted(number: int, noun: str, one: str = "is", many: str = "are") -> str:
+def _counted(number: int, noun: str, one: str, many: str) -> str:
     return f"{number:,} {noun}{'s' * (number != 1)} {one if number == 1 else many}"
 
 

@@ -115,3 +115,55 @@ def test_a_plan_without_measures_asks_for_all_that_apply():
     assert "difference(true_positive_rate, by=sex)" in keys
     assert "worst(accuracy, by=sex)" in keys
     assert "brier_score" not in keys
+
+
+BESIDE = pl.DataFrame({"sex": ["f", "m"], "wave": ["one", "two"]})
+
+
+def test_a_side_table_is_found_from_the_folder_and_by_variables(tmp_path, monkeypatch):
+    BESIDE.write_csv(tmp_path / "beside.csv")
+    more = "tables: [{source: 'WHERE', key: sex, columns: [wave]}]\n"
+    monkeypatch.setenv("EVENHAND_BESIDE", str(tmp_path))
+    for where in ("beside.csv", "${EVENHAND_BESIDE}/beside.csv"):
+        plan, located = parse_plan(PLAN + more.replace("WHERE", where))
+        log = fit(plan, located, folder=tmp_path, table=ROWS).log
+        assert "wave" in log.schema
+
+
+def test_every_fault_of_side_tables_is_named_at_its_line(tmp_path):
+    pl.concat([BESIDE, BESIDE]).write_csv(tmp_path / "twice.csv")
+    BESIDE.write_csv(tmp_path / "beside.csv")
+    text = PLAN.replace("label: repaid", "label: repayed") + (
+        "tables:\n"
+        "  - {source: twice.csv, key: sex}\n"
+        "  - source: beside.csv\n"
+        "    key: {sx: sex}\n"
+        "    columns: [vawe]\n"
+    )
+    plan, located = parse_plan(text)
+    with pytest.raises(PlanError) as caught:
+        fit(plan, located, folder=tmp_path, table=ROWS)
+    assert [problem.where for problem in caught.value.problems] == [
+        "audit.yaml:15 tables[0].key",
+        "audit.yaml:17 tables[1].key",
+        "audit.yaml:18 tables[1].columns",
+        "audit.yaml:4 roles.label",
+    ]
+
+
+def test_a_side_table_that_is_not_there_is_named_at_its_line(tmp_path):
+    tables = (
+        "tables:\n  - {source: none.csv, key: sex}\n  - {source: '${NOWHERE_AT_ALL}', key: sex}\n"
+    )
+    plan, located = parse_plan(PLAN + tables)
+    with pytest.raises(PlanError) as caught:
+        fit(plan, located, folder=tmp_path, table=ROWS)
+    (problem,) = caught.value.problems
+    assert problem.where == "audit.yaml:16 tables[1].source"
+    assert "NOWHERE_AT_ALL is not set" in problem.what
+    plan, located = parse_plan(PLAN + tables.rpartition("  -")[0])
+    with pytest.raises(PlanError) as caught:
+        fit(plan, located, folder=tmp_path, table=ROWS)
+    (problem,) = caught.value.problems
+    assert problem.where == "audit.yaml:15 tables[0].source"
+    assert problem.what == f"{tmp_path / 'none.csv'}: no such file."

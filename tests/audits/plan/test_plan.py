@@ -95,6 +95,18 @@ def test_comments_and_order_do_not_change_the_digest():
         ("evenhand: 1", "evenhand: one", "audit.yaml:1 evenhand: 'one' is no plan format."),
         ("level: 0.9", "level: 0.9\nlevel: 0.8", "audit.yaml:17 level: this key is here twice."),
         ("unit: person", "unit: [a, b, c]", "audit.yaml:9 unit: "),
+        (
+            "level: 0.9",
+            "tables: [{source: a.csv, key: k, colums: [x]}]",
+            "audit.yaml:16 tables[0].colums: there is no key 'colums' here.",
+        ),
+        (
+            "level: 0.9",
+            "tables: [{source: a.csv}]",
+            "audit.yaml:16 tables[0].key: the key 'key' is missing.",
+        ),
+        ("level: 0.9", "tables: [{source: a.csv, key: 3}]", "audit.yaml:16 tables[0].key: "),
+        ("level: 0.9", "tables: [a.csv]", "audit.yaml:16 tables[0]: "),
         ("level: 0.9", "probes: [x]", "audit.yaml:16 probes: probes are not read yet."),
         ("  sex: sex", "  sex: &a sex\n  b: *a", "audit.yaml:12: aliases (*name) are not read."),
     ],
@@ -200,3 +212,17 @@ def test_a_plan_is_read_from_a_file_with_its_folder(tmp_path: Path):
     fitted = open_plan(tmp_path / "audit.yaml")
     assert fitted.log.source.name.endswith("decisions.csv")
     assert [*fitted.questions] == [None, "channel == 'web'"]
+
+
+def test_side_tables_are_read_as_they_are_written():
+    text = PLAN + "tables:\n  - {source: a.csv, key: who}\n  - {source: b.csv, key: {who: id}}\n"
+    plan, _ = parse_plan(text)
+    assert [table.key for table in plan.tables] == [{"who": "who"}, {"who": "id"}]
+    assert plan.to_dict()["tables"] == [
+        {"source": "a.csv", "key": "who"},
+        {"source": "b.csv", "key": {"who": "id"}},
+    ]
+    again, _ = parse_plan(plan.to_yaml())
+    assert again.digest == plan.digest
+    longer, _ = parse_plan(text.replace("key: who", "key: {who: who}"))
+    assert longer.digest == plan.digest

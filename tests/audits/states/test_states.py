@@ -278,3 +278,60 @@ def test_days_of_every_unit_merge(made, audited, unit):
     found = audited(merged([made(rows, **more) for rows in days]))
     whole = eh.audit(plan_of("x", **more), table=pl.concat(days))
     assert diff(found, whole).same
+
+
+# --- Side tables. ---
+
+
+@pytest.fixture
+def beside(tmp_path, made):
+    """Count the rows of a day beside a side table; gives the states."""
+
+    def make(day, tier="gold", **more):
+        pl.DataFrame({"sex": ["f"], "tier": [tier], "wave": [1]}).write_parquet(
+            tmp_path / "sexes.parquet"
+        )
+        table = {"source": str(tmp_path / "sexes.parquet"), "key": "sex", **more}
+        asked = "difference(selection_rate, by=tier)"
+        return made(
+            rows_of(day), tables=[table], groups={"tier": "tier"}, measures=[asked], gate=[]
+        )
+
+    return make
+
+
+def test_states_with_one_side_table_merge_and_name_it_once(beside, audited):
+    one, two = beside(1), beside(2)
+    both = one.merge(two)
+    assert both.whole.rows == 2 * SIZE
+    assert [one.table for one in both.inputs] == [False, True, False]
+    bundle = audited(both)
+    (finding,) = bundle.findings
+    rows = rows_of(1).vstack(rows_of(2))
+    known = rows.filter(pl.col("sex") == "f").height
+    assert {row.group["tier"]: row.rows for row in finding.groups} == {
+        "gold": known,
+        "unknown": rows.height - known,
+    }
+    assert [one.table for one in bundle.inputs] == [False, True, False]
+
+
+def test_states_with_another_side_table_are_refused(beside):
+    one = beside(1)
+    other, narrow = beside(2, tier="old"), beside(3, columns=["tier"])
+    assert "side tables of another content" in _refusals(lambda: one.merge(other))[0]
+    (refused,) = _refusals(lambda: one.merge(narrow))
+    assert "side tables by sex (tier, wave) and by sex (tier)" in refused
+
+
+def test_states_answer_a_plan_whose_side_tables_are_gone(beside, audited, tmp_path):
+    states = beside(1)
+    (tmp_path / "sexes.parquet").unlink()
+    assert audited(states).environment["rows"] == SIZE
+    wanted = states.plan.tables[0].model_copy(update={"columns": ["tier"]})
+    assert fit_states(states, states.plan.model_copy(update={"tables": [wanted]}))
+    timed = states.plan.tables[0].model_copy(update={"as_of": "age"})
+    for tables in ([], [timed]):
+        plan = states.plan.model_copy(update={"tables": tables})
+        (refused,) = _refusals(lambda plan=plan: fit_states(states, plan))
+        assert "they have side tables by sex (tier, wave), the plan has" in refused
