@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
+import narwhals as nw
+
 from evenhand.audits.contrasts import Contrast, contrasts
 from evenhand.engine import role_columns
 from evenhand.engine.ranked import is_soft
@@ -364,12 +366,14 @@ def _unread(question: Question, measure: Ranking, log: Log) -> list[Problem]:
             log.item_group(name)
         except RoleError as error:
             problems += error.problems
-    for model in measure.models:
-        for column in (*model.columns, *model.averaged):
-            if column not in log.schema or not log.schema[column].is_numeric():
-                what = f"{model} needs a column of numbers '{column}'."
-                hint = did_you_mean(column, [n for n, t in log.schema.items() if t.is_numeric()])
-                problems.append(Problem(f"'{question.key}'", what, hint))
+    reads = [(str(one), c) for one in measure.models for c in (*one.columns, *one.averaged)]
+    reads += [(measure.name, c) for c in measure.columns if c not in {c for _, c in reads}]
+    numbers = [n for n, t in log.schema.items() if t.is_numeric() or t == nw.Boolean]
+    for reader, column in reads:
+        if column not in numbers:
+            what = f"{reader} needs a column of numbers '{column}'."
+            hint = did_you_mean(column, numbers)
+            problems.append(Problem(f"'{question.key}'", what, hint))
     of_items = [name for name in question.by if name.startswith(ITEM)]
     if of_items and measure.view != "rows":
         what = f"{measure.name} is a figure of whole lists, which belong to no group of items."

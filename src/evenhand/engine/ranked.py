@@ -241,7 +241,7 @@ class Reader:
         written += [log.group(name).expression for name in sorted(groups)]
         written += [log.item_group(name).expression for name in self.attributes]
         named = [column for one in written for column in one.columns(log.schema)]
-        named += [c for one in self.measures for model in one.models for c in model.columns]
+        named += [column for one in self.measures for column in one.columns]
         named += [c for view in self.views for c in view.log.unit.columns]
         return list(dict.fromkeys(named))
 
@@ -388,8 +388,7 @@ class Reader:
         columns = {
             column: rows[column].cast(pl.Float64).fill_null(np.nan).to_numpy()
             for one in self.measures
-            for model in one.models
-            for column in model.columns
+            for column in one.columns
         }
         return Lists(
             starts=starts,

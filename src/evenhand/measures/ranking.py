@@ -132,6 +132,11 @@ class Ranking(Sums):
         return self.models[0]
 
     @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns of numbers that are read for every row."""
+        return tuple(column for model in self.models for column in model.columns)
+
+    @property
     def aim(self) -> Target | None:
         """The target; None for a measure without one."""
         written: Value | None = getattr(self, "target", None)
