@@ -14,14 +14,17 @@ from evenhand.audits.finding import Exclusion, GroupFinding
 from evenhand.audits.unit import LARGE_UNIT, Units, units_of
 from evenhand.engine import MeasureColumns, State, columns_of
 from evenhand.engine.by_score import score_buckets
+from evenhand.engine.items import BUCKETS
 from evenhand.engine.lower import SQUARE_OF, WEIGHT, WEIGHT_OF
-from evenhand.engine.ranked import LISTS, Counted, view_log, view_of
+from evenhand.engine.ranked import LISTS, SPREAD, Counted, view_log, view_of
 from evenhand.engine.score import SCORE, ScoreTable, binned
+from evenhand.engine.table import group_column
 from evenhand.logs.group import OTHER, UNKNOWN
 from evenhand.logs.log import Log
 from evenhand.logs.unit import BUCKET, Unit
 from evenhand.measures.figure import Figure, Share
 from evenhand.measures.histogram import Histogram
+from evenhand.measures.items import ItemSums, PerItem
 from evenhand.measures.measure import Keyed, Measure, Sums, TermSums
 from evenhand.measures.ranking import Ranking
 from evenhand.stats.bucket import Between
@@ -168,6 +171,8 @@ def gather(measure: Measure, by: Sequence[str], state: State, log: Log) -> Group
         view = view_of(measure, by, log)
         inside = view_log(view, [measure], by, log)
         found = gather(Counted(measure), by, state.views[view], inside)
+        if isinstance(measure, PerItem):
+            found = _spread(measure, found, by, state.views[view])
         return replace(found, notes={**measure.conventions(), **_of_view(view, log), **found.notes})
     cells = Cells(state.sums_by(by).frame, by, log)
     columns = columns_of(measure, log)
@@ -211,8 +216,40 @@ def gather(measure: Measure, by: Sequence[str], state: State, log: Log) -> Group
     )
 
 
+def _spread(measure: PerItem, counted: Grouped, by: Sequence[str], state: State) -> Grouped:
+    """Return the figure of sums by item, of the groups whose rows and units were counted."""
+    if state.items is None:
+        raise TypeError(f"no sums by item were kept for {measure}")
+    keys = [group_column(name) for name in by]
+    frame = state.items.marginal([BUCKET, *keys, SPREAD]).frame
+    if measure.over:
+        frame = frame.filter(pl.col(SPREAD) != UNKNOWN)
+    places = {tuple(group.values()): place for place, group in enumerate(counted.groups)}
+    rows = frame.select(keys).iter_rows() if keys else iter([()] * len(frame))
+    names = frame[SPREAD].unique().sort()
+    items = ItemSums(
+        names=tuple(names),
+        size=max(state.size, len(names)),
+        bucket=frame[BUCKET].to_numpy(),
+        group=np.array([places[row] for row in rows], np.intp),
+        item=names.search_sorted(frame[SPREAD]).to_numpy().astype(np.intp),
+        values={name: frame[name].to_numpy() for name in measure.counted},
+        buckets=BUCKETS,
+        groups=len(counted.groups),
+    )
+    figure = measure.spread(items, counted.figure.rows)
+    reasons = tuple(
+        one or other for one, other in zip(counted.reasons, figure.undefined(), strict=True)
+    )
+    return replace(
+        counted, figure=figure, reasons=reasons, notes={**counted.notes, **figure.notes()}
+    )
+
+
 def _of_view(view: str, log: Log) -> dict[str, str]:
     """Return what a figure of ranked lists is a mean over, and whom it speaks of."""
+    if view.startswith("items"):
+        return {"speaks of": "this catalogue: items are given, users are drawn"}
     if view not in LISTS:
         return {}
     notes = {"weighs": f"every {'request' if view == 'requests' else 'query'} alike"}

@@ -54,9 +54,7 @@ Propensity: TypeAlias = Annotated[
 Provider: TypeAlias = Annotated[
     str | None, typer.Option(help="Ranked lists: who offers the item, a column of ids.")
 ]
-Time: TypeAlias = Annotated[
-    str | None, typer.Option(help="Ranked lists: when the list was shown.")
-]
+Time: TypeAlias = Annotated[str | None, typer.Option(help="Ranked lists: when the list was shown.")]
 ItemGroups: TypeAlias = Annotated[
     list[str] | None,
     typer.Option(

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field, replace
 import narwhals as nw
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from evenhand.engine.relational import collect
 from evenhand.engine.requests import REQUEST, RUN
@@ -28,6 +29,7 @@ from evenhand.logs.role import Kind, Role
 from evenhand.logs.source import Source
 from evenhand.logs.unit import Unit
 from evenhand.measures.figure import Figure
+from evenhand.measures.items import PerItem
 from evenhand.measures.lists import Flags, Floats, Indices, Lists, Membership
 from evenhand.measures.measure import RoleColumns, Sums, TermSums
 from evenhand.measures.ranking import Condition, Ranking
@@ -36,6 +38,9 @@ SOUND = "sound"
 """The condition that a request is consistent."""
 
 UNSOUND = "slots are tied, an item is repeated, or the user differs inside the request"
+SPREAD = "item:"
+"""The column of what sums are spread over."""
+
 GROUP_OF = "of:"
 """Prefix of a view's columns of groups."""
 
@@ -46,10 +51,16 @@ LISTS = ("requests", "queries")
 """Views of whole lists, whose rows belong to no item."""
 
 
+ITEMS = "items"
+"""The view of rows that are summed by item too."""
+
+
 def view_of(measure: Ranking, by: Sequence[str], log: Log) -> str:
     """Return the name of the view that a measure by these groups is counted in."""
     if measure.view in LISTS:
         return measure.view
+    if isinstance(measure, PerItem):
+        return ITEMS if measure.over is None else f"{ITEMS} by {ITEM}{measure.over}"
     soft = [name for name in by if name.startswith(ITEM) and is_soft(name, log)]
     return f"rows by {soft[0]}" if soft else "rows"
 
@@ -116,11 +127,13 @@ def view_log(name: str, measures: Iterable[Ranking], by: Iterable[str], log: Log
         for one in conditions.values()
     ]
     roles += [Role(one, "plain", "keep", "") for one in numbers]
-    unit = _unit_of_requests(log) if name in LISTS else log.unit
+    unit = log.unit if name.startswith("rows") else _unit_of_requests(log)
     groups = {one: _as_labelled(one, log) for one in by}
     schema: dict[str, nw.dtypes.DType] = {column: log.schema[column] for column in unit.columns}
     schema |= {group.expression.text: nw.String() for group in groups.values()}
     schema |= {role.name: nw.Float64() for role in roles}
+    if name.startswith(ITEMS):
+        schema[SPREAD] = nw.String()
     empty = pl.LazyFrame(schema=nw.Schema(schema).to_polars())
     source = Source(log.source.name, "polars", nw.from_native(empty))
     kind = Kind(log.kind.name, log.kind.about, tuple(roles))
@@ -161,9 +174,15 @@ class View:
     by: tuple[str, ...]
 
     @property
-    def soft(self) -> str | None:
-        """The attribute of which an item may have several groups, each with a row of its own."""
-        return self.name.removeprefix("rows by ") if self.name.startswith("rows by ") else None
+    def over(self) -> str | None:
+        """The attribute of whose groups an item may have several, each with a row of its own."""
+        _, by, name = self.name.partition(f" by {ITEM}")
+        return name if by else None
+
+    @property
+    def spread(self) -> bool:
+        """Whether its rows are summed by item, or by the groups of `over`."""
+        return self.name.startswith(ITEMS)
 
 
 @dataclass(frozen=True)
@@ -173,11 +192,14 @@ class Facts:
     Attributes:
         catalogue: For each attribute the share of each group in what could be shown.
         by_slot: For each column its mean at each slot.
+        sizes: For each view that is summed by item, the number of items in the catalogue; 0 where
+            none is named.
 
     """
 
     catalogue: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     by_slot: Mapping[str, Floats] = field(default_factory=dict)
+    sizes: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -265,7 +287,23 @@ class Reader:
         columns = dict.fromkeys(
             column for one in self.measures for model in one.models for column in model.averaged
         )
-        return Facts(found, {column: self._means(column) for column in columns})
+        sizes = {view.name: self._size(view) for view in self.views if view.spread}
+        return Facts(found, {column: self._means(column) for column in columns}, sizes)
+
+    def _size(self, view: View) -> int:
+        """Return how many items, or groups of them, the catalogue has; 0 where none is named."""
+        log = self.log
+        if log.catalogue is None:
+            return 0
+        if view.over is not None:
+            return len({*self._catalogue(view.over, required=True)} - {UNKNOWN})
+        schema = dict(log.catalogue.frame.collect_schema())
+        item = log.roles.get("item")
+        wrong = [] if item is None else item.problems(schema, "catalogue")
+        if item is None or wrong:
+            raise ValueInLogError(wrong or [Problem("role 'item'", "no column plays it.")])
+        items = log.catalogue.frame.select(item.lower(schema).alias(SPREAD)).unique(SPREAD)
+        return int(collect(items.select(nw.len().cast(nw.Int64))).item())
 
     def _catalogue(self, name: str, *, required: bool) -> Mapping[str, float]:
         """Return the shares of groups in the catalogue, or where there is none in the log."""
@@ -400,8 +438,20 @@ class Reader:
             catalogue=facts.catalogue,
             by_slot=facts.by_slot,
             item=item,
+            key=self._keys(rows, starts),
             query=query,
         )
+
+    def _keys(self, rows: pl.DataFrame, starts: Indices) -> NDArray[np.uint64] | None:
+        """Return a number of what each request answers, where a measure draws at random."""
+        if REQUEST not in rows.columns or not any(one.landmarks for one in self.measures):
+            return None
+        import polars_hash
+
+        requests = rows[[REQUEST]][starts[:-1]].select(pl.col(REQUEST).cast(pl.String))
+        keys = requests.select(polars_hash.col(REQUEST).nchash.xxhash64(seed=3))
+        found: NDArray[np.uint64] = keys[REQUEST].to_numpy()
+        return found
 
     def _members(self, rows: pl.DataFrame, name: str) -> Membership:
         group = self.log.item_group(name)
@@ -464,8 +514,8 @@ class Reader:
         for measure in view.measures:
             self._check(measure, numbers, conditions, hold)
         members = None
-        if view.soft is not None:
-            members = lists.items[view.soft.removeprefix(ITEM)]
+        if view.over is not None:
+            members = lists.items[view.over]
             own = own[members.row]
         table: dict[str, pl.Series] = {}
         for column in view.log.unit.columns:
@@ -478,7 +528,19 @@ class Reader:
         for name, values in numbers.items():
             of_rows = values if members is None else values[members.row] * members.share
             table[name] = pl.Series(np.where(np.isfinite(of_rows), of_rows, 0.0))
+        if view.spread:
+            table[SPREAD] = self._spread_over(rows, lists, members)
         return pl.DataFrame(table).select([*view.log.schema])
+
+    def _spread_over(
+        self, rows: pl.DataFrame, lists: Lists, members: Membership | None
+    ) -> pl.Series:
+        """Return the item of each row, or its group where rows are summed by that."""
+        if members is not None:
+            return pl.Series(members.names, dtype=pl.String).gather(members.group)
+        if "role:item" in rows.columns:
+            return rows["role:item"].cast(pl.String)
+        return pl.int_range(lists.rows, eager=True).cast(pl.String)
 
     @staticmethod
     def _own(view: View, rows: pl.DataFrame, lists: Lists) -> tuple[pl.DataFrame, Flags]:

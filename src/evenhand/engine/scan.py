@@ -25,6 +25,7 @@ from evenhand.engine.dense import (
 )
 from evenhand.engine.frequent import Kept, frequent, named
 from evenhand.engine.identity import identity_of
+from evenhand.engine.items import count_items
 from evenhand.engine.lower import BAD, ROWS, Lowered, SumColumn, lower, tabulate
 from evenhand.engine.plan import ScanPlan
 from evenhand.engine.ranked import UNSOUND, Facts, Filled, Reader, View
@@ -189,7 +190,10 @@ def _count_views(
     exact: bool,
 ) -> tuple[dict[str, State], int, tuple[int, int]]:
     """Return the state of each view, the rows read, and the requests that are bad, and all."""
-    counts = {view.name: _Counting(view, inner, kept) for view, inner in plan.views}
+    counts = {
+        view.name: _Counting(view, inner, kept, facts.sizes.get(view.name, 0))
+        for view, inner in plan.views
+    }
     rows = bad = requests = 0
     source = reader.log.source
     blocks = read_requests(reader.frame(), source.engine, watch, scattered=scattered)
@@ -224,8 +228,8 @@ def _at_once(
 class _Counting:
     """A view that is counted as its rows come."""
 
-    def __init__(self, view: View, plan: ScanPlan, kept: Kept) -> None:
-        self._view, self._plan, self._kept = view, plan, kept
+    def __init__(self, view: View, plan: ScanPlan, kept: Kept, size: int) -> None:
+        self._view, self._plan, self._kept, self._items = view, plan, kept, size
         self._rows: list[pl.DataFrame] = []
         self._size = 0
         self._state: State | None = None
@@ -253,6 +257,9 @@ class _Counting:
         self._rows, self._size = [], 0
         own = {name: self._kept[name] for name in self._view.by if name in self._kept}
         state = scan(self._plan, log, empty=True, kept=own, exact=exact)
+        if self._view.spread:
+            items = count_items(self._view, log, own)
+            state = replace(state, items=items, size=self._items)
         self._state = state if self._state is None else self._state.merge(state)
 
 

@@ -49,7 +49,9 @@ class State:
             scores.
         kept: For groups with a rule ``top``, the values that stand for themselves.
         views: For ranked lists, the states of requests and of rows, by view.
-        requests: The number of requests of ranked lists, and how many of them are inconsistent.
+        requests: The number of inconsistent requests of ranked lists, and of all.
+        items: Sums by bucket of units, groups and item; None where none are made.
+        size: The number of items of the catalogue; 0 where none is named.
 
     """
 
@@ -63,6 +65,8 @@ class State:
     kept: Kept = field(default_factory=dict)
     views: Mapping[str, State] = field(default_factory=dict)
     requests: tuple[int, int] = (0, 0)
+    items: Table | None = None
+    size: int = 0
 
     @property
     def plan(self) -> str:
@@ -97,6 +101,10 @@ class State:
             kept=self.kept,
             views={name: state.merge(other.views[name]) for name, state in self.views.items()},
             requests=(self.requests[0] + other.requests[0], self.requests[1] + other.requests[1]),
+            items=None
+            if self.items is None or other.items is None
+            else self.items.merge(other.items),
+            size=max(self.size, other.size),
         )
 
     def sums_by(self, by: Sequence[str]) -> Table:
@@ -139,7 +147,12 @@ class State:
         if self.views:
             document["requests"] = self.requests
             document["views"] = {
-                name: {"identity": view.identity, "rows": view.rows, "kept": view.kept}
+                name: {
+                    "identity": view.identity,
+                    "rows": view.rows,
+                    "kept": view.kept,
+                    "size": view.size,
+                }
                 for name, view in self.views.items()
             }
         metadata = {"evenhand.state": json.dumps(document)}
@@ -185,6 +198,8 @@ def _tables(state: State) -> Iterator[tuple[dict[str, Any], Table]]:
             yield {"part": "fine", **about, "width": scores.width}, scores.fine
             if scores.coarse is not None:
                 yield {"part": "coarse", **about, "width": scores.coarse_width}, scores.coarse
+    if state.items is not None:
+        yield {"part": "items", "by": ()}, state.items
 
 
 def _state(
@@ -198,6 +213,7 @@ def _state(
     sums: dict[tuple[str, ...], Table] = {}
     units: dict[tuple[str, ...], Table] = {}
     scores: dict[tuple[str, ...], dict[str, ScoreTable]] = {}
+    items = None
     for index, entry in enumerate(tables):
         if entry.get("view") != view:
             continue
@@ -211,12 +227,24 @@ def _state(
                 units[by] = table
             case "fine":
                 scores.setdefault(by, {})[entry["role"]] = ScoreTable(table, entry["width"])
+            case "items":
+                items = table
             case "coarse":
                 fine = scores[by][entry["role"]]
                 both = replace(fine, coarse=table, coarse_width=entry["width"])
                 scores[by][entry["role"]] = both
     kept = {name: tuple(values) for name, values in about["kept"].items()}
-    return State(about["identity"], engine, about["rows"], sums, units, scores=scores, kept=kept)
+    return State(
+        about["identity"],
+        engine,
+        about["rows"],
+        sums,
+        units,
+        scores=scores,
+        kept=kept,
+        items=items,
+        size=about.get("size", 0),
+    )
 
 
 def _covering(tables: Mapping[tuple[str, ...], Table], by: Sequence[str]) -> Table:

@@ -77,6 +77,8 @@ class Lists:
         catalogue: For each attribute the share of each group in what could be shown.
         by_slot: For each column its mean at each slot from 1 in the whole log.
         item: A number of each row's item, equal for equal items.
+        key: A number of what each request answers, the same in whatever part of a log it is read;
+            what is drawn at random for a request depends on it alone. None where no measure draws.
         query: The query of each request, ascending from 0: requests of one query are rankings that
             were sampled for it. None where every request is another query.
 
@@ -91,6 +93,7 @@ class Lists:
     catalogue: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     by_slot: Mapping[str, Floats] = field(default_factory=dict)
     item: NDArray[np.uint64] | None = None
+    key: NDArray[np.uint64] | None = None
     query: Indices | None = None
     _found: dict[Any, Any] = field(default_factory=dict, init=False, repr=False)
 
