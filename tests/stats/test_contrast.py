@@ -122,3 +122,11 @@ def test_largest_takes_the_largest_of_every_part():
     found = contrast.largest(parts, 0.95)
     assert (found.value, found.low, found.high) == (parts[0].value, parts[0].low, parts[0].high)
     assert found.level == 0.95
+
+
+@pytest.mark.parametrize("correlation", [0.0, 0.5])
+def test_a_ratio_of_what_has_no_upper_limit_has_none_either(correlation):
+    endless = np.array([2.0]), Limits(np.array([2.0]), np.array([np.inf]))
+    bounded = np.array([1.0]), Limits(np.array([1.0]), np.array([1.5]))
+    assert np.isinf(mover_ratio(endless, bounded, correlation).high[0])
+    assert mover_ratio(bounded, endless, correlation).low[0] == 0

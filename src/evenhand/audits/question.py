@@ -36,6 +36,13 @@ ALIASES = {
 }
 """Names of other tools and papers, and what they stand for here."""
 
+ALIASES_OF_ITEMS = {
+    "demographic_parity_of_exposure": "exposure",
+    "disparate_treatment_ratio": "exposure_per_relevance",
+    "disparate_impact_ratio": "clicks_per_relevance",
+}
+"""Such names for groups of items, ``name(of=group)``: the measure whose ratio they stand for."""
+
 
 @dataclass(frozen=True, slots=True)
 class Question:
@@ -98,6 +105,8 @@ def ask(notations: Iterable[str], log: Log) -> list[Question]:
 def _question(term: Term, log: Log) -> Question:
     if term.name in ALIASES:
         return _aliased(term, log)
+    if term.name in ALIASES_OF_ITEMS:
+        return _aliased_of_items(term, log)
     if term.name == LARGEST:
         return _largest(term, log)
     if term.name == BOUNDS:
@@ -226,6 +235,19 @@ def _aliased(term: Term, log: Log) -> Question:
         raise _unreadable(term, params, example)
     written = ALIASES[term.name].format(by=f"[{', '.join(map(repr, by))}]")
     return replace(_question(parse(written), log), alias=term.name)
+
+
+def _aliased_of_items(term: Term, log: Log) -> Question:
+    """Return a ratio over groups of items; other parameters and the cutoff are the measure's."""
+    params = dict(term.params)
+    of = params.pop("of", None)
+    if term.args or of is None or not log.kind.ranked:
+        what = f"{term.name} takes of=, the groups of ranked items."
+        hint = f"Write {term.name}(of=group) or {term.name}(of=group, browsing=log2)@10."
+        raise NotationError(Problem(f"'{term}'", what, hint))
+    inner = Term(ALIASES_OF_ITEMS[term.name], params=tuple(params.items()), cutoff=term.cutoff)
+    ratio = Term("ratio", (inner,), (("of", of),))
+    return replace(_question(ratio, log), alias=term.name)
 
 
 def _largest(term: Term, log: Log) -> Question:

@@ -30,7 +30,7 @@ def measures(
     from rich.text import Text
 
     from evenhand.audits.contrasts import contrasts as known_contrasts
-    from evenhand.audits.question import ALIASES
+    from evenhand.audits.question import ALIASES, ALIASES_OF_ITEMS
     from evenhand.measures import registry
     from evenhand.measures.plugin import owners
     from evenhand.notation import parse
@@ -70,7 +70,11 @@ def measures(
         contrasts.add_row(example, convention)
     for alias, expansion in ALIASES.items():
         contrasts.add_row(f"{alias}(by=GROUP)", f"stands for {expansion.format(by='GROUP')}")
-    document = {"measures": entries, "contrasts": conventions, "aliases": ALIASES}
+    of_items = {alias: f"ratio({name}, of={{of}})" for alias, name in ALIASES_OF_ITEMS.items()}
+    for alias, expansion in of_items.items():
+        contrasts.add_row(f"{alias}(of=GROUP)", f"stands for {expansion.format(of='GROUP')}")
+    aliases = {**ALIASES, **of_items}
+    document = {"measures": entries, "contrasts": conventions, "aliases": aliases}
     show(Group(table, Text(), contrasts), document, as_json=as_json)
 
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import get_args
 
 from evenhand.audits.contrasts import contrasts
-from evenhand.audits.question import ALIASES, BOUNDS
+from evenhand.audits.question import ALIASES, ALIASES_OF_ITEMS, BOUNDS
 from evenhand.conformance.row import kind_of
 from evenhand.errors import EvenhandError, Problem, listed
 from evenhand.measures.measure import Measure, Tag
@@ -52,7 +52,7 @@ def form_problems(measure: Measure | type[Measure]) -> Iterator[Problem]:
 
 def name_problems(cls: type[Measure]) -> Iterator[Problem]:
     """Yield whose name the measure claims."""
-    taken = cls.name in {*contrasts(), *ALIASES, BOUNDS}
+    taken = cls.name in {*contrasts(), *ALIASES, *ALIASES_OF_ITEMS, BOUNDS}
     if taken or measures().get(cls.name, cls) is not cls:
         what = (
             "this is a contrast or stands for one." if taken else "there is another of this name."

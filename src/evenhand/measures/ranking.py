@@ -10,14 +10,15 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import ClassVar, Literal
 
 import narwhals as nw
 import numpy as np
 
 from evenhand.measures.browsing import Browsing, browsing_from
-from evenhand.measures.figure import REAL, Figure
+from evenhand.measures.figure import REAL, Figure, SmoothFunction
 from evenhand.measures.lists import Flags, Floats, Lists
 from evenhand.measures.measure import RoleColumns, Sums, TermSums
 from evenhand.measures.target import Target, target_from
@@ -91,10 +92,13 @@ class Ranking(Sums):
     Attributes:
         view: What its numbers are of: requests, queries (of which requests may be samples), rows,
             or rows that are summed by item.
+        landmarks: Figures beside which its own are read, such as that of chance, and how each is
+            found.
 
     """
 
     view: ClassVar[View] = "requests"
+    landmarks: ClassVar[Mapping[str, str]] = MappingProxyType({})
 
     @property
     def conditions(self) -> tuple[Condition, ...]:
@@ -201,14 +205,46 @@ class PerRequest(Ranking):
 
     @property
     def counted(self) -> tuple[str, ...]:
-        return (str(self),)
+        return (str(self), *(f"{topic} of {self}" for topic in self.landmarks))
 
     @abstractmethod
     def per_request(self, lists: Lists) -> Floats:
         """Return the figure of each request, shape (requests,)."""
 
+    def beside(self, lists: Lists, own: Floats) -> Mapping[str, Floats]:  # noqa: ARG002 - few have
+        """Return the landmarks of each request by topic, finite where the conditions hold.
+
+        Args:
+            lists: The requests.
+            own: Their figures.
+
+        """
+        return {}
+
     def numbers(self, lists: Lists) -> Mapping[str, Floats]:
-        return {str(self): self.per_request(lists)}
+        own = self.per_request(lists)
+        beside = self.beside(lists, own)
+        return {str(self): own, **{f"{topic} of {self}": beside[topic] for topic in self.landmarks}}
 
     def finalise(self, s: TermSums) -> Figure:
-        return s.mean(str(self), among="requests", empty=self.empty, within=self.within)
+        found = s.mean(str(self), among="requests", empty=self.empty, within=self.within)
+        return self.with_landmarks(found, s)
+
+    def with_landmarks(self, figure: SmoothFunction, s: TermSums) -> SmoothFunction:
+        """Return a figure whose notes tell the landmarks' means over all its requests."""
+        requests = float(s.weights["requests"].sum())
+        if not requests:
+            return figure
+        about = dict(figure.about)
+        for topic, how in self.landmarks.items():
+            name = f"{topic} of {self}"
+            mean = float(s.amounts[name].sum()) / requests
+            square = float(s.products[name, name].sum()) / requests - mean**2
+            error = (max(square, 0.0) / requests) ** 0.5
+            exactly = "" if error < _EXACT else f" (standard error {error:.4f})"
+            about[topic] = f"{mean:.4f}{exactly}: {how}"
+        return replace(figure, about=about)
+
+
+_EXACT = 5e-5
+"""A standard error that four digits do not show is not told."""

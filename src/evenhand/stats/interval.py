@@ -102,13 +102,16 @@ def mover_ratio(
         product: Floats = a * b - np.asarray(correlation) * one * other
         return product
 
-    # Lower limit: the smaller root, in the form that survives a second value near 0.
-    m = middle(a - a_low, b_high - b)
-    c = np.square(a) - np.square(a - a_low)
-    root = np.sqrt(np.maximum(np.square(m) - (np.square(b) - np.square(b_high - b)) * c, 0.0))
-    low = np.divide(c, m + root, out=np.zeros_like(m), where=m + root > 0)
-    m = middle(a_high - a, b - b_low)
-    divisor = np.square(b) - np.square(b - b_low)
-    root = np.sqrt(np.maximum(np.square(m) - divisor * (np.square(a) - np.square(a_high - a)), 0.0))
-    high = np.divide(m + root, divisor, out=np.full_like(m, np.inf), where=divisor > 0)
-    return Limits(low, high)
+    # A limit without an end times no distance at all is no number: then there is no limit.
+    with np.errstate(invalid="ignore"):
+        # Lower limit: the smaller root, in the form that survives a second value near 0.
+        m = middle(a - a_low, b_high - b)
+        c = np.square(a) - np.square(a - a_low)
+        root = np.sqrt(np.maximum(np.square(m) - (np.square(b) - np.square(b_high - b)) * c, 0.0))
+        low = np.divide(c, m + root, out=np.zeros_like(m), where=m + root > 0)
+        m = middle(a_high - a, b - b_low)
+        divisor = np.square(b) - np.square(b - b_low)
+        beyond = divisor * (np.square(a) - np.square(a_high - a))
+        root = np.sqrt(np.maximum(np.square(m) - beyond, 0.0))
+        high = np.divide(m + root, divisor, out=np.full_like(m, np.inf), where=divisor > 0)
+    return Limits(np.where(np.isnan(low), 0.0, low), np.where(np.isnan(high), np.inf, high))

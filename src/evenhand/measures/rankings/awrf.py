@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import MappingProxyType
 
 import numpy as np
 
 from evenhand.measures.lists import UNKNOWN, Flags, Floats, Lists
 from evenhand.measures.measure import measure
 from evenhand.measures.ranking import Condition, PerRequest
+from evenhand.measures.rankings.landmark import BEST, BY_CHANCE, CHANCE, GREEDY, alike, chance
 from evenhand.measures.target import Target, aligned, normal
 from evenhand.notation import Value
 
@@ -48,6 +50,7 @@ class AWRF(PerRequest):
     Per request, then the mean; in [0, 1] with ``base=bits``. 1 when exposure is shared as the
     target says, 0 when it goes where the target has nothing. With ``base=nats``, as TREC's tools
     compute it, the least is 1 - ln 2 = .307. Items of unknown group take no part in the shares.
+    Beside it stand the figure of random order and the best that can be reached.
 
     >>> import evenhand as eh, polars as pl
     >>> rows = pl.DataFrame({"q": [1, 1], "slot": [1, 2], "by": ["a", "a"]})
@@ -62,6 +65,7 @@ class AWRF(PerRequest):
     base: str = "bits"
     k: int | None = None
     within = (0.0, 1.0)
+    landmarks = MappingProxyType({CHANCE: BY_CHANCE, BEST: GREEDY})
 
     def problem(self) -> str:
         if self.base not in _BASES:
@@ -92,6 +96,28 @@ class AWRF(PerRequest):
         aims = np.broadcast_to(target, shares.shape)
         found[sound] = 1 - jensen_shannon(shares[sound], aims[sound]) / _BASES[self.base]
         return np.clip(found, 0.0, 1.0)
+
+    def beside(self, lists: Lists, own: Floats) -> Mapping[str, Floats]:
+        best = np.maximum(own, self._best(lists))
+        return {CHANCE: chance(self, lists, own, self.of), BEST: best}
+
+    def _best(self, lists: Lists) -> Floats:
+        """Return the figures of lists that give each slot to the group furthest below its due."""
+        weights, (_, target) = self.model.weights(lists, self.k), self._shares(lists)
+        told = len(target) == 1 and self.model.slots(1) is not None
+        some, place = alike(lists, self.k, told=told)
+        aims = np.broadcast_to(np.nan_to_num(target), (lists.requests, target.shape[1]))[some]
+        shown, starts = lists.total(lists.within(self.k))[some], lists.starts[:-1][some]
+        due = aims * lists.total(weights)[some, None]
+        given = np.zeros_like(due)
+        for step in range(int(shown.max(initial=0))):
+            open_ = np.flatnonzero(shown > step)
+            group = (due[open_] - given[open_]).argmax(axis=1)
+            given[open_, group] += weights[starts[open_] + step]
+        shares = np.nan_to_num(normal(given))
+        found = 1 - jensen_shannon(shares, aims) / _BASES[self.base]
+        best: Floats = np.clip(found, 0.0, 1.0)[place]
+        return best
 
     def _shares(self, lists: Lists) -> tuple[Floats, Floats]:
         """Return shares of exposure, and the target's, of the known groups."""

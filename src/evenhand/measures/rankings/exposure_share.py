@@ -1,0 +1,127 @@
+"""The share of exposure that goes to one group of items."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+
+import numpy as np
+
+from evenhand.measures.figure import Figure
+from evenhand.measures.lists import UNKNOWN, Flags, Floats, Lists
+from evenhand.measures.measure import TermSums, measure
+from evenhand.measures.ranking import Condition, Ranking
+from evenhand.notation import Term, Value
+
+
+def named(group: Value) -> str:
+    """Return a group as logs name it: notation reads 1 and True as no text."""
+    if isinstance(group, Term):
+        return group.name
+    return str(group).lower() if isinstance(group, bool) else str(group)
+
+
+def is_name(group: Value) -> bool:
+    """Return whether a parameter can name a group that is known."""
+    if isinstance(group, float | tuple):
+        return False
+    bare = not isinstance(group, Term) or group == Term(group.name)
+    return bare and named(group) != UNKNOWN
+
+
+def shown_rows(k: int | None) -> Condition:
+    """Return that a row's item was shown at a slot up to k."""
+    cut = "" if k is None else f" at slots 1 to {k}"
+    return Condition(f"row shown{cut}", f"not shown{cut}", lambda lists: lists.within(k))
+
+
+def known_rows(of: str) -> Condition:
+    """Return that a row's item is of known group, if only in part."""
+    return Condition(f"row of known {of}", f"unknown {of} of the item", _some_known(of))
+
+
+def _some_known(of: str) -> Callable[[Lists], Flags]:
+    def holds(lists: Lists) -> Flags:
+        return np.asarray(known_part(lists, of) > 0)
+
+    return holds
+
+
+def known_part(lists: Lists, of: str) -> Floats:
+    """Return the part of each row's item that belongs to known groups."""
+    return lists.known(
+        ("known part", of), lambda: np.clip(1 - lists.items[of].of(UNKNOWN, lists.rows), 0.0, 1.0)
+    )
+
+
+@measure(needs=("rank",), better=None, tags=("fairness",), cites="Singh and Joachims 2018")
+class ExposureShare(Ranking):
+    """Share of the exposure of all items of known group that goes to one group; in [0, 1].
+
+    The sum of the weights of the slots that the group's items have, over that of all items of known
+    group, over all requests together: long lists and weighty slots count for more. An item of
+    several groups gives each its part.
+
+    >>> import evenhand as eh, polars as pl
+    >>> rows = pl.DataFrame({"q": [1, 1, 2, 2], "slot": [1, 2, 1, 2], "by": ["a", "b", "a", "b"]})
+    >>> log = eh.log(rows, kind="search", request="q", rank="slot", item_groups=["by"])
+    >>> round(eh.estimate("exposure_share(of=by, group=b)", log).value, 4)  # .6309 / 1.6309
+    0.3869
+    """
+
+    of: str
+    group: Value
+    browsing: Value = "log2"
+    k: int | None = None
+    view = "rows"
+
+    def problem(self) -> str:
+        if not is_name(self.group):
+            return "group= names one group of the items, which is known."
+        return super().problem()
+
+    @property
+    def conditions(self) -> tuple[Condition, ...]:
+        return (shown_rows(self.k), known_rows(self.of))
+
+    @property
+    def counted(self) -> tuple[str, ...]:
+        return (self._own, self._all)
+
+    @property
+    def _how(self) -> str:
+        return f"by {self.model}" + ("" if self.k is None else f" to {self.k}")
+
+    @property
+    def _own(self) -> str:
+        return f"exposure of {self.of} {named(self.group)} {self._how}"
+
+    @property
+    def _all(self) -> str:
+        return f"exposure of known {self.of} {self._how}"
+
+    def conventions(self) -> Mapping[str, str]:
+        return {
+            **super().conventions(),
+            "pooled": "the sum over all requests over the sum over all requests",
+            "unknown": f"items of unknown {self.of} have no part in the exposure",
+        }
+
+    def numbers(self, lists: Lists) -> Mapping[str, Floats]:
+        weights = self.model.weights(lists, self.k)
+        own = lists.items[self.of].of(named(self.group), lists.rows)
+        return {self._own: weights * own, self._all: weights * known_part(lists, self.of)}
+
+    def finalise(self, s: TermSums) -> Figure:
+        found = s.function(
+            lambda t: t[self._own] / t[self._all],
+            among="rows",
+            empty=self.empty,
+            within=(0.0, 1.0),
+            otherwise=f"no item of known {self.of} has any exposure",
+        )
+        if s.amounts[self._all].sum() > 0 and not s.amounts[self._own].sum() > 0:
+            # A name that is misspelt looks like a group that is never shown.
+            says = f"no item of {self.of} '{named(self.group)}' has any exposure; check the name"
+            return replace(found, about={**found.about, "group": says})
+        return found
