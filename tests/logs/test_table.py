@@ -361,6 +361,55 @@ def test_a_history_is_joined_as_by_hand(engine):
     assert joined(log, as_of(table, "t"), engine=engine) == [by_hand(*one) for one in moments]
 
 
+@pytest.mark.parametrize("engine", ["polars", "duckdb"])
+def test_a_name_with_a_point_is_a_column_like_others(engine):
+    log = LOG.rename({"ok": "o.k"})
+    table = CREATORS.rename({"tier": "ti.er"})
+    assert joined(log, by_creator(table, columns=["ti.er"]), engine=engine)[0] == ("gold",)
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("spark")
+def test_on_spark_a_name_with_a_point_is_no_column():
+    # Spark takes it for a part of a column, with side tables or without.
+    log = LOG.with_columns(pl.lit(1).alias("o.k"))
+    spec = by_creator(columns=["tier"])
+    assert joined(log, spec, engine="spark")[0] == ("gold",)
+    found = open_tables([by_creator(CREATORS.rename({"tier": "ti.er"}))], open_source(log, "spark"))
+    (problem,) = found.problems
+    assert problem.where == "tables[0].columns"
+    assert "'ti.er' has a point in its name" in problem.what
+    with pytest.raises(RoleError, match="does not parse|no column"):
+        eh.log(log, kind="decisions", prediction="o.k", tables=[spec], engine="spark")
+
+
+def test_a_table_without_rows_knows_nothing(engine):
+    table = CREATORS.clear()
+    assert joined(LOG, by_creator(table, columns=["tier"]), engine=engine) == [(None,)] * 5
+    log = log_at(day(9), None)
+    assert joined(log, as_of(HISTORY.clear()), engine=engine) == [(None,)] * 2
+
+
+def test_groups_of_items_may_stand_in_a_table(engine):
+    lists = range(40)
+    log = pl.DataFrame(
+        {
+            "user": [one // 4 for one in lists for _ in range(3)],
+            "list": [one for one in lists for _ in range(3)],
+            "item": [1, 2, 3] * len(lists),
+            "slot": [1, 2, 3] * len(lists),
+        }
+    )
+    items = pl.DataFrame({"item_id": [1, 2], "genre": [["art", "news"], ["news"]]})
+    roles = {"user": "user", "request": "list", "item": "item", "rank": "slot"}
+    how = {"kind": "recommendation", "item_groups": ["genre"], "engine": engine, **roles}
+    beside = eh.log(log, tables=[{"source": items, "key": {"item": "item_id"}}], **how)
+    before = eh.log(log.join(items, left_on="item", right_on="item_id", how="left"), **how)
+    found, wanted = (eh.estimate("AWRF(of=genre, target=equal)@3", one) for one in (beside, before))
+    assert found.value == pytest.approx(wanted.value, rel=1e-9)
+    assert found.rows == wanted.rows
+
+
 # --- What is done with a miss. ---
 
 
@@ -496,6 +545,12 @@ def test_what_is_not_written_as_a_table_is_refused(spec, where, what, hint):
             "tables[0].columns",
             "'ok' is a column of the log already.",
             "Say which columns are wanted: columns: [tier].",
+        ),
+        (
+            by_creator(CREATORS.select("creator_id")),
+            "tables[0].columns",
+            "polars table has no column to add.",
+            "Leave the table out.",
         ),
         (
             by_creator(CREATORS.rename({"region": "OK"})),

@@ -32,7 +32,7 @@ from evenhand.errors import (
     did_you_mean,
     listed,
 )
-from evenhand.logs.backend import Frame, Spark, spark_table
+from evenhand.logs.backend import Engine, Frame, Spark, spark_table
 from evenhand.logs.grammar import DType, Schema
 from evenhand.logs.lookup import (
     FROM,
@@ -100,6 +100,8 @@ class SideTable:
 
     def join(self, frame: Frame) -> Frame:
         """Return the rows of a log, each once, with the columns of this table."""
+        if frame.implementation.is_pyspark() or frame.implementation.is_pyspark_connect():
+            frame = _without_points(frame)
         schema = frame.collect_schema()
         key, dtype = nw.col(self.key), nw.Schema.from_polars(self.rows.schema)[KEY]
         left = frame.with_columns(
@@ -122,6 +124,16 @@ class SideTable:
         if id(session) not in self._moved:
             self._moved[id(session)] = nw.from_native(_in_session(self.rows, session))
         return self._moved[id(session)]
+
+
+def _without_points(frame: Frame) -> Frame:
+    """Return a log of Spark without columns such as ``a.b``, which it takes for a part of ``a``."""
+    odd = [name for name in frame.collect_schema().names() if "." in name]
+    if not odd:
+        return frame
+    native: Any = frame.to_native()
+    plain_names: Frame = nw.from_native(native.drop(*odd))
+    return plain_names
 
 
 def _in_connection(rows: pl.DataFrame, relation: Any) -> object:  # noqa: ANN401 - duckdb is optional
@@ -166,14 +178,17 @@ def open_tables(specs: Iterable[object] | Mapping[str, Any], source: Source) -> 
 
     """
     schema: dict[str, DType] = dict(source.frame.collect_schema())
+    asked = _as_list(specs)
+    if asked and source.engine == "spark":
+        schema = {name: dtype for name, dtype in schema.items() if "." not in name}
     tables: list[SideTable] = []
     problems: list[Problem] = []
     unknown: type[EvenhandError] | None = None
-    for place, written in enumerate(_as_list(specs)):
+    for place, written in enumerate(asked):
         where = f"tables[{place}]"
         try:
             spec = table_from(written, where)
-            table = _Opened(spec, _open(spec, source), schema)
+            table = _Opened(spec, _open(spec, source), schema, source.engine)
             found = table.problems()
             if not found:
                 tables.append(table.side())
@@ -229,6 +244,7 @@ class _Opened:
     spec: TableSpec
     source: Source
     log: Schema
+    engine: Engine
 
     @cached_property
     def schema(self) -> Schema:
@@ -343,6 +359,14 @@ class _Opened:
         if spec.columns is None and spec.their_key not in self.schema:
             # Its key is among its other columns then, under another name.
             return
+        if not self.added and not spec.columns:
+            yield Problem(where, f"{spec.name} has no column to add.", "Leave the table out.")
+        for name in self.added:
+            if self.engine == "spark" and "." in name:
+                what = (
+                    f"'{name}' has a point in its name, which Spark takes for a part of a column."
+                )
+                yield Problem(where, what, "Give it another name, or leave it out of columns.")
         # SQL engines do not tell Region from region.
         known = {name.casefold(): name for name in self.log}
         both = [name for name in self.added if name.casefold() in known]

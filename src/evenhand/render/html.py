@@ -87,7 +87,11 @@ def html(bundle: Bundle) -> str:
         "coded": {"filter", "source", *bundle.plan.roles},
         "made": _made(bundle),
         "inputs": [
-            (one.name, DASH if one.bytes is None else f"{one.bytes:,}", one.sha256 or DASH)
+            (
+                f"{one.name} (side table)" if one.table else one.name,
+                DASH if one.bytes is None else f"{one.bytes:,}",
+                one.sha256 or DASH,
+            )
             for one in bundle.inputs[:_MOST_INPUTS]
         ],
         "inputs_left": max(0, len(bundle.inputs) - _MOST_INPUTS),
