@@ -379,7 +379,7 @@ def test_on_spark_a_name_with_a_point_is_no_column():
     (problem,) = found.problems
     assert problem.where == "tables[0].columns"
     assert "'ti.er' has a point in its name" in problem.what
-    with pytest.raises(RoleError, match="does not parse|no column"):
+    with pytest.raises(RoleError, match=r"does not parse|no column"):
         eh.log(log, kind="decisions", prediction="o.k", tables=[spec], engine="spark")
 
 
