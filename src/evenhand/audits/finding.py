@@ -28,6 +28,7 @@ class GroupFinding:
         compared: False for missing and left-over values, which are shown apart.
         suppressed: Whether the group has too few units to be shown.
         shrunk: The measure pulled towards the mean of the groups, where that was asked for.
+        target: What the figure should be, where a target says it.
 
     """
 
@@ -39,6 +40,7 @@ class GroupFinding:
     compared: bool = True
     suppressed: bool = False
     shrunk: Estimate | None = None
+    target: float | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return the group as in the JSON contract."""
@@ -57,6 +59,8 @@ class GroupFinding:
             document["identified"] = identified
         if self.shrunk is not None:
             document["shrunk"] = {**_limits(self.shrunk), "method": self.shrunk.method}
+        if self.target is not None:
+            document["target"] = self.target
         return document
 
 

@@ -9,7 +9,7 @@ import narwhals as nw
 
 from evenhand.audits.contrasts import Contrast, contrasts
 from evenhand.engine import role_columns
-from evenhand.engine.ranked import is_soft
+from evenhand.engine.ranked import is_soft, without_catalogue
 from evenhand.errors import EvenhandError, NotationError, Problem, RoleError, did_you_mean, listed
 from evenhand.logs.kinds import kinds
 from evenhand.logs.log import ITEM, Log
@@ -57,6 +57,7 @@ class Question:
         parts: The contrasts of which the largest is asked for; empty for a single one.
         alias: The name that was written, where it stands for something else; else empty.
         unknown_anywhere: Whether rows of unknown group may belong to any group.
+        parameters: Other parameters of the contrast, by name.
 
     """
 
@@ -68,6 +69,7 @@ class Question:
     parts: tuple[Question, ...] = ()
     alias: str = ""
     unknown_anywhere: bool = False
+    parameters: tuple[tuple[str, Value], ...] = ()
 
     @property
     def every(self) -> tuple[Question, ...]:
@@ -149,6 +151,7 @@ def _contrast(term: Term, contrast: Contrast, log: Log) -> Question:
         contrast,
         by,
         given,
+        parameters=tuple(parameters.items()),
     )
     wrong = contrast.problem(question)
     if wrong is not None:
@@ -388,6 +391,8 @@ def _unread(question: Question, measure: Ranking, log: Log) -> list[Problem]:
             log.item_group(name)
         except RoleError as error:
             problems += error.problems
+    if measure.aim is not None and measure.aim.needs_catalogue and not problems:
+        problems += [p for name in measure.attributes for p in without_catalogue(name, log)]
     reads = [(str(one), c) for one in measure.models for c in (*one.columns, *one.averaged)]
     reads += [(measure.name, c) for c in measure.columns if c not in {c for _, c in reads}]
     numbers = [n for n, t in log.schema.items() if t.is_numeric() or t == nw.Boolean]

@@ -22,7 +22,9 @@ from numpy.typing import NDArray
 from evenhand.engine.relational import collect
 from evenhand.engine.requests import REQUEST, RUN
 from evenhand.errors import Problem, ValueInLogError, listed
+from evenhand.logs.backend import Frame
 from evenhand.logs.expression import Expression
+from evenhand.logs.grammar import Schema
 from evenhand.logs.group import UNKNOWN, Group
 from evenhand.logs.log import ITEM, UNITS, Log, members_type
 from evenhand.logs.role import Kind, Role
@@ -124,7 +126,8 @@ def view_log(name: str, measures: Iterable[Ranking], by: Iterable[str], log: Log
     roles = [Role(SOUND, "number", "exclude", "", UNSOUND)]
     roles += [
         Role(one.name, "number", "keep" if one.unobserved else "exclude", "", one.reason)
-        for one in conditions.values()
+        # In one order, whichever measures ask: each is asked of the rows that those before leave.
+        for _, one in sorted(conditions.items())
     ]
     roles += [Role(one, "plain", "keep", "") for one in numbers]
     unit = log.unit if name.startswith("rows") else _unit_of_requests(log)
@@ -282,7 +285,7 @@ class Reader:
         aims = [(one.aim, name) for one in self.measures for name in one.attributes]
         known = [(aim, name) for aim, name in aims if aim is not None and aim.from_catalogue]
         needed = dict.fromkeys(name for _, name in known)
-        by_catalogue = {name for aim, name in known if "catalogue" in str(aim)}
+        by_catalogue = {name for aim, name in known if aim.needs_catalogue}
         found = {name: self._catalogue(name, required=name in by_catalogue) for name in needed}
         columns = dict.fromkeys(
             column for one in self.measures for model in one.models for column in model.averaged
@@ -308,27 +311,11 @@ class Reader:
     def _catalogue(self, name: str, *, required: bool) -> Mapping[str, float]:
         """Return the shares of groups in the catalogue, or where there is none in the log."""
         log, group = self.log, self.log.item_group(name)
-        if log.catalogue is None:
-            if required:
-                what = "target=catalogue needs the table of what could be shown."
-                hint = "Name it (--catalogue items.parquet), or use target=candidates."
-                raise ValueInLogError([Problem(f"of={name}", what, hint)])
-            frame, schema = self.frame(), log.schema
-        else:
-            frame = log.catalogue.frame
-            schema = dict(frame.collect_schema())
-            wrong = group.expression.problems(schema, f"catalogue, of={name}")
-            if wrong:
-                raise ValueInLogError(wrong)
-        if members_type(group, schema) is not None:
-            rows = collect(frame.select(nw.col(group.expression.text)))
-            members = _soft(rows[group.expression.text])
-            totals = np.bincount(members.group, members.share, len(members.names))
-            return dict(zip(members.names, (totals / totals.sum()).tolist(), strict=True))
-        text = group.lower(schema).alias(GROUP_OF)
-        counts = collect(frame.select(text).group_by(GROUP_OF).agg(nw.len().alias("n")))
-        counts = counts.with_columns(pl.col("n") / pl.col("n").sum()).sort(GROUP_OF)
-        return dict(counts.select(GROUP_OF, "n").iter_rows())
+        if log.catalogue is not None:
+            return catalogue_shares(name, log)
+        if required:
+            raise ValueInLogError(without_catalogue(name, log))
+        return _shares_in(self.frame(), log.schema, group)
 
     def _means(self, column: str) -> Floats:
         """Return the mean of a column at every slot from 1."""
@@ -574,6 +561,42 @@ class Reader:
         frame = nw.from_native(own).select(self.log.group(name).lower(self.log.schema).alias("x"))
         labels: pl.DataFrame = frame.to_native()
         return labels["x"]
+
+
+def catalogue_shares(name: str, log: Log) -> Mapping[str, float]:
+    """Return the shares of the groups of an attribute in what could be shown.
+
+    Raises:
+        ValueInLogError: No catalogue is named, or it lacks the attribute.
+
+    """
+    wrong = without_catalogue(name, log)
+    if log.catalogue is None or wrong:
+        raise ValueInLogError(wrong)
+    frame = log.catalogue.frame
+    return _shares_in(frame, dict(frame.collect_schema()), log.item_group(name))
+
+
+def without_catalogue(name: str, log: Log) -> list[Problem]:
+    """Return why the shares of an attribute's groups in the catalogue are not known."""
+    if log.catalogue is None:
+        what = "target=catalogue needs the table of what could be shown."
+        hint = "Name it (--catalogue items.parquet), or use target=candidates."
+        return [Problem(f"of={name}", what, hint)]
+    schema = dict(log.catalogue.frame.collect_schema())
+    return log.item_group(name).expression.problems(schema, f"catalogue, of={name}")
+
+
+def _shares_in(frame: Frame, schema: Schema, group: Group) -> Mapping[str, float]:
+    if members_type(group, schema) is not None:
+        rows = collect(frame.select(nw.col(group.expression.text)))
+        members = _soft(rows[group.expression.text])
+        totals = np.bincount(members.group, members.share, len(members.names))
+        return dict(zip(members.names, (totals / totals.sum()).tolist(), strict=True))
+    text = group.lower(schema).alias(GROUP_OF)
+    counts = collect(frame.select(text).group_by(GROUP_OF).agg(nw.len().alias("n")))
+    counts = counts.with_columns(pl.col("n") / pl.col("n").sum()).sort(GROUP_OF)
+    return dict(counts.select(GROUP_OF, "n").iter_rows())
 
 
 _INNER = "ranking:"

@@ -148,6 +148,16 @@ class Ranking(Sums):
         return found if isinstance(found, Target) else None
 
     @property
+    def shared(self) -> str | None:
+        """The number of which groups of items have shares; None where shares mean nothing."""
+        return None
+
+    @property
+    def parts(self) -> str | None:
+        """The number that counts items, or the parts of them that belong to a group."""
+        return None
+
+    @property
     def reads_items(self) -> bool:
         """Whether items must be told apart."""
         return False

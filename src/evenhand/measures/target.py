@@ -21,6 +21,7 @@ class Target(ABC):
     """What share of a list's exposure each group of items should have."""
 
     from_catalogue = False
+    needs_catalogue = False
     reads_relevance = False
 
     @abstractmethod
@@ -37,6 +38,7 @@ class Catalogue(Target):
     """The groups' shares of what could be shown."""
 
     from_catalogue = True
+    needs_catalogue = True
 
     def groups(self, lists: Lists, of: str) -> tuple[str, ...]:
         return tuple(lists.catalogue[of])
@@ -132,6 +134,10 @@ class Mean(Target):
     @property
     def from_catalogue(self) -> bool:  # type: ignore[override]
         return any(part.from_catalogue for part in self.parts)
+
+    @property
+    def needs_catalogue(self) -> bool:  # type: ignore[override]
+        return any(part.needs_catalogue for part in self.parts)
 
     @property
     def reads_relevance(self) -> bool:  # type: ignore[override]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
+from collections.abc import Iterator
 
 import narwhals as nw
 
@@ -11,6 +13,7 @@ from evenhand.errors import EvenhandError
 from evenhand.logs.log import Log
 from evenhand.logs.source import failure
 from evenhand.measures.measure import Measure
+from evenhand.measures.ranking import Ranking
 from evenhand.measures.registry import measures
 from evenhand.notation import Term, Value
 
@@ -31,6 +34,8 @@ def default_measures(log: Log, *, read: bool = True) -> list[str]:
         EvenhandError: The rows cannot be read.
 
     """
+    if log.kind.ranked:
+        return list(_of_lists(log))
     groups = [*log.groups]
     by = [(name,) for name in groups] + [*itertools.combinations(groups, 2)]
     ranges: dict[str, tuple[float, float]] = {}
@@ -47,6 +52,64 @@ def default_measures(log: Log, *, read: bool = True) -> list[str]:
         ]
         found += [str(plain), *(str(one) for one in compared if _accepted(one, log))]
     return found
+
+
+CUTOFF = 10
+"""The last slot that counts, where a measure has one and no plan says another."""
+
+_DEPTHS = (5, 10, 20)
+_TOPS = (0.01, 0.05, 0.1, 0.2, 0.5)
+"""Parts of the catalogue whose share of exposure is asked for: points of Lorenz's curve."""
+
+
+def _of_lists(log: Log) -> Iterator[str]:
+    """Yield what is measured of ranked lists.
+
+    Figures of lists are compared over groups of users, figures of items over groups of items; each
+    measure with its own defaults, of the first slots, for every attribute of items it may be about.
+    """
+    users = [*log.groups]
+    by = [(name,) for name in users] + [*itertools.combinations(users, 2)]
+    for name, cls in measures().items():
+        for plain in _written(name, cls, log):
+            if not _accepted(plain, log):
+                continue
+            yield str(plain)
+            contrasts = ("difference", "worst") if cls.better else ("difference",)
+            for names, contrast in itertools.product(by, contrasts):
+                yield str(Term(contrast, (plain,), (("by", _one_or_all(names)),)))
+            for attribute in log.item_groups:
+                ratio = Term("ratio", (plain,), (("of", attribute),))
+                if _accepted(ratio, log):
+                    yield str(ratio)
+    for attribute, depth in itertools.product(log.item_groups, _DEPTHS):
+        targets = [(("target", "catalogue"),)] if log.catalogue is not None else []
+        for target in [(), *targets]:
+            shares = Term("shares", (Term("exposure", cutoff=depth),), (("of", attribute), *target))
+            if _accepted(shares, log):
+                yield str(shares)
+    for part in _TOPS:
+        top = Term("top_share", params=(("share", part),))
+        if "item" in log.roles and _accepted(top, log):
+            yield str(top)
+
+
+def _written(name: str, cls: type[Measure], log: Log) -> Iterator[Term]:
+    """Yield a measure of ranked lists for every attribute that it may be about."""
+    parameters = dataclasses.fields(cls)  # type: ignore[arg-type]
+    needed = {one.name for one in parameters if one.default is dataclasses.MISSING}
+    if not issubclass(cls, Ranking) or needed - {"of"} or name == "top_share":
+        return
+    cutoff = CUTOFF if any(one.name == "k" for one in parameters) else None
+    target = any(one.name == "target" and one.default == "catalogue" for one in parameters)
+    more: tuple[tuple[str, Value], ...] = ()
+    if target and log.catalogue is None:
+        more = (("target", "candidates"),)
+    if "of" not in needed:
+        yield Term(name, params=more, cutoff=cutoff)
+        return
+    for attribute in log.item_groups:
+        yield Term(name, params=(("of", attribute), *more), cutoff=cutoff)
 
 
 def _one_or_all(names: tuple[str, ...]) -> Value:

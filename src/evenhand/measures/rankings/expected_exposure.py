@@ -161,7 +161,7 @@ def _due(query: Indices, relevance: Floats, slots: Floats) -> Floats:
 
 
 @measure(
-    needs=("rank", "item"),
+    needs=("rank", "item", "query"),
     better="lower",
     tags=("fairness",),
     cites="Diaz et al. 2020",
@@ -205,7 +205,7 @@ def disparity(exposures: Exposures) -> Floats:
 
 
 @measure(
-    needs=("rank", "item", "relevance"),
+    needs=("rank", "item", "query", "relevance"),
     better="higher",
     tags=("fairness",),
     cites="Diaz et al. 2020",
@@ -242,7 +242,7 @@ class ExpectedExposureRelevance(_Expected):
 
 
 @measure(
-    needs=("rank", "item", "relevance"),
+    needs=("rank", "item", "query", "relevance"),
     better="lower",
     tags=("fairness",),
     cites="Diaz et al. 2020",

@@ -41,6 +41,14 @@ class Exposure(Ranking):
         return (self._name, _ITEMS)
 
     @property
+    def shared(self) -> str:
+        return self._name
+
+    @property
+    def parts(self) -> str:
+        return _ITEMS
+
+    @property
     def _name(self) -> str:
         cut = "" if self.k is None else f" to {self.k}"
         return f"exposure by {self.model}{cut}"
