@@ -40,6 +40,10 @@ User: TypeAlias = Annotated[
 Request: TypeAlias = Annotated[
     str | None, typer.Option(help="Ranked lists: what one list answers, a column of ids.")
 ]
+Query: TypeAlias = Annotated[
+    str | None,
+    typer.Option(help="Ranked lists: what several sampled rankings answer; else each request."),
+]
 Item: TypeAlias = Annotated[str | None, typer.Option(help="Ranked lists: what is ranked.")]
 Rank: TypeAlias = Annotated[
     str | None,

@@ -36,7 +36,7 @@ def form_problems(measure: Measure | type[Measure]) -> Iterator[Problem]:
         return
     wrong = flaws(cls)
     if not wrong and kind_of(cls) is None:
-        wrong = [f"no kind of log has all of {listed(cls.needs)}"]
+        wrong = [f"no kind of log that the kit makes rows of has all of {listed(cls.needs)}"]
     yield from (Problem(f"'{cls.name}', form", f"{what}.") for what in wrong)
     required = [
         parameter.name

@@ -15,6 +15,7 @@ from evenhand.logs.group import UNKNOWN
 from evenhand.logs.kinds import kinds
 from evenhand.logs.log import Log, open_log
 from evenhand.measures.measure import CLASSIFIED, Measure
+from evenhand.measures.ranking import Ranking
 
 GROUPS = ("a", "b", None)
 UNITS = ("row", "unit", "name", "[unit, name]", "pair(unit, item)")
@@ -99,6 +100,10 @@ def random_rows(rng: np.random.Generator, size: int, *, missing: bool = False) -
 
 def kind_of(measure: Measure | type[Measure]) -> str | None:
     """Return the kind of log that has what a measure reads; None when there is none."""
+    cls = measure if isinstance(measure, type) else type(measure)
+    if issubclass(cls, Ranking):
+        # Its rows would be those of lists.
+        return None
     wanted = {"classes": "binary", "numbers": "number"}[measure.reads]
     for kind in kinds().values():
         roles = {role.name: role.values for role in kind.roles}
