@@ -7,6 +7,7 @@ on the same requests, and what can be reached at all.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -32,7 +33,13 @@ _DRAWS = 8
 """Random orders that leave nothing to judge are drawn again, but not for ever."""
 
 
-def chance(measure: PerRequest, lists: Lists, own: Floats, of: str) -> Floats:
+def chance(
+    measure: PerRequest,
+    lists: Lists,
+    own: Floats,
+    of: str,
+    figure: Callable[[Lists], Floats] | None = None,
+) -> Floats:
     """Return the figures of the requests' items in random order, shape (requests,).
 
     The slots stay, with what was observed at them; items, their groups and their relevance move.
@@ -44,14 +51,16 @@ def chance(measure: PerRequest, lists: Lists, own: Floats, of: str) -> Floats:
         lists: The requests.
         own: Their figures.
         of: The attribute of the items that the measure reads.
+        figure: The figures of requests; by default the measure's.
 
     """
+    figured = figure or measure.per_request
     found = own.copy()
     missing = _hold(measure, lists)
     for draw in range(_DRAWS):
         other = shuffled(lists, of, draw)
         drawn = missing & _hold(measure, other)
-        found[drawn] = measure.per_request(other)[drawn]
+        found[drawn] = figured(other)[drawn]
         missing = missing & ~drawn
         if not missing.any():
             break
