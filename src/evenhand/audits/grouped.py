@@ -187,6 +187,9 @@ def gather(measure: Measure, by: Sequence[str], state: State, log: Log) -> Group
         for why in columns.excluded
         if why.removesuffix(" is missing") in measure.needs
     )
+    nothing = f"no rows with a {lacking}"
+    if isinstance(measure, Counted):
+        nothing = f"nothing is left: {'; '.join(columns.excluded)}"
     left_out = [Exclusion(why, int(cells.of(key).sum())) for why, key in columns.excluded.items()]
     limited = any(log.group(name).limited for name in by)
     apart = {UNKNOWN, OTHER} if limited else {UNKNOWN}
@@ -203,7 +206,7 @@ def gather(measure: Measure, by: Sequence[str], state: State, log: Log) -> Group
                 },
                 [int(some[index]) for some in seen],
             )
-            or (reason if rows[index] else f"no rows with a {lacking}")
+            or (reason if rows[index] else nothing)
             or dominated
             for index, (reason, dominated) in enumerate(
                 zip(figure.undefined(), units.reasons(trials), strict=True)

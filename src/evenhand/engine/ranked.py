@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from evenhand.engine.relational import collect
 from evenhand.engine.requests import REQUEST, RUN
+from evenhand.engine.sound import faults
 from evenhand.errors import Problem, ValueInLogError, listed
 from evenhand.logs.backend import Frame
 from evenhand.logs.expression import Expression
@@ -36,10 +37,13 @@ from evenhand.measures.lists import Flags, Floats, Indices, Lists, Membership
 from evenhand.measures.measure import RoleColumns, Sums, TermSums
 from evenhand.measures.ranking import Condition, Ranking
 
+ALL, INCONSISTENT = "all", "inconsistent"
+"""Names of the numbers of requests, and of those that are left out."""
+
 SOUND = "sound"
 """The condition that a request is consistent."""
 
-UNSOUND = "slots are tied, an item is repeated, or the user differs inside the request"
+UNSOUND = "the request is inconsistent: a slot or an item twice, or several users"
 SPREAD = "item:"
 """The column of what sums are spread over."""
 
@@ -212,15 +216,13 @@ class Filled:
     Attributes:
         tables: The rows of each view.
         rows: Number of rows in the block.
-        requests: Number of requests.
-        bad: Number of requests that are inconsistent.
+        requests: Number of requests, of those that are inconsistent, and of those by reason.
 
     """
 
     tables: Mapping[str, pl.DataFrame]
     rows: int
-    requests: int
-    bad: int
+    requests: Mapping[str, int]
 
 
 @dataclass(frozen=True)
@@ -349,10 +351,11 @@ class Reader:
 
         """
         rows = self._normalised(block)
-        lists = self._lists(rows, facts)
+        lists, wrong = self._lists(rows, facts)
         tables = {view.name: self._filled(view, rows, lists) for view in self.views}
-        bad = int((~lists.sound).sum())
-        return Filled(tables, len(rows), lists.requests, bad)
+        counts = {ALL: lists.requests, INCONSISTENT: int((~lists.sound).sum())}
+        counts |= {reason: int(bad.sum()) for reason, bad in wrong.items()}
+        return Filled(tables, len(rows), counts)
 
     def _normalised(self, block: pl.DataFrame) -> pl.DataFrame:
         """Return a block with slots and relevance as numbers, sorted inside each request."""
@@ -396,7 +399,7 @@ class Reader:
         both: pl.DataFrame = frame.to_native()
         return both.select(pl.struct(RUN, "request").rank("dense").cast(pl.Int64) - 1).to_series()
 
-    def _lists(self, rows: pl.DataFrame, facts: Facts) -> Lists:
+    def _lists(self, rows: pl.DataFrame, facts: Facts) -> tuple[Lists, Mapping[str, Flags]]:
         query = None
         if _INNER in rows.columns:
             run = rows[_INNER].to_numpy()
@@ -415,19 +418,21 @@ class Reader:
             for one in self.measures
             for column in one.columns
         }
-        return Lists(
+        wrong = faults(rows, run, slot, item, self._constant(rows))
+        lists = Lists(
             starts=starts,
             slot=slot,
             relevance=relevance,
             columns=columns,
             items={name: self._members(rows, name) for name in self.attributes},
-            sound=self._sound(rows, starts, run, slot, item),
+            sound=~functools.reduce(operator.or_, wrong.values(), np.zeros(len(starts) - 1, bool)),
             catalogue=facts.catalogue,
             by_slot=facts.by_slot,
             item=item,
             key=self._keys(rows, starts),
             query=query,
         )
+        return lists, wrong
 
     def _keys(self, rows: pl.DataFrame, starts: Indices) -> NDArray[np.uint64] | None:
         """Return a number of what each request answers, where a measure draws at random."""
@@ -449,41 +454,16 @@ class Reader:
         codes = text["of"].cast(pl.Enum(names)).to_physical().to_numpy().astype(np.intp)
         return Membership(tuple(names), np.arange(len(rows)), codes, np.ones(len(rows)))
 
-    def _sound(
-        self,
-        rows: pl.DataFrame,
-        starts: Indices,
-        run: np.ndarray,
-        slot: np.ndarray,
-        item: np.ndarray | None,
-    ) -> Flags:
-        """Return which requests are consistent."""
-        requests = len(starts) - 1
-        same = np.diff(run) == 0
-        bad = np.zeros(requests, np.bool_)
-        # Slots ascend inside a request, so tied ones stand together.
-        bad[run[1:][same & (np.diff(slot) == 0) & (slot[1:] > 0)]] = True
-        if item is not None:
-            mixed = item ^ (run.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15))
-            ordered = np.sort(mixed)
-            twice = ordered[1:][ordered[1:] == ordered[:-1]]
-            if twice.size:
-                bad[run[np.isin(mixed, twice)]] = True
-        constant = {"user"} & {*self.log.roles}
-        names = [self.log.roles[role].text for role in constant]
+    def _constant(self, rows: pl.DataFrame) -> list[str]:
+        """Return the columns that have one value in a request."""
+        log = self.log
+        names = [log.roles["user"].text] if "user" in log.roles else []
         for view in self.views:
             if view.name in LISTS:
-                names += view.log.unit.columns
-                names += [
-                    column
-                    for group in view.by
-                    for column in self.log.group(group).expression.columns(self.log.schema)
-                ]
-        for name in dict.fromkeys(names):
-            if name in rows.columns:
-                changes = rows[name].rle_id().to_numpy()
-                bad[run[1:][same & (np.diff(changes) != 0)]] = True
-        return ~bad
+                written = [log.group(group).expression for group in view.by]
+                names += [*view.log.unit.columns]
+                names += [column for one in written for column in one.columns(log.schema)]
+        return [name for name in dict.fromkeys(names) if name in rows.columns]
 
     def _filled(self, view: View, rows: pl.DataFrame, lists: Lists) -> pl.DataFrame:
         """Return the rows of a view."""

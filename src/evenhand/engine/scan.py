@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
@@ -28,7 +28,7 @@ from evenhand.engine.identity import identity_of
 from evenhand.engine.items import count_items
 from evenhand.engine.lower import BAD, ROWS, Lowered, SumColumn, lower, tabulate
 from evenhand.engine.plan import ScanPlan
-from evenhand.engine.ranked import UNSOUND, Facts, Filled, Reader, View
+from evenhand.engine.ranked import ALL, INCONSISTENT, Facts, Filled, Reader, View
 from evenhand.engine.relational import collect, count_relational
 from evenhand.engine.requests import ScatteredError, read_requests
 from evenhand.engine.state import State
@@ -151,7 +151,7 @@ def _scan_ranked(
         raise
     except (Exception, pl.exceptions.PanicException) as error:
         raise failure(log.source.name, error) from error
-    states, rows, (bad, requests) = found
+    states, rows, requests = found
     if rows == 0 and not empty:
         raise no_rows(log)
     identity = identity_of(plan, log)
@@ -163,7 +163,7 @@ def _scan_ranked(
         {},
         kept=kept,
         views=states,
-        requests=(bad, requests),
+        requests=requests,
     )
 
 
@@ -188,22 +188,22 @@ def _count_views(
     *,
     scattered: bool,
     exact: bool,
-) -> tuple[dict[str, State], int, tuple[int, int]]:
-    """Return the state of each view, the rows read, and the requests that are bad, and all."""
+) -> tuple[dict[str, State], int, dict[str, int]]:
+    """Return the state of each view, the rows read, and numbers of requests."""
     counts = {
         view.name: _Counting(view, inner, kept, facts.sizes.get(view.name, 0))
         for view, inner in plan.views
     }
-    rows = bad = requests = 0
+    rows, requests = 0, Counter[str]()
     source = reader.log.source
     blocks = read_requests(reader.frame(), source.engine, watch, scattered=scattered)
     for filled in _at_once(lambda block: reader.fill(block, facts), blocks):
-        rows, bad = rows + filled.rows, bad + filled.bad
-        requests += filled.requests
+        rows += filled.rows
+        requests.update(filled.requests)
         for name, table in filled.tables.items():
             counts[name].add(table)
     states = {name: counting.finished(exact=exact) for name, counting in counts.items()}
-    return states, rows, (bad, requests)
+    return states, rows, dict(requests)
 
 
 def _at_once(
@@ -270,10 +270,12 @@ def check_requests(state: State, log: Log) -> None:
         ValueInLogError: More than the log allows.
 
     """
-    bad, requests = state.requests
+    requests, bad = state.requests.get(ALL, 0), state.requests.get(INCONSISTENT, 0)
     if not requests or bad <= log.max_bad_requests * requests:
         return
-    what = f"{bad:,} of {requests:,} requests are inconsistent: {UNSOUND}."
+    reasons = [name for name in state.requests if name not in {ALL, INCONSISTENT}]
+    why = "; ".join(f"{name} in {state.requests[name]:,}" for name in sorted(reasons))
+    what = f"{bad:,} of {requests:,} requests are inconsistent: {why}."
     hint = "Check --request, --item, --rank and --user"
     hint += f"; at most {100 * log.max_bad_requests:g}% may be left out (--max-bad-requests)."
     raise ValueInLogError(Problem(log.source.name, what, hint))

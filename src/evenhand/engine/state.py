@@ -49,7 +49,8 @@ class State:
             scores.
         kept: For groups with a rule ``top``, the values that stand for themselves.
         views: For ranked lists, the states of requests and of rows, by view.
-        requests: The number of inconsistent requests of ranked lists, and of all.
+        requests: Numbers of requests of ranked lists, of the inconsistent ones, and of these by
+            what is wrong.
         items: Sums by bucket of units, groups and item; None where none are made.
         size: The number of items of the catalogue; 0 where none is named.
 
@@ -64,7 +65,7 @@ class State:
     scores: Mapping[tuple[str, ...], Mapping[str, ScoreTable]] = field(default_factory=dict)
     kept: Kept = field(default_factory=dict)
     views: Mapping[str, State] = field(default_factory=dict)
-    requests: tuple[int, int] = (0, 0)
+    requests: Mapping[str, int] = field(default_factory=dict)
     items: Table | None = None
     size: int = 0
 
@@ -100,7 +101,10 @@ class State:
             },
             kept=self.kept,
             views={name: state.merge(other.views[name]) for name, state in self.views.items()},
-            requests=(self.requests[0] + other.requests[0], self.requests[1] + other.requests[1]),
+            requests={
+                name: self.requests.get(name, 0) + other.requests.get(name, 0)
+                for name in dict.fromkeys((*self.requests, *other.requests))
+            },
             items=None
             if self.items is None or other.items is None
             else self.items.merge(other.items),
@@ -182,8 +186,7 @@ class State:
             name: _state(rows, about, layout["engine"], layout["tables"], name)
             for name, about in layout.get("views", {}).items()
         }
-        bad, requests = layout.get("requests", (0, 0))
-        return replace(whole, views=views, requests=(bad, requests))
+        return replace(whole, views=views, requests=layout.get("requests", {}))
 
 
 def _tables(state: State) -> Iterator[tuple[dict[str, Any], Table]]:

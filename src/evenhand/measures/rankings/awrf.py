@@ -108,13 +108,21 @@ class AWRF(PerRequest):
         some, place = alike(lists, self.k, told=told)
         aims = np.broadcast_to(np.nan_to_num(target), (lists.requests, target.shape[1]))[some]
         shown, starts = lists.total(lists.within(self.k))[some], lists.starts[:-1][some]
-        due = aims * lists.total(weights)[some, None]
-        given = np.zeros_like(due)
-        for step in range(int(shown.max(initial=0))):
-            open_ = np.flatnonzero(shown > step)
-            group = (due[open_] - given[open_]).argmax(axis=1)
-            given[open_, group] += weights[starts[open_] + step]
-        shares = np.nan_to_num(normal(given))
+        # By group first, since there are few of them and many requests; the longest lists first.
+        order = np.argsort(-shown, kind="stable")
+        lacks = np.ascontiguousarray((aims * lists.total(weights)[some, None])[order].T)
+        given, starts = np.zeros_like(lacks), starts[order]
+        longer = np.searchsorted(-shown[order], -np.arange(shown.max(initial=0)))
+        for step, size in enumerate(longer):
+            group = lacks[:, :size].argmax(axis=0)
+            weight = weights[starts[:size] + step]
+            for each in range(len(lacks)):
+                gained = np.where(group == each, weight, 0.0)
+                given[each, :size] += gained
+                lacks[each, :size] -= gained
+        back = np.empty_like(order)
+        back[order] = np.arange(len(order))
+        shares = np.nan_to_num(normal(given.T[back]))
         found = 1 - jensen_shannon(shares, aims) / _BASES[self.base]
         best: Floats = np.clip(found, 0.0, 1.0)[place]
         return best

@@ -113,7 +113,18 @@ def _random_order(lists: Lists, draw: int) -> Indices:
     of_request = _mixed(key ^ _mixed(sample.astype(np.uint64) + np.uint64(draw << 32)))
     item = lists.position.astype(np.uint64) if lists.item is None else lists.item
     number = _mixed(of_request[lists.request] ^ _mixed(item))
-    return np.lexsort((number, lists.request))
+    if max(lists.rows, lists.requests) > _PACKED:
+        return np.lexsort((number, lists.request))
+    # One number of request, chance and row sorts six times as fast as two keys.
+    request = lists.request.astype(np.uint64) << np.uint64(64 - _BITS)
+    drawn = (number >> np.uint64(2 * _BITS)) << np.uint64(_BITS)
+    packed = np.sort(request | drawn | np.arange(lists.rows, dtype=np.uint64))
+    return (packed & np.uint64(_PACKED)).astype(np.intp)
+
+
+_BITS = 19
+_PACKED = 2**_BITS - 1
+"""Rows and requests of a block up to which both fit beside 26 bits of chance."""
 
 
 def _mixed(bits: Bits) -> Bits:
