@@ -37,11 +37,13 @@ ALIASES = {
 """Names of other tools and papers, and what they stand for here."""
 
 ALIASES_OF_ITEMS = {
-    "demographic_parity_of_exposure": "exposure",
-    "disparate_treatment_ratio": "exposure_per_relevance",
-    "disparate_impact_ratio": "clicks_per_relevance",
+    "demographic_parity_of_exposure": ("ratio", "exposure"),
+    "disparate_treatment_ratio": ("ratio", "exposure_per_relevance"),
+    "disparate_impact_ratio": ("ratio", "clicks_per_relevance"),
+    "PopRSP": ("relative_std", "recommended_rate"),
+    "PopREO": ("relative_std", "relevant_rate"),
 }
-"""Such names for groups of items, ``name(of=group)``: the measure whose ratio they stand for."""
+"""Such names for groups of items, ``name(of=group)``: the contrast and measure they stand for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,9 +250,9 @@ def _aliased_of_items(term: Term, log: Log) -> Question:
         what = f"{term.name} takes of=, the groups of ranked items."
         hint = f"Write {term.name}(of=group) or {term.name}(of=group, browsing=log2)@10."
         raise NotationError(Problem(f"'{term}'", what, hint))
-    inner = Term(ALIASES_OF_ITEMS[term.name], params=tuple(params.items()), cutoff=term.cutoff)
-    ratio = Term("ratio", (inner,), (("of", of),))
-    return replace(_question(ratio, log), alias=term.name)
+    contrast, name = ALIASES_OF_ITEMS[term.name]
+    inner = Term(name, params=tuple(params.items()), cutoff=term.cutoff)
+    return replace(_question(Term(contrast, (inner,), (("of", of),)), log), alias=term.name)
 
 
 def _largest(term: Term, log: Log) -> Question:

@@ -70,7 +70,10 @@ def measures(
         contrasts.add_row(example, convention)
     for alias, expansion in ALIASES.items():
         contrasts.add_row(f"{alias}(by=GROUP)", f"stands for {expansion.format(by='GROUP')}")
-    of_items = {alias: f"ratio({name}, of={{of}})" for alias, name in ALIASES_OF_ITEMS.items()}
+    of_items = {
+        alias: f"{contrast}({name}, of={{of}})"
+        for alias, (contrast, name) in ALIASES_OF_ITEMS.items()
+    }
     for alias, expansion in of_items.items():
         contrasts.add_row(f"{alias}(of=GROUP)", f"stands for {expansion.format(of='GROUP')}")
     aliases = {**ALIASES, **of_items}

@@ -16,46 +16,11 @@ from evenhand.audits.evidence.legible import cut, legible, visible
 from evenhand.audits.finding import Finding, GroupFinding
 from evenhand.stats.estimate import Estimate, Outcome
 
-SCHEMA = "https://vega.github.io/schema/vega-lite/v6.json"
-
 MOST = 40
 """Lines of a chart; of more groups it shows the ends, which are what a contrast is about."""
 
-BLUE, VERMILLION = "#0072B2", "#D55E00"
-"""Of Okabe and Ito's palette, which readers of any colour vision tell apart."""
-
-_PLAIN = re.compile(r"[a-z0-9_]+")
-_WIDTH = 440
-"""Of a picture with its labels: scaled to a telephone, its text can still be read."""
 _LONGEST = 80
 _LINE = 26
-
-CONFIG: Mapping[str, Any] = {
-    "aria": False,
-    # Fonts of one width on every system, so that labels have the room that was measured for them.
-    "font": "Arial, 'Liberation Sans', Helvetica, sans-serif",
-    "view": {"stroke": None},
-    "axis": {
-        "labelColor": "currentColor",
-        "titleColor": "currentColor",
-        "gridColor": "currentColor",
-        "gridOpacity": 0.12,
-        "domain": False,
-        "ticks": False,
-        "labelFontSize": 13,
-        "labelPadding": 8,
-        "titleFontSize": 13,
-        "titleFontWeight": "normal",
-    },
-    "axisX": {
-        # A title longer than its axis runs on over the names, not off the page.
-        "titleAnchor": "end",
-        "labelFlush": False,
-        "labelOverlap": "parity",
-        "labelSeparation": 4,
-    },
-}
-"""How every chart looks."""
 
 
 def charts_of(findings: Iterable[Finding]) -> dict[str, Mapping[str, Any]]:
@@ -66,42 +31,6 @@ def charts_of(findings: Iterable[Finding]) -> dict[str, Mapping[str, Any]]:
         if spec is not None:
             charts.setdefault(f"charts/{name_of(block)}.vl.json", spec)
     return charts
-
-
-def together(findings: Sequence[Finding]) -> list[tuple[Finding, ...]]:
-    """Return findings in the blocks in which they are shown, in the order in which they come.
-
-    The members of a family, such as pairs, are one block; so are contrasts of one measure over the
-    same groups, which share a picture and a table.
-    """
-    blocks: dict[object, list[Finding]] = {}
-    for place, one in enumerate(findings):
-        same: object = place
-        if one.pair:
-            same = (one.key, one.slice, "family")
-        elif one.groups:
-            same = (one.measure, one.by, one.given, one.slice, _written(one.groups))
-        blocks.setdefault(same, []).append(one)
-    return [tuple(block) for block in blocks.values()]
-
-
-def name_of(block: Sequence[Finding]) -> str:
-    """Return what the picture of a block is called: stable, and safe as the name of a file.
-
-    A digest follows where letters, parameters or a slice would be lost otherwise.
-    """
-    one = block[0]
-    what = [one.measure, *one.by]
-    if one.pair or not one.measure.isidentifier():
-        what.insert(0, one.contrast or "")
-    over = one.by[0] if len(one.by) == 1 else f"[{', '.join(one.by)}]"
-    usual = not one.pair or one.key == f"{one.contrast}({one.measure}, by={over})"
-    plain = usual and not (one.given or one.slice) and all(map(_PLAIN.fullmatch, what))
-    slug = re.sub(r"[^a-z0-9_]+", "-", "-".join(what).lower()).strip("-")[:60]
-    if plain and len(slug) < 60:  # noqa: PLR2004 - as cut above
-        return slug
-    whole = json.dumps([one.key if one.pair else one.measure, one.by, one.given, one.slice])
-    return f"{slug}-{hashlib.sha256(whole.encode()).hexdigest()[:8]}"
 
 
 def chart(block: Sequence[Finding]) -> Mapping[str, Any] | None:
