@@ -87,3 +87,8 @@ def test_best_attainable_is_the_least_of_all_lists_where_groups_are_few():
 def test_smoothing_is_a_number_of_items(smoothing):
     with pytest.raises(ValueError, match="smoothing is a number of items"):
         finding_of(f"NDKL(of=topic, smoothing={smoothing})", [listed("ab")])
+
+
+def test_items_all_of_unknown_group_have_no_figure():
+    found = finding_of("NDKL(of=topic, target=candidates)", [listed("  "), listed(" ")])
+    assert "no item of known topic was shown" in found.undefined

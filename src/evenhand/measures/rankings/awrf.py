@@ -139,6 +139,8 @@ class AWRF(PerRequest):
             ("exposures", self.of, self.model, self.k), lambda: lists.shares(weights, self.of)
         )
         names = [n for n in dict.fromkeys((*have, *target.groups(lists, self.of))) if n != UNKNOWN]
+        # Where no group is known, a nameless one has neither exposure nor a target.
+        names = names or [""]
         exposed = aligned(have, sums, names)
         aims = target.shares(lists, self.of, names)
         return normal(exposed), normal(aims)

@@ -29,12 +29,12 @@ def is_name(group: Value) -> bool:
 def shown_rows(k: int | None) -> Condition:
     """Return that a row's item was shown at a slot up to k."""
     cut = "" if k is None else f" at slots 1 to {k}"
-    return Condition(f"row shown{cut}", f"not shown{cut}", lambda lists: lists.within(k))
+    return Condition(f"item shown{cut}", f"not shown{cut}", lambda lists: lists.within(k))
 
 
 def known_rows(of: str) -> Condition:
     """Return that a row's item is of known group, if only in part."""
-    return Condition(f"row of known {of}", f"unknown {of} of the item", _some_known(of))
+    return Condition(f"item with known {of}", f"unknown {of} of the item", _some_known(of))
 
 
 def _some_known(of: str) -> Callable[[Lists], Flags]:

@@ -13,6 +13,7 @@ from evenhand.measures.ranking import Condition, Ranking, judged
 from evenhand.measures.rankings.item_group import is_name, known_part, named
 from evenhand.notation import Value
 
+_JUDGED = judged(None)
 _AGAINST = {
     "any": "items of any group, or of none that is known",
     "other": "items of the other groups that are known (inter-group)",
@@ -70,10 +71,13 @@ class PairwiseAccuracy(Ranking):
     def conditions(self) -> tuple[Condition, ...]:
         what = f"no pair of a relevant item of {self.of} {named(self.group)} and one not relevant"
         some = Condition(f"some {self._name}", what, self._some)
-        return (judged(None), some)
+        return (_JUDGED, some)
 
     def _some(self, lists: Lists) -> Flags:
-        return np.asarray(self._found(lists)[1] > 0)
+        # What was not judged may make a pair: such a request is not one without.
+        own = lists.items[self.of].of(named(self.group), lists.rows) > 0
+        maybe = lists.total(own) > 0
+        return np.asarray((self._found(lists)[1] > 0) | (maybe & ~_JUDGED.holds(lists)))
 
     def conventions(self) -> Mapping[str, str]:
         return {

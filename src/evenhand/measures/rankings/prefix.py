@@ -131,6 +131,8 @@ class OfPrefixes(PerRequest):
         groups = lists.items[self.of]
         part = np.where(lists.within(self.k), known_part(lists, self.of), 0.0)
         names = sorted({*groups.names, *self.aim.groups(lists, self.of)} - {UNKNOWN})
+        # Where no group is known, a nameless one has neither items nor a target.
+        names = names or [""]
         places = np.array([names.index(n) if n != UNKNOWN else -1 for n in groups.names], np.intp)
         group = places[groups.group]
         kept = (group >= 0) & (part[groups.row] > 0)
