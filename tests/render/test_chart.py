@@ -7,7 +7,8 @@ import re
 
 import pytest
 
-from evenhand.audits.evidence.chart import MOST, chart, charts_of, name_of, together
+from evenhand.audits.evidence.block import name_of, together
+from evenhand.audits.evidence.chart import MOST, chart, charts_of
 from evenhand.render.svg import can_draw, svg
 from evenhand.stats.estimate import Estimate, Undefined
 from made import SECRET, contrast, group, pair

@@ -18,8 +18,9 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from evenhand.audits.evidence.bundle import Bundle
-from evenhand.audits.evidence.chart import CONFIG, chart
+from evenhand.audits.evidence.chart import charts
 from evenhand.audits.evidence.legible import cut
+from evenhand.audits.evidence.look import CONFIG
 from evenhand.render import svg
 from evenhand.render.card import subject_facts, window_text
 from evenhand.render.format import Format
@@ -66,7 +67,7 @@ def html(bundle: Bundle) -> str:
     """Return the report of a bundle as one page."""
     sections = sections_of(bundle)
     blocks = [block for section in sections for block in section.blocks]
-    live = svg.can_draw() and any(chart(block.findings) is not None for block in blocks)
+    live = svg.can_draw() and any(charts(block.findings) for block in blocks)
     program = svg.program(asset("report.js")) if live else ""
     digest = base64.b64encode(hashlib.sha256(program.encode()).digest()).decode()
     scripts = f"script-src 'sha256-{digest}'; " if live else ""
@@ -157,7 +158,7 @@ def arranged(bundle: Bundle, blocks: Sequence[Block], room: int, *, live: bool) 
             del layout.brief[block.number]
     undrawn = 0
     for block in tabled:
-        if not svg.can_draw() or chart(block.findings) is None:
+        if not svg.can_draw() or not charts(block.findings):
             continue
         drawn = str(draw(block_view(block, bundle.plan.roles, drawn=True, live=live)))
         more = len(drawn.encode()) - len(layout.full[block.number].encode())
@@ -168,9 +169,9 @@ def arranged(bundle: Bundle, blocks: Sequence[Block], room: int, *, live: bool) 
                 break
             continue
         layout.full[block.number], used = drawn, used + more
-    charts = sum('class="chart"' in text for text in layout.full.values())
-    could = sum(chart(block.findings) is not None for block in blocks)
-    layout.remarks = _remarks(len(bundle.findings), layout, (charts, could), left)
+    shown = sum(text.count('class="chart"') for text in layout.full.values())
+    could = sum(len(charts(block.findings)) for block in blocks)
+    layout.remarks = _remarks(len(bundle.findings), layout, (shown, could), left)
     return layout
 
 
@@ -178,13 +179,13 @@ _PATIENCE = 3
 
 
 def _remarks(findings: int, layout: Layout, drawn: tuple[int, int], left: int) -> list[str]:
-    charts, could = drawn
+    shown, could = drawn
     told = []
     if could and not svg.can_draw():
         told.append(f"Charts need one more package: {svg.INSTALL}. Until then, tables.")
-    elif charts < could:
+    elif shown < could:
         told.append(
-            f"To stay small, this page draws {charts:,} of {could:,} charts: those of rules first, "
+            f"To stay small, this page draws {shown:,} of {could:,} charts: those of rules first, "
             "then differences of single attributes. The others are in the evidence file."
         )
     brief = sum(map(len, layout.brief.values()))

@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from evenhand.audits.contrasts import form_of
+from evenhand.audits.evidence.block import together
 from evenhand.audits.evidence.bundle import Bundle
-from evenhand.audits.evidence.chart import together
 from evenhand.audits.finding import Exclusion, Finding
 from evenhand.audits.gate.verdict import RuleVerdict
 from evenhand.errors import NotationError

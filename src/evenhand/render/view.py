@@ -6,7 +6,9 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from evenhand.audits.evidence.chart import MOST, chart
+from evenhand.audits.evidence.block import has_target, shape_of
+from evenhand.audits.evidence.chart import MOST, charts
+from evenhand.audits.evidence.depth import MOST_PANELS, panels_of
 from evenhand.audits.evidence.legible import cut
 from evenhand.audits.finding import Finding
 from evenhand.render.reading import Roles, capital, reading
@@ -36,7 +38,7 @@ def block_view(block: Block, roles: Roles, *, drawn: bool, live: bool) -> dict[s
         live: Whether a program on the page can draw it too.
 
     """
-    spec = chart(block.findings) if drawn else None
+    specs = [*charts(block.findings).values()] if drawn else []
     table = table_of(block)
     lines = "lines" if block.is_family else "groups"
     count = len(block.findings) if block.is_family else len(block.lead.groups)
@@ -45,13 +47,19 @@ def block_view(block: Block, roles: Roles, *, drawn: bool, live: bool) -> dict[s
         "title": cut(block.title, 200),
         "rules": block.rules,
         "lines": _lines(block, roles),
-        "svg": "" if spec is None else svg(spec),
-        "spec": embedded(spec) if spec is not None and live else "",
-        "caption": _caption(block, count),
+        "pictures": [
+            {
+                "id": f"c{block.number}" + (f"-{place}" if place else ""),
+                "svg": svg(spec),
+                "spec": embedded(spec) if live else "",
+                "caption": _caption(block, count, first=place == 0),
+            }
+            for place, spec in enumerate(specs)
+        ],
         "table": table,
         "table_title": f"Figures of {count:,} {lines}",
         "table_caption": cut(f"{block.lead.measure}, {block.title}", 200),
-        "open": spec is None and count <= _OPEN_UP_TO,
+        "open": not specs and count <= _OPEN_UP_TO,
         "warnings": warnings_of(block),
         "notes": notes_of(block),
     }
@@ -76,12 +84,22 @@ def reading_of(one: Finding, block: Block, roles: Roles) -> str:
     return capital(reading(one, roles if one is block.lead or one.contrast is None else None))
 
 
-def _caption(block: Block, count: int) -> str:
+def _caption(block: Block, count: int, *, first: bool) -> str:
+    shape = shape_of(block.findings)
+    if shape == "depths" and first:
+        return _over_depth(block)
+    if shape == "curve":
+        return (
+            f"Points are figures, lines across them their {_level(block)} intervals; the dashed "
+            "line is equality. Between its points the curve lies on or below the line drawn."
+        )
     found = [group.outcome for group in block.lead.groups] or [f.outcome for f in block.findings]
     levels = [100 * one.level for one in found if isinstance(one, Estimate)]
     told = [f"Points are figures, lines their {levels[0]:g}% intervals."] if levels else []
     if block.is_family:
         told.append("The dashed line is no difference.")
+    if has_target(block.lead):
+        told.append("Upright ticks are the targets.")
     if any(not group.compared for group in block.lead.groups):
         told.append("Hollow points are shown apart and not compared.")
     if any(isinstance(one, Estimate) and one.identified for one in found):
@@ -89,6 +107,23 @@ def _caption(block: Block, count: int) -> str:
     if count > MOST:
         told.append(f"Of {count:,}, the {MOST // 2} at either end are drawn.")
     return " ".join(told)
+
+
+def _level(block: Block) -> str:
+    every = [one.outcome for one in block.findings]
+    every += [group.outcome for one in block.findings for group in one.groups]
+    return next((f"{100 * one.level:g}%" for one in every if isinstance(one, Estimate)), "")
+
+
+def _over_depth(block: Block) -> str:
+    told = (
+        f"Lines are shares of the exposure in the first slots, bands their {_level(block)} "
+        "intervals, dashed lines the targets. Every panel spans as many points."
+    )
+    count = panels_of(block.findings)
+    if count <= MOST_PANELS:
+        return told
+    return f"{told} Of {count:,} groups the {MOST_PANELS} furthest from their targets are drawn."
 
 
 def notes_of(block: Block, *, methods: bool = True) -> list[str]:

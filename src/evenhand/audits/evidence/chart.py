@@ -6,13 +6,14 @@ axes take the colour of the page, so that one picture serves light and dark.
 
 from __future__ import annotations
 
-import hashlib
-import json
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from evenhand.audits.evidence.block import has_target, is_of_items, name_of, shape_of, together
+from evenhand.audits.evidence.depth import depth_chart
 from evenhand.audits.evidence.legible import cut, legible, visible
+from evenhand.audits.evidence.look import BLUE, CONFIG, SCHEMA, WIDTH
+from evenhand.audits.evidence.lorenz import lorenz_chart
 from evenhand.audits.finding import Finding, GroupFinding
 from evenhand.stats.estimate import Estimate, Outcome
 
@@ -25,12 +26,25 @@ _LINE = 26
 
 def charts_of(findings: Iterable[Finding]) -> dict[str, Mapping[str, Any]]:
     """Return the charts of findings by the name of their file, such as ``charts/x.vl.json``."""
-    charts: dict[str, Mapping[str, Any]] = {}
+    found: dict[str, Mapping[str, Any]] = {}
     for block in together([*findings]):
-        spec = chart(block)
-        if spec is not None:
-            charts.setdefault(f"charts/{name_of(block)}.vl.json", spec)
-    return charts
+        for name, spec in charts(block).items():
+            found.setdefault(f"charts/{name}.vl.json", spec)
+    return found
+
+
+def charts(block: Sequence[Finding]) -> dict[str, Mapping[str, Any]]:
+    """Return the charts of a block by name, the most telling first."""
+    drawn: dict[str, Mapping[str, Any] | None]
+    match shape_of(block):
+        case "depths":
+            drawn = {f"{name_of(block)}-by-depth": depth_chart(block)}
+            drawn |= {name_of([one]): chart([one]) for one in block}
+        case "curve":
+            drawn = {f"{name_of(block)}-lorenz": lorenz_chart(block)}
+        case _:
+            drawn = {name_of(block): chart(block)}
+    return {name: spec for name, spec in drawn.items() if spec is not None}
 
 
 def chart(block: Sequence[Finding]) -> Mapping[str, Any] | None:
@@ -45,7 +59,9 @@ def chart(block: Sequence[Finding]) -> Mapping[str, Any] | None:
     if left > 0:
         lines = [*lines[: MOST // 2], *lines[len(lines) - MOST // 2 :]]
     _tell_apart(lines)
-    about = block[0].key if family else f"{block[0].measure} by {', '.join(block[0].by)}"
+    what = f"{'share of ' if has_target(block[0]) else ''}{block[0].measure}"
+    over = "of" if is_of_items(block[0]) else "by"
+    about = block[0].key if family else f"{what} {over} {', '.join(block[0].by)}"
     if block[0].slice:
         about += f" in {block[0].slice}"
     if left > 0:
@@ -53,7 +69,7 @@ def chart(block: Sequence[Finding]) -> Mapping[str, Any] | None:
     return {
         "$schema": SCHEMA,
         "description": legible(about),
-        "width": _WIDTH,
+        "width": WIDTH,
         "autosize": {"type": "fit-x", "contains": "padding"},
         "height": len(lines) * _LINE,
         "background": None,
@@ -62,10 +78,6 @@ def chart(block: Sequence[Finding]) -> Mapping[str, Any] | None:
         "layer": _layers(block[0], lines, family=family),
         "config": CONFIG,
     }
-
-
-def _written(groups: Sequence[GroupFinding]) -> str:
-    return json.dumps([group.to_dict() for group in groups])
 
 
 def _pair(one: Finding) -> dict[str, Any]:
@@ -81,6 +93,8 @@ def _group(one: GroupFinding) -> dict[str, Any]:
         return {"name": cut(name, _LONGEST), "note": "suppressed"}
     line = _line(name, one.outcome)
     line["units"] = one.units
+    if one.target is not None:
+        line["target"] = one.target
     if not one.compared:
         line["apart"] = True
     return line
@@ -167,6 +181,7 @@ def _layers(
             "encoding": {"x": {"value": 6}, "text": {"field": "note"}, "tooltip": None},
         },
     ]
+    aims = [layer for layer in (_aims(x),) if any("target" in line for line in lines)]
     if not any("from" in line for line in lines):
         del layers[1]
     if not any(line["note"] for line in lines):
@@ -183,13 +198,23 @@ def _layers(
             "encoding": {"x": {**x, "field": "parity"}, "y": None, "tooltip": None},
         }
         layers.insert(0, parity)
-    return layers
+    return [*aims, *layers]
+
+
+def _aims(x: Mapping[str, Any]) -> dict[str, Any]:
+    """Return ticks at what the groups should have."""
+    tick = {"type": "tick", "color": "currentColor", "opacity": 0.8, "thickness": 2, "size": 20}
+    return {
+        "transform": [{"filter": "isValid(datum.target)"}],
+        "mark": tick,
+        "encoding": {"x": {**x, "field": "target"}},
+    }
 
 
 def _title(one: Finding, *, family: bool) -> str:
     name = legible(one.measure.replace("_", " "))
     if not family:
-        return name
+        return f"share of {name}" if has_target(one) else name
     return f"difference of {name}" + (", percentage points" if one.is_rate else "")
 
 
@@ -200,5 +225,6 @@ def _tooltip(one: Finding) -> list[dict[str, Any]]:
         {"field": "value", "title": "value", **shown},
         {"field": "low", "title": "from", **shown},
         {"field": "high", "title": "to", **shown},
+        *([{"field": "target", "title": "target", **shown}] if has_target(one) else []),
         {"field": "units", "title": "units", "format": ",", "type": "quantitative"},
     ]

@@ -1,4 +1,4 @@
-"""How every chart looks: one palette, one type, the colour of the page for all that is no figure."""
+"""How charts look: one palette, one type, the colour of the page for all that is no figure."""
 
 from __future__ import annotations
 

@@ -1,12 +1,25 @@
 // Each chart becomes interactive; its picture stays where this fails.
 const config = JSON.parse(document.getElementById("chart-config").textContent);
 
+// Panels stand side by side as far as there is room; a square stays one; lines of groups stretch.
+const fit = (spec, wide) => {
+  if (spec.facet) {
+    spec.columns = Math.max(1, Math.floor(wide / 170));
+    const panels = new Set(spec.data.values.map((line) => line.name)).size;
+    spec.spec.width = Math.min(220, Math.floor(wide / Math.min(panels, spec.columns)) - 64);
+  } else if (spec.encoding.y.type === "quantitative") {
+    spec.width = Math.min(wide, 400);
+  } else {
+    spec.width = wide;
+    spec.encoding.y.axis.labelLimit = Math.round(0.4 * wide);
+  }
+};
+
 const draw = (script) => {
   const box = document.getElementById(script.dataset.chart);
   const picture = box.innerHTML;
   const spec = JSON.parse(script.textContent);
-  spec.width = Math.min(box.clientWidth, 720);
-  spec.encoding.y.axis.labelLimit = Math.round(0.4 * spec.width);
+  fit(spec, Math.min(box.clientWidth, 720));
   const options = {
     mode: "vega-lite",
     actions: false,
