@@ -95,3 +95,12 @@ def test_finding_says_what_chance_gives():
 def test_items_all_of_unknown_group_have_no_figure():
     found = finding_of("infeasible_index(of=topic, target=candidates)", [listed("  "), listed(" ")])
     assert "no item of known topic was shown" in found.undefined
+
+
+@pytest.mark.parametrize("name", ["infeasible_index", "infeasible_count"])
+def test_lists_that_all_have_what_is_asked_for_have_an_interval(name):
+    requests = [listed("abab") for _ in range(60)]
+    found = finding_of(f"{name}(of=topic, target=shares(a, 0.5, b, 0.5))@4", requests)
+    assert found.value == 0
+    assert 0 < found.high < 1
+    assert found.low == 0

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
+from dataclasses import replace
 from types import MappingProxyType
 
 import numpy as np
 
+from evenhand.measures.figure import Figure, SmoothFunction
 from evenhand.measures.lists import Floats, Indices, Lists
-from evenhand.measures.measure import measure
+from evenhand.measures.measure import TermSums, measure
 from evenhand.measures.rankings.landmark import BY_CHANCE, CHANCE
 from evenhand.measures.rankings.prefix import OfPrefixes, Prefixes
 from evenhand.notation import Value
@@ -73,6 +76,17 @@ class Infeasible(OfPrefixes):
         key = ("short", self.of, self.k, str(self.target))
         return lists.known(key, lambda: short_of(prefixes))
 
+    @abstractmethod
+    def most(self, k: int) -> float:
+        """Return the largest figure of lists of k items."""
+
+    def finalise(self, s: TermSums) -> Figure:
+        found = super().finalise(s)
+        if self.k is None or not isinstance(found, SmoothFunction):
+            return found
+        # With a largest value there is an interval also where no list falls short.
+        return replace(found, within=(0.0, self.most(self.k)))
+
 
 @measure(needs=("rank",), better="lower", tags=("fairness",), cites="Geyik et al. 2019")
 class InfeasibleIndex(Infeasible):
@@ -93,6 +107,9 @@ class InfeasibleIndex(Infeasible):
     of: str
     target: Value = "catalogue"
     k: int | None = None
+
+    def most(self, k: int) -> float:
+        return float(k)
 
     def per_request(self, lists: Lists) -> Floats:
         request, begins, after = self.short(lists)
@@ -126,6 +143,10 @@ class InfeasibleCount(Infeasible):
     of: str
     target: Value = "catalogue"
     k: int | None = None
+
+    def most(self, k: int) -> float:
+        # Targets add up to 1, so of i items no more than i are asked for.
+        return k * (k + 1) / 2
 
     def per_request(self, lists: Lists) -> Floats:
         request, begins, after = self.short(lists)
