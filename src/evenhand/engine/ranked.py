@@ -47,6 +47,9 @@ UNSOUND = "the request is inconsistent: a slot or an item twice, or several user
 SPREAD = "item:"
 """The column of what sums are spread over."""
 
+SAMPLED_ROWS = 2**20
+"""Rows of a log up to which all requests are put in random and in best order."""
+
 GROUP_OF = "of:"
 """Prefix of a view's columns of groups."""
 
@@ -201,12 +204,14 @@ class Facts:
         by_slot: For each column its mean at each slot.
         sizes: For each view that is summed by item, the number of items in the catalogue; 0 where
             none is named.
+        every: Of so many requests one is taken where a sample is enough.
 
     """
 
     catalogue: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     by_slot: Mapping[str, Floats] = field(default_factory=dict)
     sizes: Mapping[str, int] = field(default_factory=dict)
+    every: int = 1
 
 
 @dataclass(frozen=True)
@@ -293,7 +298,15 @@ class Reader:
             column for one in self.measures for model in one.models for column in model.averaged
         )
         sizes = {view.name: self._size(view) for view in self.views if view.spread}
-        return Facts(found, {column: self._means(column) for column in columns}, sizes)
+        means = {column: self._means(column) for column in columns}
+        return Facts(found, means, sizes, self._every())
+
+    def _every(self) -> int:
+        """Return of how many requests one stands for all in what chance and the best order give."""
+        if not any(one.landmarks for one in self.measures):
+            return 1
+        rows = int(collect(self.log.source.frame.select(nw.len().cast(nw.Int64))).item())
+        return 1 << (rows // SAMPLED_ROWS).bit_length()
 
     def _size(self, view: View) -> int:
         """Return how many items, or groups of them, the catalogue has; 0 where none is named."""
@@ -430,6 +443,7 @@ class Reader:
             by_slot=facts.by_slot,
             item=item,
             key=self._keys(rows, starts),
+            every=facts.every,
             query=query,
         )
         return lists, wrong
@@ -449,9 +463,10 @@ class Reader:
         group = self.log.item_group(name)
         if members_type(group, self.log.schema) is not None:
             return _soft(rows[group.expression.text])
-        text = nw.from_native(rows).select(group.lower(self.log.schema).alias("of")).to_native()
-        names = text["of"].unique().sort().to_list()
-        codes = text["of"].cast(pl.Enum(names)).to_physical().to_numpy().astype(np.intp)
+        lowered = nw.from_native(rows).select(group.lower(self.log.schema).alias("of"))
+        text: pl.Series = lowered.to_native()["of"]
+        names = text.unique().sort().to_list()
+        codes = text.cast(pl.Enum(names)).to_physical().to_numpy().astype(np.intp)
         return Membership(tuple(names), np.arange(len(rows)), codes, np.ones(len(rows)))
 
     def _constant(self, rows: pl.DataFrame) -> list[str]:

@@ -14,9 +14,6 @@ from evenhand.measures.lists import Flags
 TIED = "two items share a slot"
 REPEATED = "an item is listed twice"
 
-_PLACES = 2**21
-"""Places of a table in which items are looked up, before any are sorted."""
-
 
 def faults(
     rows: pl.DataFrame,
@@ -56,14 +53,9 @@ def faults(
 def _repeated(run: NDArray[Any], item: NDArray[np.uint64]) -> NDArray[np.intp]:
     """Return rows whose item stands in their request before."""
     mixed = item ^ (run.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15))
-    place = (mixed % np.uint64(_PLACES)).astype(np.int32)
-    rows = np.arange(len(run), dtype=np.int32)
-    last = np.zeros(_PLACES, np.int32)
-    last[place] = rows
-    # Only rows that share a place of the table can be alike, and few do.
-    shared = np.zeros(_PLACES, np.bool_)
-    shared[place[last[place] != rows]] = True
-    suspects = np.flatnonzero(shared[place])
-    order = suspects[np.argsort(mixed[suspects])]
+    # Counting what differs is three times as fast as sorting, and mostly all do.
+    if pl.Series(mixed).n_unique() == len(mixed):
+        return np.zeros(0, np.intp)
+    order = np.argsort(mixed)
     again: NDArray[np.intp] = order[np.flatnonzero(mixed[order][1:] == mixed[order][:-1])]
     return again

@@ -8,7 +8,7 @@ nothing is renumbered.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, TypeVar
 
@@ -81,6 +81,7 @@ class Lists:
             what is drawn at random for a request depends on it alone. None where no measure draws.
         query: The query of each request, ascending from 0: requests of one query are rankings that
             were sampled for it. None where every request is another query.
+        every: Of so many requests one is taken where a sample is enough.
 
     """
 
@@ -95,6 +96,7 @@ class Lists:
     item: NDArray[np.uint64] | None = None
     key: NDArray[np.uint64] | None = None
     query: Indices | None = None
+    every: int = 1
     _found: dict[Any, Any] = field(default_factory=dict, init=False, repr=False)
 
     @property
@@ -106,6 +108,45 @@ class Lists:
     def rows(self) -> int:
         """The number of rows."""
         return len(self.slot)
+
+    @cached_property
+    def sampled(self) -> Flags:
+        """Which requests stand for all where a sample is enough: the same in any order of rows."""
+        if self.key is None or self.every == 1:
+            return np.ones(self.requests, np.bool_)
+        return np.asarray(self.key % np.uint64(self.every) == 0)
+
+    def only(self, inside: Flags) -> Lists:
+        """Return some of the requests."""
+        rows = inside[self.request]
+        place = np.cumsum(rows) - 1
+
+        def members(groups: Membership) -> Membership:
+            kept = rows[groups.row]
+            return replace(
+                groups,
+                row=place[groups.row[kept]],
+                group=groups.group[kept],
+                share=groups.share[kept],
+            )
+
+        def part(values: NDArray[Any] | None, kept: Flags) -> Any:  # noqa: ANN401 - as it came
+            return None if values is None else values[kept]
+
+        query = part(self.query, inside)
+        return replace(
+            self,
+            starts=np.concatenate([[0], np.cumsum(np.diff(self.starts)[inside])]),
+            slot=self.slot[rows],
+            relevance=part(self.relevance, rows),
+            columns={name: values[rows] for name, values in self.columns.items()},
+            items={name: members(groups) for name, groups in self.items.items()},
+            sound=self.sound[inside],
+            item=part(self.item, rows),
+            key=part(self.key, inside),
+            query=None if query is None else np.unique(query, return_inverse=True)[1],
+            every=1,
+        )
 
     @property
     def queries(self) -> int:

@@ -215,7 +215,8 @@ class PerRequest(Ranking):
 
     @property
     def counted(self) -> tuple[str, ...]:
-        return (str(self), *(f"{topic} of {self}" for topic in self.landmarks))
+        landmarks = [f"{topic} of {self}" for topic in self.landmarks]
+        return (str(self), *landmarks, *([SAMPLED] if landmarks else []))
 
     @abstractmethod
     def per_request(self, lists: Lists) -> Floats:
@@ -233,8 +234,20 @@ class PerRequest(Ranking):
 
     def numbers(self, lists: Lists) -> Mapping[str, Floats]:
         own = self.per_request(lists)
-        beside = self.beside(lists, own)
-        return {str(self): own, **{f"{topic} of {self}": beside[topic] for topic in self.landmarks}}
+        found = {str(self): own}
+        if not self.landmarks:
+            return found
+        inside = lists.sampled
+        if inside.all():
+            beside = self.beside(lists, own)
+        else:
+            some = lists.known("sample", lambda: lists.only(inside))
+            beside = {}
+            for topic, values in self.beside(some, own[inside]).items():
+                beside[topic] = np.zeros(lists.requests)
+                beside[topic][inside] = values
+        found |= {f"{topic} of {self}": beside[topic] for topic in self.landmarks}
+        return {**found, SAMPLED: inside.astype(float)}
 
     def finalise(self, s: TermSums) -> Figure:
         found = s.mean(str(self), among="requests", empty=self.empty, within=self.within)
@@ -242,8 +255,7 @@ class PerRequest(Ranking):
 
     def with_landmarks(self, figure: SmoothFunction, s: TermSums) -> SmoothFunction:
         """Return a figure whose notes tell the landmarks' means over all its requests."""
-        requests = float(s.weights["requests"].sum())
-        if not requests:
+        if not self.landmarks or not (requests := float(s.amounts[SAMPLED].sum())):
             return figure
         about = dict(figure.about)
         for topic, how in self.landmarks.items():
@@ -255,6 +267,9 @@ class PerRequest(Ranking):
             about[topic] = f"{mean:.4f}{exactly}: {how}"
         return replace(figure, about=about)
 
+
+SAMPLED = "requests in random and best order"
+"""The number of requests of which landmarks are made: some, where there are many."""
 
 _EXACT = 5e-5
 """A standard error that four digits do not show is not told."""
