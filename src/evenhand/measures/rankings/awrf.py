@@ -45,12 +45,12 @@ def _kullback_leibler(one: Floats, other: Floats) -> Floats:
     name="AWRF",
 )
 class AWRF(PerRequest):
-    """One minus the Jensen-Shannon divergence of a list's exposure by group from a target.
+    """One minus the divergence of a list's exposure by group from a target; in [0, 1].
 
-    Per request, then the mean; in [0, 1] with ``base=bits``. 1 when exposure is shared as the
-    target says, 0 when it goes where the target has nothing. With ``base=nats``, as TREC's tools
-    compute it, the least is 1 - ln 2 = .307. Items of unknown group take no part in the shares.
-    Beside it stand the figure of random order and the best that can be reached.
+    The divergence is that of Jensen and Shannon; per request, then the mean. 1 when exposure is
+    shared as the target says, 0 when it goes where the target has nothing. With ``base=nats``, as
+    TREC's tools compute it, the least is 1 - ln 2 = .307. Items of unknown group take no part in
+    the shares. Beside it stand the figure of random order and the best that can be reached.
 
     >>> import evenhand as eh, polars as pl
     >>> rows = pl.DataFrame({"q": [1, 1], "slot": [1, 2], "by": ["a", "a"]})

@@ -103,12 +103,12 @@ class ExposurePerRelevance(PerMerit):
     needs=("rank", "relevance"), better=None, tags=("fairness",), cites="Singh and Joachims 2018"
 )
 class ClicksPerRelevance(PerMerit):
-    """Expected clicks on items over their relevance; in [0, 1] where no slot weighs more than 1.
+    """Expected clicks on items over their relevance, sum over sum; in [0, inf).
 
-    An item that is seen is clicked as often as it is relevant, so expected clicks are exposure
-    times relevance. Over groups, ``ratio(clicks_per_relevance, of=sex)`` is the disparate impact
-    ratio, smallest over largest. What was really clicked is ``browsing=observed(clicked)`` of
-    `exposure_per_relevance`.
+    At most 1 where no slot weighs more. An item that is seen is clicked as often as it is relevant,
+    so expected clicks are exposure times relevance. Over groups, ``ratio(clicks_per_relevance,
+    of=sex)`` is the disparate impact ratio, smallest over largest. What was really clicked is
+    ``browsing=observed(clicked)`` of `exposure_per_relevance`.
 
     >>> import evenhand as eh, polars as pl
     >>> rows = pl.DataFrame({"q": [1, 1], "slot": [1, 2], "u": [.5, .5]})

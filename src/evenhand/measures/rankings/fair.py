@@ -25,7 +25,7 @@ _NEAR = 1e-9
     needs=("rank",), better="higher", tags=("fairness",), cites="Zehlike et al. 2017", name="FAIR"
 )
 class FAIR(PerRequest):
-    """Share of lists that pass the ranked group fairness test of FA*IR for a protected group.
+    """Share of lists that pass FA*IR's ranked group fairness test for a group; in [0, 1].
 
     A list passes if every prefix of i items holds at least m(i) of the group, the smallest tau with
     F(tau; i, p) > alpha_c, F the binomial cdf. alpha_c is such that a list of k whose places are

@@ -90,7 +90,7 @@ class Infeasible(OfPrefixes):
 
 @measure(needs=("rank",), better="lower", tags=("fairness",), cites="Geyik et al. 2019")
 class InfeasibleIndex(Infeasible):
-    """Number of prefixes of a list in which some group has fewer than floor(p i) of i items.
+    """Number of prefixes in which a group has fewer than floor(p i) of i items; in [0, inf).
 
     Per request, then the mean; p is the group's target, floor is exact, and prefixes are of the
     items of known group at slots up to k. 0 when every prefix has what the target asks for.
@@ -126,7 +126,7 @@ class InfeasibleIndex(Infeasible):
 
 @measure(needs=("rank",), better="lower", tags=("fairness",), cites="Geyik et al. 2019")
 class InfeasibleCount(Infeasible):
-    """Number of pairs of a prefix of i items and a group that has fewer than floor(p i) of them.
+    """Number of pairs of prefix and group with fewer than floor(p i) of i items; in [0, inf).
 
     Per request, then the mean. As `infeasible_index`, but a prefix counts once for every group
     that falls short.

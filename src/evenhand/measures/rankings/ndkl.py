@@ -22,14 +22,14 @@ from evenhand.notation import Value
     name="NDKL",
 )
 class NDKL(MaybeInfinite):
-    """Normalised discounted Kullback-Leibler divergence of a list's prefixes from a target.
+    """Normalised discounted divergence of a list's prefixes from a target; in [0, inf).
 
-    Per request (1/Z) sum_i KL(D_i, T) / log2(i + 1), then the mean; in [0, inf). D_i are the shares
-    of groups among the items shown at slots 1 to i, T is the target's share of every group, in the
-    list or not, and Z the sum of 1 / log2(i + 1). Both sums are over slots i that have an item,
-    from the first item of known group on. Natural logarithms. 0 when every prefix is as the target
-    says, which a short one cannot be: beside it stand the figure of random order and the least that
-    can be reached.
+    Per request (1/Z) sum_i KL(D_i, T) / log2(i + 1), then the mean. KL is the divergence of
+    Kullback and Leibler, D_i are the shares of groups among the items shown at slots 1 to i, T is
+    the target's share of every group, in the list or not, and Z the sum of 1 / log2(i + 1). Both
+    sums are over slots i that have an item, from the first item of known group on. Natural
+    logarithms. 0 when every prefix is as the target says, which a short one cannot be: beside it
+    stand the figure of random order and the least that can be reached.
 
     It is infinite, and so undefined, where a list shows items of a group whose target is 0.
     ``smoothing=s`` adds s items, shared as the target says, to each prefix, so that short ones

@@ -25,14 +25,14 @@ _AGAINST = {
     needs=("rank", "relevance"), better="higher", tags=("fairness",), cites="Beutel et al. 2019"
 )
 class PairwiseAccuracy(Ranking):
-    """Share of pairs of a group's relevant item and one not relevant that are in the right order.
+    """Share of pairs with a group's relevant item above one that is not relevant; in [0, 1].
 
     P(slot of j < slot of j' | j relevant and in the group, j' not relevant), over the pairs inside
-    requests, all requests pooled; in [0, 1], 0.5 at random. ``against`` says which j' count: items
-    of ``any`` group, of ``other`` groups, or of the ``same``. An item that was not shown is below
-    all that were; two that were not shown are no pair, for nothing says which would be above.
-    Relevant is a relevance of at least ``level``; items not shown whose relevance is not known are
-    in no pair. An item of several groups counts in parts.
+    requests, all requests pooled; 0.5 at random where all items are shown. ``against`` says which
+    j' count: items of ``any`` group, of ``other`` groups, or of the ``same``. An item that was not
+    shown is below all that were; two that were not shown are no pair, for nothing says which would
+    be above. Relevant is a relevance of at least ``level``; items not shown whose relevance is not
+    known are in no pair. An item of several groups counts in parts.
 
     >>> import evenhand as eh, polars as pl
     >>> rows = {"q": [1] * 4, "slot": [1, 2, 3, None], "liked": [1, 0, 1, 0], "by": list("abba")}

@@ -55,9 +55,9 @@ class Skewed(MaybeInfinite):
 
 @measure(needs=("rank",), better=None, tags=("fairness",), cites="Geyik et al. 2019", name="Skew")
 class Skew(Skewed):
-    """Natural logarithm of a group's share among the first k items over its target, per request.
+    """Logarithm of a group's share of the first k items over its target; in (-inf, inf).
 
-    ln(share / target), then the mean over requests; 0 is the target, above 0 the group has more.
+    ln(share / target) per request, then the mean; 0 is the target, above 0 the group has more.
     Requests in which the group's target is 0 are left out and counted. The skew of a list without
     any of the group is minus infinity, and then there is no mean: ``smoothing=s`` adds s items,
     shared as the target says, to the k.
@@ -106,10 +106,10 @@ class Skew(Skewed):
     needs=("rank",), better="higher", tags=("fairness",), cites="Geyik et al. 2019", name="MinSkew"
 )
 class MinSkew(Skewed):
-    """The skew of the group that is furthest below its target, per request; at most 0.
+    """Skew of the group that is furthest below its target; in (-inf, 0].
 
-    min over groups of ln(share among the first k / target), then the mean; 0 when every group has
-    what its target says. Groups without target and items do not count. See `Skew`.
+    min over groups of ln(share of the first k / target) per request, then the mean; 0 when every
+    group has what its target says. Groups without target and items do not count. See `Skew`.
 
     >>> import evenhand as eh, polars as pl
     >>> rows = {"q": [1, 1, 2, 2, 2], "slot": [1, 2, 1, 2, 3], "by": list("ababa")}
@@ -136,11 +136,11 @@ class MinSkew(Skewed):
     needs=("rank",), better="lower", tags=("fairness",), cites="Geyik et al. 2019", name="MaxSkew"
 )
 class MaxSkew(Skewed):
-    """The skew of the group that is furthest above its target, per request; at least 0.
+    """Skew of the group that is furthest above its target; in [0, inf).
 
-    max over groups of ln(share among the first k / target), then the mean; 0 when every group has
-    what its target says. Infinite, and so undefined, where a group has items and no target. See
-    `Skew`.
+    max over groups of ln(share of the first k / target) per request, then the mean; 0 when every
+    group has what its target says. Infinite, and so undefined, where a group has items and no
+    target. See `Skew`.
 
     >>> import evenhand as eh, polars as pl
     >>> rows = {"q": [1, 1, 2, 2, 2], "slot": [1, 2, 1, 2, 3], "by": list("ababa")}
