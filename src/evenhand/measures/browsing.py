@@ -16,6 +16,7 @@ import numpy as np
 
 from evenhand.errors import Problem, ValueInLogError
 from evenhand.measures.lists import Floats, Lists
+from evenhand.measures.measure import is_number
 from evenhand.notation import Term, Value
 
 
@@ -188,7 +189,8 @@ class Cascade(Browsing):
         return ("relevance",)
 
     def problem(self) -> str:
-        fits = (_is_share(self.p) or self.p == 1) and 0 <= self.stop <= 1
+        certain = is_number(self.p) and self.p == 1
+        fits = (_is_share(self.p) or certain) and is_number(self.stop) and 0 <= self.stop <= 1
         return "" if fits else "cascade needs p in (0, 1] and stop in [0, 1]."
 
     def attention(self, lists: Lists) -> Floats:
@@ -252,7 +254,7 @@ class Empirical(Browsing):
 
 
 def _is_share(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < 1
+    return is_number(value) and 0 < value < 1  # type: ignore[operator]
 
 
 MODELS: Mapping[str, type[Browsing]] = {

@@ -245,8 +245,9 @@ class Lists:
         longest = int(sizes.max(initial=0))
         cut = longest if k is None else min(k, longest)
         counted = np.concatenate([[0.0], np.cumsum(weight[:cut])])
-        whole = relevance.astype(np.int8)
-        if self.rows and relevance.max() < _FEW_GRADES and (whole == relevance).all():
+        few = self.rows > 0 and relevance.max() < _FEW_GRADES
+        whole = relevance.astype(np.int8) if few else np.zeros(0, np.int8)
+        if few and (whole == relevance).all():
             grades = int(whole.max()) + 1
             cells = self.request * grades + whole
             counts = np.bincount(cells, minlength=self.requests * grades)
