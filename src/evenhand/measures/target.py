@@ -208,6 +208,10 @@ def _shares(term: Term) -> Target | str:
     numbers = [s for s in shares if isinstance(s, int | float) and not isinstance(s, bool)]
     if len(numbers) < len(shares) or not all(isinstance(name, str) for name in names):
         return "shares are written shares('small', 0.5, 'large', 0.5)."
-    if min(numbers) < 0 or abs(sum(numbers) - 1) > _SUM or len({*names}) < len(names):
-        return f"the shares of a target add up to 1, here to {sum(numbers):g}."
+    if len({*names}) < len(names):
+        return "a target names every group once."
+    if min(numbers) < 0:
+        return f"a share is at least 0, not {min(numbers):g}."
+    if abs(sum(numbers) - 1) > _SUM:
+        return f"the shares of a target add up to 1, here to {sum(numbers):.10g}."
     return Shares(tuple((str(name), float(share)) for name, share in zip(names, numbers)))  # noqa: B905
