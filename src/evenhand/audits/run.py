@@ -230,15 +230,21 @@ def cases(fit: Fit, asked: Sequence[Asked]) -> list[Case]:
 
 
 def inputs_of(log: Log) -> Iterator[Input]:
-    """Yield the files that a log is read from, with their digests, then its side tables."""
+    """Yield the files that a log is read from, with their digests, then those of its tables."""
     yield from _rows_of(log)
     for table in log.source.tables:
         if not table.files:
             yield Input(table.name, None, f"sha256:{table.sha256}", table=True)
-        names = names_of(table.files)
-        for file in table.files:
-            size, digest = Path(file).stat().st_size, _digest(file)
-            yield Input(names[file], size, f"sha256:{digest}", table=True)
+        yield from _table_of(table.files)
+    if log.catalogue is not None:
+        yield from _table_of(log.catalogue.files)
+
+
+def _table_of(files: Sequence[str]) -> Iterator[Input]:
+    names = names_of(files)
+    for file in files:
+        size, digest = Path(file).stat().st_size, _digest(file)
+        yield Input(names[file], size, f"sha256:{digest}", table=True)
 
 
 def _rows_of(log: Log) -> Iterator[Input]:
@@ -265,6 +271,7 @@ def units_of(state: State, log: Log) -> dict[str, Any]:
     The digest is of the sketch that counts units: equal for equal sets, in any order of rows, and
     it tells nothing of any one unit.
     """
+    state = state.of_units
     if log.unit == ROW or not state.units:
         return {"unit": str(log.unit), "sha256": None}
     marks = state.units_by(()).frame

@@ -294,6 +294,11 @@ class Reader:
         needed = dict.fromkeys(name for _, name in known)
         by_catalogue = {name for aim, name in known if aim.needs_catalogue}
         found = {name: self._catalogue(name, required=name in by_catalogue) for name in needed}
+        grouped = [name for name in self.attributes if name not in found]
+        # Shares of exposure may be held against the catalogue when no row is read any more.
+        found |= {
+            n: catalogue_shares(n, self.log) for n in grouped if not without_catalogue(n, self.log)
+        }
         columns = dict.fromkeys(
             column for one in self.measures for model in one.models for column in model.averaged
         )

@@ -164,6 +164,7 @@ def _scan_ranked(
         kept=kept,
         views=states,
         requests=requests,
+        catalogue=facts.catalogue,
     )
 
 

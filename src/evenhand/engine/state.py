@@ -53,6 +53,7 @@ class State:
             what is wrong.
         items: Sums by bucket of units, groups and item; None where none are made.
         size: The number of items of the catalogue; 0 where none is named.
+        catalogue: For each attribute of items the share of each group in what could be shown.
 
     """
 
@@ -68,6 +69,12 @@ class State:
     requests: Mapping[str, int] = field(default_factory=dict)
     items: Table | None = None
     size: int = 0
+    catalogue: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+
+    @property
+    def of_units(self) -> State:
+        """The state that tells of all units: itself, or of ranked lists one of its views."""
+        return next(iter(self.views.values())) if self.views else self
 
     @property
     def plan(self) -> str:
@@ -109,6 +116,7 @@ class State:
             if self.items is None or other.items is None
             else self.items.merge(other.items),
             size=max(self.size, other.size),
+            catalogue=_mean_catalogue(self, other),
         )
 
     def sums_by(self, by: Sequence[str]) -> Table:
@@ -150,6 +158,7 @@ class State:
         }
         if self.views:
             document["requests"] = self.requests
+            document["catalogue"] = self.catalogue
             document["views"] = {
                 name: {
                     "identity": view.identity,
@@ -186,7 +195,12 @@ class State:
             name: _state(rows, about, layout["engine"], layout["tables"], name)
             for name, about in layout.get("views", {}).items()
         }
-        return replace(whole, views=views, requests=layout.get("requests", {}))
+        return replace(
+            whole,
+            views=views,
+            requests=layout.get("requests", {}),
+            catalogue=layout.get("catalogue", {}),
+        )
 
 
 def _tables(state: State) -> Iterator[tuple[dict[str, Any], Table]]:
@@ -248,6 +262,19 @@ def _state(
         items=items,
         size=about.get("size", 0),
     )
+
+
+def _mean_catalogue(one: State, other: State) -> Mapping[str, Mapping[str, float]]:
+    """Return shares of groups in catalogues of two logs, each weighing as its rows do."""
+    total = max(one.rows + other.rows, 1)
+    return {
+        name: {
+            group: (shares.get(group, 0.0) * one.rows + others.get(group, 0.0) * other.rows) / total
+            for group in sorted({*shares, *others})
+        }
+        for name, shares in one.catalogue.items()
+        if (others := other.catalogue.get(name)) is not None
+    }
 
 
 def _covering(tables: Mapping[tuple[str, ...], Table], by: Sequence[str]) -> Table:

@@ -139,7 +139,8 @@ class _Sharing:
         match _target_of(asked.question):
             case "catalogue":
                 (of,) = asked.question.by
-                known = catalogue_shares(of.removeprefix(ITEM), asked.log)
+                name = of.removeprefix(ITEM)
+                known = asked.state.catalogue.get(name) or catalogue_shares(name, asked.log)
                 target = np.array([known.get(name, 0.0) for name in names])
                 target = target / target.sum() if target.sum() > 0 else target
             case "equal":

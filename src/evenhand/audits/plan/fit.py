@@ -130,11 +130,14 @@ def fit(
 
     """
     places = located or Located("", plan.model_dump(), {})
-    read_beside = plan.model_copy(update={"tables": []}) if joined else plan
+    alone: dict[str, Any] = {"tables": [], "catalogue": None}
+    read_beside = plan.model_copy(update=alone) if joined else plan
     log, problems = _open(read_beside, places, folder, table, (engine, on_bad_file))
     if joined and log is not None:
         counted = declared(one.model_dump() for one in plan.tables)
-        log = replace(log, source=replace(log.source, tables=counted))
+        # States know the catalogue; without rows it is enough that it has the columns.
+        catalogue = None if plan.catalogue is None else log.source
+        log = replace(log, source=replace(log.source, tables=counted), catalogue=catalogue)
     problems += _waiver_problems(plan, places, today or dt.datetime.now(dt.UTC).date())
     if log is None:
         written = [(("measures", place), one.measure) for place, one in enumerate(plan.measures)]

@@ -54,9 +54,10 @@ class States:
     @property
     def units(self) -> tuple[int, bool]:
         """The number of units, and whether it is exact; of two kinds, that of the first."""
-        if not self.whole.units:
+        state = self.whole.of_units
+        if not state.units:
             return self.whole.rows, True
-        marks = self.whole.units_by(()).frame
+        marks = state.units_by(()).frame
         first = marks.columns[0]
         largest = marks.select(first, mark=pl.max_horizontal(pl.exclude(first)))
         return round(count_units(largest["mark"])), False
