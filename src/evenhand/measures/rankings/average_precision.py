@@ -19,7 +19,7 @@ from evenhand.measures.rankings.hits import OfAll
     name="AP",
 )
 class AveragePrecision(OfAll):
-    """Precision down to each relevant item shown up to slot k, over the number of relevant items.
+    """Precision down to each relevant item up to slot k, over all that are relevant; in [0, 1].
 
     Per request, then the mean (MAP); in [0, 1]. 0 when nothing relevant is shown, 1 when all that
     is relevant stands first. It divides by all relevant items of the request, also where there are

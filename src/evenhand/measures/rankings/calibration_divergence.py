@@ -39,7 +39,7 @@ def kullback_leibler(profile: Floats, listed: Floats, alpha: float) -> Floats:
     cites="Steck 2018",
 )
 class CalibrationDivergence(PerRequest):
-    """How far the mix of a list by an attribute of items is from its user's profile.
+    """How far a list's mix by an attribute of items is from its user's profile; in [0, inf).
 
     Per request, then the mean. KL = sum over groups g of p(g) ln(p(g) / ((1 - a) q(g) + a p(g)))
     with ``alpha`` a = .01: p is the profile, by default the request's relevance by group, of items

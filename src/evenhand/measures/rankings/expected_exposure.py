@@ -212,9 +212,9 @@ def disparity(exposures: Exposures) -> Floats:
     name="EE_R",
 )
 class ExpectedExposureRelevance(_Expected):
-    """Relevance of expected exposure: the sum over items of exposure times what is due.
+    """Sum over items of expected exposure times what is due; in [0, inf).
 
-    In [0, inf). What is due is the mean exposure over all best orders: items of equal relevance
+    What is due is the mean exposure over all best orders: items of equal relevance
     share alike the slots that their grade would fill. Largest when exposure is as due.
 
     >>> import evenhand as eh, polars as pl
@@ -249,10 +249,10 @@ class ExpectedExposureRelevance(_Expected):
     name="EE_L",
 )
 class ExpectedExposureLoss(_Expected):
-    """Squared distance of expected exposure from what is due, EE-D - 2 EE-R + |due|^2.
+    """Squared distance of expected exposure from what is due; in (-inf, inf).
 
-    In [0, inf); 0 when every item is exposed as it is due. Estimated without bias as EE-D is, so
-    that a figure of few rankings may be below 0.
+    EE-D - 2 EE-R + |due|^2: 0 when every item is exposed as it is due. Estimated without bias as
+    EE-D is, so that a figure of few rankings may be below 0.
 
     >>> import evenhand as eh, polars as pl
     >>> rows = pl.DataFrame(

@@ -32,7 +32,7 @@ def _mean(lists: Lists, values: Floats, among: Flags) -> Floats:
     name="ARP",
 )
 class ListPopularity(PerRequest):
-    """Average recommendation popularity: mean popularity of the items shown up to slot k.
+    """Average recommendation popularity, the mean over items up to slot k; in [0, inf).
 
     Per request, then the mean; in [0, inf), in the unit of the column ``popularity=`` names, such
     as an item's number of interactions. That number must come from training data alone, as from a
@@ -74,11 +74,11 @@ class ListPopularity(PerRequest):
     cites="Abdollahpouri et al. 2019",
 )
 class PopularityLift(Ranking):
-    """How much more popular lists are than profiles: (GAP_rec - GAP_profile) / GAP_profile.
+    """How much more popular lists are than profiles, over the profiles; in (-inf, inf).
 
-    GAP, group average popularity, is the mean over requests of the mean popularity of the items
-    shown up to slot k, or of those in the profile. In [-1, inf): 0 when lists are as popular as
-    what their users like, 1 when they are twice as popular. Contrasted by groups of users it says
+    (GAP_rec - GAP_profile) / GAP_profile, where GAP, group average popularity, is the mean over
+    requests of the mean popularity of the items shown up to slot k, or of those in the profile. At
+    least -1: 0 when lists are as popular as what their users like, 1 when twice as popular. Contrasted by groups of users it says
     whose taste is overridden. The profile is the request's items of relevance ``rel`` or more,
     shown or not; ``profile=COLUMN`` names a column that holds the mean popularity of what its user
     liked in training, as in the paper. ``popularity=`` names the column of the items' popularity

@@ -20,7 +20,7 @@ from evenhand.measures.rankings.hits import OfShown
     name="P",
 )
 class Precision(OfShown):
-    """Relevant items shown up to slot k over k; without a cut-off, over the items shown.
+    """Relevant items shown up to slot k over k, or without it over those shown; in [0, 1].
 
     Per request, then the mean; in [0, 1]. 0 when nothing relevant is shown, 1 when every slot up
     to k holds a relevant item: a list shorter than k, or with gaps, stays below. Requests without

@@ -23,7 +23,7 @@ _GAINS = ("hit", "linear")
     name="RBP",
 )
 class RankBiasedPrecision(OfShown):
-    """Sum over shown items up to slot k of (1 - p) p^(slot - 1), where they are relevant.
+    """Sum over relevant items up to slot k of (1 - p) p^(slot - 1); in [0, 1].
 
     Per request, then the mean; in [0, 1]. 0 when nothing relevant is shown, 1 when an endless list
     holds nothing else: one of n slots reaches 1 - p^n. An item counts 1 at relevance ``rel`` or

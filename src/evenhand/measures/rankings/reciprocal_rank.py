@@ -17,7 +17,7 @@ from evenhand.measures.rankings.hits import OfShown
     name="RR",
 )
 class ReciprocalRank(OfShown):
-    """One over the slot of the first relevant item, 0 where none is shown up to slot k.
+    """One over the slot of the first relevant item, 0 where none is shown; in [0, 1].
 
     Per request, then the mean (MRR); in [0, 1]. 1 when every first item is relevant. Requests
     without a relevant item are left out and counted, or count as 0 with ``none=zero``.

@@ -112,7 +112,7 @@ class _Tail(PerRequest):
     name="APLT",
 )
 class TailShare(_Tail):
-    """Average percentage of long-tail items: their share of the items shown up to slot k.
+    """Average share of long-tail items among those shown up to slot k; in [0, 1].
 
     Per request, then the mean; in [0, 1]. 0 when only popular items are shown. ``of=`` names an
     attribute of items and ``tail=`` its value for the tail, by a cut that the log's reader makes:
@@ -144,7 +144,7 @@ class TailShare(_Tail):
     name="ACLT",
 )
 class TailCount(_Tail):
-    """Average count of long-tail items: their number among the items shown up to slot k.
+    """Average count of long-tail items among those shown up to slot k; in [0, inf).
 
     Per request, then the mean; in [0, inf). 0 when only popular items are shown; it grows with the
     list. ``of=`` names an attribute of items and ``tail=`` its value for the tail, from training

@@ -19,7 +19,7 @@ from evenhand.measures.rankings.column import known_to, not_negative
     cites="Covington et al. 2016",
 )
 class WatchTime(PerRequest):
-    """Sum of a column over the items shown up to slot k: seconds watched of a request's list.
+    """Sum of a column, such as seconds, over the items up to slot k; in (-inf, inf).
 
     Per request, then the mean; in [0, inf), in the column's unit. 0 when nothing shown is watched;
     a request that shows nothing counts as 0. Neither direction is good in itself. There is no
