@@ -23,10 +23,11 @@ from evenhand.audits.evidence.legible import cut
 from evenhand.audits.evidence.look import CONFIG
 from evenhand.render import svg
 from evenhand.render.card import subject_facts, window_text
+from evenhand.render.chapter import Chapter, chapters_of, gaps_of, overall_table
 from evenhand.render.format import Format
 from evenhand.render.rule import LIMITS, rules_view, sentence
-from evenhand.render.section import Block, Section, sections_of, title_of
-from evenhand.render.view import block_view, embedded
+from evenhand.render.section import Block, Section, definition_of, title_of
+from evenhand.render.view import block_view, embedded, notes_of
 from evenhand.render.wording import DASH, brief, count_of, pair_of, summary
 from evenhand.stats.estimate import Estimate
 
@@ -65,7 +66,8 @@ def asset(name: str) -> str:
 
 def html(bundle: Bundle) -> str:
     """Return the report of a bundle as one page."""
-    sections = sections_of(bundle)
+    chapters = chapters_of(bundle)
+    sections = [section for chapter in chapters for section in chapter.sections]
     blocks = [block for section in sections for block in section.blocks]
     live = svg.can_draw() and any(charts(block.findings) for block in blocks)
     program = svg.program(asset("report.js")) if live else ""
@@ -101,11 +103,15 @@ def html(bundle: Bundle) -> str:
         "program": program,
     }
     template = environment().get_template("report.html")
-    empty = template.render(**page, sections=[], remarks=[])
+    frames = [_chapter(chapter) for chapter in chapters]
+    empty = template.render(**page, chapters=frames, remarks=[])
     room = LIMIT - len(empty.encode()) - _PER_SECTION * len(sections)
     layout = arranged(bundle, blocks, room, live=live)
-    shown = [_section(section, layout) for section in sections]
-    return template.render(**page, sections=shown, remarks=layout.remarks)
+    for frame, chapter in zip(frames, chapters, strict=True):
+        shown = [_section(section, layout, chapter) for section in chapter.sections]
+        frame["sections"] = [one for one in shown if one["open"]]
+        frame["folded"] = [one for one in shown if not one["open"]]
+    return template.render(**page, chapters=frames, remarks=layout.remarks)
 
 
 FORMAT = Format("html", ".html", "One page with charts that opens offline.", html)
@@ -215,9 +221,27 @@ def _brief(block: Block, place: int) -> str:
     return str(draw(line))
 
 
-def _section(section: Section, layout: Layout) -> dict[str, Any]:
+def _chapter(chapter: Chapter) -> dict[str, Any]:
+    """Return a chapter without its sections."""
+    return {
+        "title": chapter.title,
+        "about": chapter.about,
+        "overall": overall_table(chapter),
+        "defined": [
+            (block.lead.key, definition_of(block.lead.measure), notes_of(block))
+            for block in chapter.overall
+        ],
+        "gaps": gaps_of(chapter),
+        "sections": [],
+        "folded": [],
+    }
+
+
+def _section(section: Section, layout: Layout, chapter: Chapter) -> dict[str, Any]:
     numbers = [block.number for block in section.blocks]
     return {
+        "open": chapter.is_open(section),
+        "id": f"m{numbers[0]}",
         "name": cut(section.measure),
         "about": section.about,
         "counted": section.counted,

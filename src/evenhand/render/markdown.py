@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from evenhand.audits.evidence.block import shape_of
 from evenhand.audits.evidence.bundle import Bundle
+from evenhand.render.chapter import Chapter, chapters_of, overall_table
 from evenhand.render.format import Format
 from evenhand.render.gfm import bullets, code, plain
 from evenhand.render.gfm import table as grid
+from evenhand.render.ranked import curve
 from evenhand.render.reading import Roles
 from evenhand.render.rule import LIMITS, rules_view, sentence
-from evenhand.render.section import Block, sections_of, title_of
-from evenhand.render.table import table_of
+from evenhand.render.section import Block, title_of
+from evenhand.render.table import Table, table_of
 from evenhand.render.verdicts import SYMBOLS
 from evenhand.render.view import notes_of, reading_of, warnings_of
 from evenhand.render.wording import interval_of, value_of
@@ -25,13 +28,15 @@ def markdown(bundle: Bundle) -> str:
     parts = [f"# {plain(title_of(bundle))}", _verdict(bundle)]
     if rules:
         parts += [_rules(rules), *filter(None, [plain(left)]), plain(LIMITS)]
-    parts.append("## Findings")
-    for section in sections_of(bundle):
-        parts += [f"### {plain(section.measure)}", plain(section.about)]
-        if section.counted:
-            parts.append(f"Here: {plain(section.counted)}.")
-        for block in section.blocks:
-            parts += block_of(block, bundle.plan.roles)
+    for chapter in chapters_of(bundle):
+        parts += [f"## {plain(chapter.title)}", plain(chapter.about)]
+        parts += _overall(chapter)
+        for section in chapter.sections:
+            parts += [f"### {plain(section.measure)}", plain(section.about)]
+            if section.counted:
+                parts.append(f"Here: {plain(section.counted)}.")
+            for block in section.blocks:
+                parts += block_of(block, bundle.plan.roles)
     made = f"Evenhand {bundle.version}, {bundle.created:%Y-%m-%d %H:%M} UTC, plan"
     parts += ["---", f"{plain(made)} {code(f'sha256:{bundle.plan.digest}')}"]
     return "\n\n".join(filter(None, parts)) + "\n"
@@ -40,10 +45,30 @@ def markdown(bundle: Bundle) -> str:
 FORMAT = Format("markdown", ".md", "For pull requests, model cards and wikis.", markdown)
 
 
+def _overall(chapter: Chapter) -> list[str]:
+    """Return the single figures of a chapter in one table, and how each is defined."""
+    found = overall_table(chapter)
+    if found is None:
+        return []
+    parts = ["### All together", _grid(found), *(plain(note) for note in found.notes)]
+    told = [
+        f"{code(block.lead.key)}: {plain('; '.join(notes_of(block)))}" for block in chapter.overall
+    ]
+    return [*parts, bullets(told)]
+
+
+def _grid(found: Table) -> str:
+    rows = [[plain(cell) for cell in row] for row in found.rows]
+    numbers = len(found.headings) - found.names
+    return grid([plain(text) for text in found.headings], rows, numbers=numbers)
+
+
 def block_of(block: Block, roles: Roles) -> list[str]:
     """Return a block of findings."""
     rules = f" (rule {', '.join(block.rules)})" if block.rules else ""
     parts = [f"#### {plain(block.title + rules)}"]
+    if shape_of(block.findings) == "curve":
+        parts.append(plain(curve(block.findings)))
     if block.is_family:
         parts += [code(block.lead.key), plain(" ".join(block.readings(roles)))]
     else:
@@ -52,9 +77,7 @@ def block_of(block: Block, roles: Roles) -> list[str]:
             parts.append(f"{code(one.key)}{shown}  \n{plain(reading_of(one, block, roles))}")
     table = table_of(block)
     if table is not None:
-        rows = [[plain(cell) for cell in row] for row in table.rows]
-        numbers = len(table.headings) - table.names
-        parts.append(grid([plain(text) for text in table.headings], rows, numbers=numbers))
+        parts.append(_grid(table))
         parts += [plain(note) for note in table.notes]
     parts += [f"**{plain(text)}**" for text in warnings_of(block)]
     parts.append(bullets(plain(note) for note in notes_of(block)))

@@ -10,12 +10,14 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 
 from evenhand.audits.contrasts import form_of
+from evenhand.audits.evidence.block import has_target, is_of_items
 from evenhand.audits.finding import Finding
 from evenhand.audits.plan.condition import condition
 from evenhand.errors import NotationError
 from evenhand.measures.decisions.confusion import Rate
 from evenhand.measures.registry import measure_named
 from evenhand.notation import parse
+from evenhand.render import ranked
 from evenhand.render.wording import BRIEF, brief, number, own_reason, value_shown
 from evenhand.stats.estimate import Estimate, Undefined
 
@@ -50,6 +52,8 @@ def reading(one: Finding, roles: Roles | None = None) -> str:
         return f"Undefined: {brief(reason, BRIEF) if one.groups else reason}."
     if one.pair:
         return _signed(one, one.outcome)
+    if has_target(one):
+        return ranked.shares(one, one.outcome, who)
     match form_of(one.contrast):
         case None:
             return _plain(one, one.outcome, roles)
@@ -149,10 +153,11 @@ def _plain(one: Finding, found: Estimate, roles: Roles | None) -> str:
         low, high = map(own, found.identified)
         return f"{capital(subject)} lies in {low} to {high}, whatever was not observed."
     level = f"{100 * found.level:g}%"
-    return f"{capital(subject)} is {own(found.value)} ({level} interval {_span(found, own)})."
+    told = f"{subject} is {own(found.value)} ({level} interval {_span(found, own)})"
+    return f"{capital(told)}{ranked.beside(one)}.{ranked.ideal(one)}"
 
 
-def _ends(one: Finding) -> list[tuple[float, str]]:
+def ends_of(one: Finding) -> list[tuple[float, str]]:
     """Return the lowest and the highest of the groups compared, by their own figures."""
     shown = [
         (group.outcome.value, who(group.group))
@@ -165,7 +170,9 @@ def _ends(one: Finding) -> list[tuple[float, str]]:
 
 
 def _groups(one: Finding, roles: Roles | None) -> str:
-    ends, own, subject = _ends(one), _own(one), _subject(one, roles)
+    ends, own, subject = ends_of(one), _own(one), _subject(one, roles)
+    if is_of_items(one):
+        subject += " of items"
     if not ends:
         return subject
     (lowest, low_name), (highest, high_name) = ends
@@ -181,7 +188,7 @@ def _gap(one: Finding, found: Estimate, roles: Roles | None) -> str:
     if found.low <= 0:
         return f"{rates}; no gap is shown, and it is at most {points(found.high)}{unit}."
     compared = sum(group.compared and isinstance(group.outcome, Estimate) for group in one.groups)
-    ends = _ends(one)
+    ends = ends_of(one)
     if roles and compared == len(ends) and form_of(one.contrast) == "gap":
         (lowest, low_name), (highest, high_name) = ends
         own = _own(one)
@@ -284,5 +291,11 @@ def _kitagawa(block: Sequence[Finding]) -> list[str]:
 
 
 def capital(text: str) -> str:
-    """Return a text that begins with a capital letter."""
+    """Return a text that begins with a capital letter, save names such as nDCG.
+
+    >>> capital("accuracy is 1"), capital("nDCG@10 is 1")
+    ('Accuracy is 1', 'nDCG@10 is 1')
+    """
+    if text[1:2].isupper():
+        return text
     return f"{text[:1].upper()}{text[1:]}"

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from evenhand.audits.contrasts import form_of
-from evenhand.audits.evidence.block import together
+from evenhand.audits.evidence.block import has_target, is_of_items, shape_of, term_of, together
 from evenhand.audits.evidence.bundle import Bundle
 from evenhand.audits.finding import Exclusion, Finding
 from evenhand.audits.gate.verdict import RuleVerdict
 from evenhand.errors import NotationError
 from evenhand.measures.registry import measure_named
-from evenhand.notation import parse
+from evenhand.notation import Term, parse
+from evenhand.render.ranked import aim_of
 from evenhand.render.reading import Roles, definition, family
 from evenhand.stats.estimate import Estimate, Undefined
 
@@ -47,8 +48,13 @@ class Block:
     def title(self) -> str:
         """Who is compared, in which rows."""
         one = self.lead
-        who = f"by {', '.join(one.by)}" if one.by else "all together"
+        over = "items by" if is_of_items(one) else "by"
+        who = f"{over} {', '.join(one.by)}" if one.by else "all together"
+        if shape_of(self.findings) == "curve":
+            who = "all items, the most and the least exposed"
         given = f" within {', '.join(one.given)}" if one.given else ""
+        if has_target(one):
+            given += f", each beside {aim_of(one)}"
         return f"{who}{given}{f' in {one.slice}' if one.slice else ''}"
 
     @property
@@ -109,12 +115,20 @@ def sections_of(bundle: Bundle) -> list[Section]:
     blocks: dict[str, list[Block]] = {}
     for number, findings in enumerate(together(bundle.findings), start=1):
         rules = tuple(dict.fromkeys(_about(findings, bundle.rules)))
-        blocks.setdefault(findings[0].measure, []).append(Block(findings, rules, number))
+        blocks.setdefault(_measure_of(findings), []).append(Block(findings, rules, number))
     roles = bundle.plan.roles
     return [
-        Section(measure, _definition(measure), definition(measure, roles), tuple(found))
+        Section(measure, definition_of(measure), definition(measure, roles), tuple(found))
         for measure, found in blocks.items()
     ]
+
+
+def _measure_of(findings: Sequence[Finding]) -> str:
+    """Return what a block is listed under: of shares at several depths the measure without one."""
+    if shape_of(findings) != "depths":
+        return findings[0].measure
+    term = term_of(findings[0].measure)
+    return str(Term(term.name, term.args, term.params))
 
 
 def _about(findings: Iterable[Finding], rules: Iterable[RuleVerdict]) -> list[str]:
@@ -122,7 +136,7 @@ def _about(findings: Iterable[Finding], rules: Iterable[RuleVerdict]) -> list[st
     return [rule.id for rule in rules if (rule.key, rule.scope) in keys]
 
 
-def _definition(measure: str) -> str:
+def definition_of(measure: str) -> str:
     """Return the first sentence of a measure's own documentation."""
     try:
         found = measure_named(parse(measure))

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
+from evenhand.audits.evidence.block import depth_of, has_target, shape_of, top_of
 from evenhand.audits.evidence.legible import cut
 from evenhand.audits.finding import Finding, GroupFinding
 from evenhand.render.section import Block
@@ -15,6 +16,7 @@ from evenhand.render.wording import (
     count_of,
     interval_of,
     name_of,
+    number,
     own_reason,
     value_of,
     value_shown,
@@ -58,6 +60,11 @@ def table_of(block: Block, *, whole: bool = False) -> Table | None:
     most = None if whole else MOST
     if block.is_family:
         return _family(block, most)
+    match shape_of(block.findings):
+        case "depths":
+            return _depths(block, most)
+        case "curve":
+            return _curve(block)
     return _groups(block.lead, most) if block.lead.groups else None
 
 
@@ -70,9 +77,10 @@ def _groups(one: Finding, most: int | None) -> Table:
     named = hidden if most is None else hidden[:_MOST_SUPPRESSED]
     if len(hidden) > len(named):
         notes.append(f"{len(hidden) - len(named):,} more groups are suppressed.")
-    rows = [_row(group, one.by, shrunk=shrunk) for group in ends]
+    aimed = has_target(one)
+    rows = [_row(group, one.by, shrunk=shrunk, aimed=aimed) for group in ends]
     for group in named:
-        dashes = (DASH,) * (5 if shrunk else 3)
+        dashes = (DASH,) * (3 + 2 * shrunk + aimed)
         rows.append((*_names(group, one.by), "suppressed", *dashes))
     notes += [f"suppressed: {reason}." for reason in dict.fromkeys(map(_why, named))]
     notes += [
@@ -80,9 +88,48 @@ def _groups(one: Finding, most: int | None) -> Table:
         for group in ends
         if isinstance(group.outcome, Undefined)
     ]
-    middle = ("shrunk", "its interval") if shrunk else ()
-    headings = (*one.by, cut(one.measure), "interval", *middle, "rows", "units")
+    middle = (*(("shrunk", "its interval") if shrunk else ()), *(("target",) if aimed else ()))
+    what = f"share of {one.measure.partition('@')[0]}" if aimed else cut(one.measure)
+    headings = (*one.by, what, "interval", *middle, "rows", "units")
     return Table(headings, len(one.by), tuple(rows), tuple(notes))
+
+
+def _depths(block: Block, most: int | None) -> Table:
+    """Return the shares of every group at every depth, one group after the other."""
+    parts = [(one, _groups(one, None)) for one in block.findings]
+    rows = [
+        (*row[: table.names], str(depth_of(one)), *row[table.names :])
+        for one, table in parts
+        for row in table.rows
+    ]
+    rows.sort(key=lambda row: row[: parts[0][1].names])
+    shown = rows if most is None else rows[:most]
+    left = len(rows) - len(shown)
+    notes = [f"{left:,} more lines are in the evidence file."] if left else []
+    notes += dict.fromkeys(note for _, table in parts for note in table.notes)
+    names = block.lead.by
+    after = parts[0][1].headings[len(names) :]
+    return Table((*names, "slots from 1 to", *after), len(names) + 1, tuple(shown), tuple(notes))
+
+
+def _curve(block: Block) -> Table:
+    """Return the shares of the most exposed items beside those that they would have if all did."""
+    rows = [
+        (
+            one.key,
+            *(f"{100 * part:g}%", value_of(one.outcome), interval_of(one.outcome)),
+            *(count_of(one.rows), count_of(one.units, exact=one.units_exact)),
+        )
+        for one in block.findings
+        if (part := top_of(one)) is not None
+    ]
+    notes = [
+        f"{one.key}: undefined, {one.outcome.reason}."
+        for one in block.findings
+        if isinstance(one.outcome, Undefined)
+    ]
+    headings = ("figure", "most exposed", "share of exposure", "interval", "rows", "units")
+    return Table(headings, 2, tuple(rows), tuple(notes))
 
 
 def _why(group: GroupFinding) -> str:
@@ -96,11 +143,13 @@ def _names(group: GroupFinding, by: Sequence[str]) -> list[str]:
     return names
 
 
-def _row(group: GroupFinding, by: Sequence[str], *, shrunk: bool) -> tuple[str, ...]:
+def _row(group: GroupFinding, by: Sequence[str], *, shrunk: bool, aimed: bool) -> tuple[str, ...]:
     beside: tuple[str, ...] = ()
     if shrunk:
         found = group.shrunk
         beside = (DASH, DASH) if found is None else (value_of(found), interval_of(found))
+    if aimed:
+        beside += (DASH if group.target is None else number(group.target),)
     counts = (count_of(group.rows), count_of(group.units, exact=group.units_exact))
     figure = (value_of(group.outcome), interval_of(group.outcome))
     return (*_names(group, by), *figure, *beside, *counts)

@@ -6,11 +6,12 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from evenhand.audits.evidence.block import has_target, shape_of
+from evenhand.audits.evidence.block import has_target, shape_of, top_of
 from evenhand.audits.evidence.chart import MOST, charts
 from evenhand.audits.evidence.depth import MOST_PANELS, panels_of
 from evenhand.audits.evidence.legible import cut
 from evenhand.audits.finding import Finding
+from evenhand.render.ranked import curve
 from evenhand.render.reading import Roles, capital, reading
 from evenhand.render.section import Block
 from evenhand.render.svg import svg
@@ -42,6 +43,9 @@ def block_view(block: Block, roles: Roles, *, drawn: bool, live: bool) -> dict[s
     table = table_of(block)
     lines = "lines" if block.is_family else "groups"
     count = len(block.findings) if block.is_family else len(block.lead.groups)
+    title = f"Figures of {count:,} {lines}"
+    if shape_of(block.findings) == "curve":
+        title = f"Figures of {len(table.rows) if table else 0:,} points"
     return {
         "number": block.number,
         "title": cut(block.title, 200),
@@ -57,7 +61,7 @@ def block_view(block: Block, roles: Roles, *, drawn: bool, live: bool) -> dict[s
             for place, spec in enumerate(specs)
         ],
         "table": table,
-        "table_title": f"Figures of {count:,} {lines}",
+        "table_title": title,
         "table_caption": cut(f"{block.lead.measure}, {block.title}", 200),
         "open": not specs and count <= _OPEN_UP_TO,
         "warnings": warnings_of(block),
@@ -68,15 +72,23 @@ def block_view(block: Block, roles: Roles, *, drawn: bool, live: bool) -> dict[s
 def _lines(block: Block, roles: Roles) -> list[dict[str, Any]]:
     if block.is_family:
         return [{"key": block.lead.key, "value": "", "readings": block.readings(roles)}]
-    return [
+    shown = block.findings
+    points = curve(block.findings) if shape_of(shown) == "curve" else ""
+    if points:
+        # Its points are said in one sentence, and stand in the table.
+        shown = tuple(one for one in shown if top_of(one) is None)
+        found = [one for one in block.findings if top_of(one) is not None]
+        keys = f"{found[0].key} to {found[-1].key}"
+    told = [
         {
             "key": one.key,
             "value": "" if isinstance(one.outcome, Undefined) else value_of(one.outcome),
             "interval": interval_of(one.outcome),
             "readings": [text] if (text := reading_of(one, block, roles)) else [],
         }
-        for one in block.findings
+        for one in shown
     ]
+    return [*told, {"key": keys, "value": "", "readings": [points]}] if points else told
 
 
 def reading_of(one: Finding, block: Block, roles: Roles) -> str:

@@ -59,7 +59,8 @@ CUTOFF = 10
 
 _DEPTHS = (5, 10, 20)
 _TOPS = (0.01, 0.05, 0.1, 0.2, 0.5)
-"""Parts of the catalogue whose share of exposure is asked for: points of Lorenz's curve."""
+"""Parts of the catalogue whose share of exposure is asked for: points of Lorenz's curve, of which
+`exposure_gini` at the same depth is the index."""
 
 
 def _of_lists(log: Log) -> Iterator[str]:
@@ -89,7 +90,7 @@ def _of_lists(log: Log) -> Iterator[str]:
             if _accepted(shares, log):
                 yield str(shares)
     for part in _TOPS:
-        top = Term("top_share", params=(("share", part),))
+        top = Term("top_share", params=(("share", part),), cutoff=CUTOFF)
         if "item" in log.roles and _accepted(top, log):
             yield str(top)
 

@@ -40,8 +40,18 @@ addEventListener("beforeprint", () => {
   for (const details of document.querySelectorAll("details")) details.open = true;
 });
 
-// One after the other, with a pause in which the page answers its reader.
-for (const script of document.querySelectorAll("script[data-chart]")) {
-  await draw(script);
-  await new Promise((resume) => { setTimeout(resume); });
+// What is folded away has no width, so that it is drawn when it is opened.
+const drawn = new WeakSet();
+const drawIn = async (within) => {
+  // One after the other, with a pause in which the page answers its reader.
+  for (const script of within.querySelectorAll("script[data-chart]")) {
+    if (drawn.has(script) || script.closest("details:not([open])")) continue;
+    drawn.add(script);
+    await draw(script);
+    await new Promise((resume) => { setTimeout(resume); });
+  }
+};
+for (const fold of document.querySelectorAll("details.fold")) {
+  fold.addEventListener("toggle", () => { if (fold.open) drawIn(fold); });
 }
+await drawIn(document);
