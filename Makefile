@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 
-.PHONY: help setup demo test test-fast lint types imports docs parity coverage bench bench-measures bench-scale check clean
+.PHONY: help setup demo test test-fast lint types imports docs parity coverage bench bench-measures bench-scale bench-rankings check clean
 
 help:  ## Say what each verb does.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -63,6 +63,10 @@ bench-measures: $(VENV)/full  ## Time many measures beside few, and score measur
 
 bench-scale: $(VENV)/full  ## Time audits of a million to a hundred million rows, on every engine.
 	OMP_NUM_THREADS=1 $(BIN)/python -W ignore benchmarks/scale.py
+
+bench-rankings: $(VENV)/full  ## Time and weigh figures of ranked lists beside Polars by hand and peers.
+	$(PIP) install -c constraints.txt --group bench
+	OMP_NUM_THREADS=2 $(BIN)/python -W ignore benchmarks/rankings.py --large
 
 check: lint types imports test  ## Do all that CI does but the fresh environment.
 

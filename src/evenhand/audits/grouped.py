@@ -16,7 +16,7 @@ from evenhand.engine import MeasureColumns, State, columns_of
 from evenhand.engine.by_score import score_buckets
 from evenhand.engine.items import BUCKETS
 from evenhand.engine.lower import SQUARE_OF, WEIGHT, WEIGHT_OF
-from evenhand.engine.ranked import LISTS, SPREAD, Counted, view_log, view_of
+from evenhand.engine.ranked import LISTS, SPREAD, UNFILTERED, Counted, view_log, view_of
 from evenhand.engine.score import SCORE, ScoreTable, binned
 from evenhand.engine.table import group_column
 from evenhand.logs.group import OTHER, UNKNOWN
@@ -173,7 +173,13 @@ def gather(measure: Measure, by: Sequence[str], state: State, log: Log) -> Group
         found = gather(Counted(measure), by, state.views[view], inside)
         if isinstance(measure, PerItem):
             found = _spread(measure, found, by, state.views[view])
-        return replace(found, notes={**measure.conventions(), **_of_view(view, log), **found.notes})
+        missing = state.requests.get(UNFILTERED, 0)
+        excluded = (Exclusion("the filter is missing", missing),) if missing else ()
+        return replace(
+            found,
+            excluded=(*excluded, *found.excluded),
+            notes={**measure.conventions(), **_of_view(view, log), **found.notes},
+        )
     cells = Cells(state.sums_by(by).frame, by, log)
     columns = columns_of(measure, log)
     figure = _figure(measure, columns, cells, state, log)

@@ -37,13 +37,14 @@ from evenhand.measures.lists import Flags, Floats, Indices, Lists, Membership
 from evenhand.measures.measure import RoleColumns, Sums, TermSums
 from evenhand.measures.ranking import Condition, Ranking
 
-ALL, INCONSISTENT = "all", "inconsistent"
-"""Names of the numbers of requests, and of those that are left out."""
+ALL, INCONSISTENT, UNFILTERED = "all", "inconsistent", "rows whose filter is missing"
+"""Names of the numbers of requests, of those that are left out, and of rows left out before."""
 
 SOUND = "sound"
 """The condition that a request is consistent."""
 
 UNSOUND = "the request is inconsistent: a slot or an item twice, or several users"
+UNSOUND_QUERY = "a ranking of the query is inconsistent, or they are of several units or groups"
 SPREAD = "item:"
 """The column of what sums are spread over."""
 
@@ -130,7 +131,8 @@ def view_log(name: str, measures: Iterable[Ranking], by: Iterable[str], log: Log
             if known.reason != condition.reason:
                 raise TypeError(f"two conditions are called '{condition.name}'")
         numbers |= dict.fromkeys(measure.counted)
-    roles = [Role(SOUND, "number", "exclude", "", UNSOUND)]
+    unsound = UNSOUND_QUERY if name == "queries" else UNSOUND
+    roles = [Role(SOUND, "number", "exclude", "", unsound)]
     roles += [
         Role(one.name, "number", "keep" if one.unobserved else "exclude", "", one.reason)
         # In one order, whichever measures ask: each is asked of the rows that those before leave.
@@ -265,6 +267,14 @@ class Reader:
         request = log.roles.get("query", log.roles.get("request"))
         keys = [] if request is None else [request.lower(log.schema).alias(REQUEST)]
         return frame.select(*(nw.col(name) for name in columns), *keys)
+
+    def unfiltered(self) -> int:
+        """Return for how many rows the filter is missing: they are neither in scope nor out."""
+        log = self.log
+        if log.where is None:
+            return 0
+        missing = log.source.frame.filter(log.where.lower(log.schema).is_null())
+        return int(collect(missing.select(nw.len().cast(nw.Int64))).item())
 
     def _columns(self) -> list[str]:
         log = self.log
@@ -478,12 +488,14 @@ class Reader:
         """Return the columns that have one value in a request."""
         log = self.log
         names = [log.roles["user"].text] if "user" in log.roles else []
-        for view in self.views:
-            if view.name in LISTS:
-                written = [log.group(group).expression for group in view.by]
-                names += [*view.log.unit.columns]
-                names += [column for one in written for column in one.columns(log.schema)]
+        names += [n for view in self.views if view.name in LISTS for n in self._of_lists(view)]
         return [name for name in dict.fromkeys(names) if name in rows.columns]
+
+    def _of_lists(self, view: View) -> list[str]:
+        """Return the columns that say whose the lists of a view are, and in which groups."""
+        written = [self.log.group(group).expression for group in view.by]
+        columns = [column for one in written for column in one.columns(self.log.schema)]
+        return [*view.log.unit.columns, *columns]
 
     def _filled(self, view: View, rows: pl.DataFrame, lists: Lists) -> pl.DataFrame:
         """Return the rows of a view."""
@@ -529,15 +541,18 @@ class Reader:
             return rows["role:item"].cast(pl.String)
         return pl.int_range(lists.rows, eager=True).cast(pl.String)
 
-    @staticmethod
-    def _own(view: View, rows: pl.DataFrame, lists: Lists) -> tuple[pl.DataFrame, Flags]:
+    def _own(self, view: View, rows: pl.DataFrame, lists: Lists) -> tuple[pl.DataFrame, Flags]:
         """Return the rows that stand for those of a view, and which are consistent."""
         if view.name == "requests":
             return rows[lists.starts[:-1]], lists.sound
         if view.name == "queries":
             first = np.flatnonzero(np.diff(lists.query_of, prepend=-1))
-            unsound = np.bincount(lists.query_of, ~lists.sound, lists.queries)
-            return rows[lists.starts[:-1][first]], unsound == 0
+            of_row = lists.query_of[lists.request]
+            unsound = np.bincount(lists.query_of, ~lists.sound, lists.queries) > 0
+            for name in self._of_lists(view):
+                changes = np.diff(rows[name].rle_id().to_numpy()) != 0
+                unsound[of_row[1:][changes & (np.diff(of_row) == 0)]] = True
+            return rows[lists.starts[:-1][first]], ~unsound
         return rows, lists.sound[lists.request]
 
     def _check(

@@ -28,7 +28,7 @@ from evenhand.engine.identity import identity_of
 from evenhand.engine.items import count_items
 from evenhand.engine.lower import BAD, ROWS, Lowered, SumColumn, lower, tabulate
 from evenhand.engine.plan import ScanPlan
-from evenhand.engine.ranked import ALL, INCONSISTENT, Facts, Filled, Reader, View
+from evenhand.engine.ranked import ALL, INCONSISTENT, UNFILTERED, Facts, Filled, Reader, View
 from evenhand.engine.relational import collect, count_relational
 from evenhand.engine.requests import ScatteredError, read_requests
 from evenhand.engine.state import State
@@ -142,7 +142,7 @@ def _scan_ranked(
     try:
         log.source.verify()
         kept = _kept_of_lists(plan, log) if kept is None else kept
-        facts = reader.facts()
+        facts, unfiltered = reader.facts(), reader.unfiltered()
         try:
             found = _count_views(plan, reader, facts, watch, kept, scattered=False, exact=exact)
         except ScatteredError:
@@ -163,7 +163,7 @@ def _scan_ranked(
         {},
         kept=kept,
         views=states,
-        requests=requests,
+        requests={**requests, UNFILTERED: unfiltered},
         catalogue=facts.catalogue,
     )
 
@@ -274,7 +274,7 @@ def check_requests(state: State, log: Log) -> None:
     requests, bad = state.requests.get(ALL, 0), state.requests.get(INCONSISTENT, 0)
     if not requests or bad <= log.max_bad_requests * requests:
         return
-    reasons = [name for name in state.requests if name not in {ALL, INCONSISTENT}]
+    reasons = {*state.requests} - {ALL, INCONSISTENT, UNFILTERED}
     why = "; ".join(f"{name} in {state.requests[name]:,}" for name in sorted(reasons))
     what = f"{bad:,} of {requests:,} requests are inconsistent: {why}."
     hint = "Check --request, --item, --rank and --user"
