@@ -54,7 +54,12 @@ class _Outcome(Ranking):
         )
         if not self.reached:
             return (shown, known)
-        got_to = Condition(f"row {self.reached} to {k}", "not reached", self._reached)
+        # Of items not shown nothing is said here, so that each is left out for one reason.
+        got_to = Condition(
+            f"row {self.reached} to {k}",
+            "not reached",
+            lambda lists: ~lists.within(k) | self._reached(lists),
+        )
         seen = Condition(
             f"row known {self.reached} to {k}",
             f"'{self.reached}' of a shown item",
