@@ -11,10 +11,10 @@ from evenhand.measures.items import NOTHING, Effect, PerItem, of_rows
 from evenhand.measures.lists import Floats, Lists
 from evenhand.measures.measure import is_number, measure
 from evenhand.measures.ranking import SHOWN, WORTH, Condition
+from evenhand.measures.rankings.item_group import known_part
 from evenhand.notation import Value
 
 _SQUARES = ", squared"
-_PLACES = "places"
 
 
 class _Spread(PerItem):
@@ -236,7 +236,8 @@ class AmortisedUnfairness(PerItem):
     sum over items of |sum over requests of (attention - relevance)| over the number of requests,
     where attention and relevance each add up to 1 in a request. 0 when over time every item has
     the share of attention that it has of relevance, though no single list does. With ``of=`` it is
-    over groups of items. Where little is known of an item, chance alone makes it larger.
+    over groups of items, and over requests with an item of known group. Where little is known of an
+    item, chance alone makes it larger.
 
     >>> import evenhand as eh, polars as pl
     >>> rows = pl.DataFrame({"u": [1, 1, 2, 2], "doc": [1, 2, 1, 2], "slot": [1, 2, 2, 1]})
@@ -264,16 +265,23 @@ class AmortisedUnfairness(PerItem):
 
     @property
     def counted(self) -> tuple[str, ...]:
-        return (self._name, _PLACES)
+        return (self._name, self._each)
+
+    @property
+    def _each(self) -> str:
+        """The number that adds up to 1 over the items of a request whose sums are kept."""
+        return "parts of requests" + ("" if self.over is None else f" by known {self.over}")
 
     def numbers(self, lists: Lists) -> Mapping[str, Floats]:
         attention = _normal(lists, self.model.weights(lists, self.k))
         relevance = _normal(lists, lists.judged())
-        each = (1 / np.diff(lists.starts))[lists.request]
-        return {self._name: attention - relevance, _PLACES: each}
+        kept = np.ones(lists.rows) if self.over is None else known_part(lists, self.over)
+        total = lists.total(kept)[lists.request]
+        each = np.divide(1.0, total, out=np.zeros(lists.rows), where=total > 0)
+        return {self._name: attention - relevance, self._each: each}
 
     def effect(self, sums: Mapping[str, Floats], size: int) -> Effect:  # noqa: ARG002 - all that have any
-        apart, requests = sums[self._name], sums[_PLACES].sum(axis=1)
+        apart, requests = sums[self._name], sums[self._each].sum(axis=1)
         if not requests.sum() > 0:
             return NOTHING
         total = apart.sum(axis=0)
