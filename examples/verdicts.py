@@ -5,15 +5,36 @@ EVENHAND_DATA=/path/to/data python examples/verdicts.py
 
 from __future__ import annotations
 
+import importlib.util
 import math
+import os
+import tempfile
 from pathlib import Path
+from types import ModuleType
 
 import evenhand
 from evenhand.audits.plan.file import open_plan
 from evenhand.audits.run import run
 
 FOLDER = Path(__file__).parent
+PREPARED = ("coat_recommender", "movielens_recommender", "trec_tables")
 START, END = "<!-- verdicts -->\n", "<!-- end of verdicts -->\n"
+
+
+def module(name: str) -> ModuleType:
+    """Return an example that prepares data."""
+    spec = importlib.util.spec_from_file_location(name, FOLDER / f"{name}.py")
+    if spec is None or spec.loader is None:
+        raise FileNotFoundError(name)
+    found = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(found)
+    return found
+
+
+def prepare(data: Path, folder: Path) -> None:
+    """Write what the plans read besides the data: lists of recommenders, tables of new names."""
+    for name in PREPARED:
+        module(name).write(data, folder)
 
 
 def table() -> str:
@@ -43,4 +64,7 @@ def written(text: str) -> str:
 
 if __name__ == "__main__":
     readme = FOLDER / "README.md"
-    readme.write_text(written(readme.read_text()))
+    with tempfile.TemporaryDirectory() as lists:
+        os.environ["EVENHAND_LISTS"] = lists
+        prepare(Path(os.environ["EVENHAND_DATA"]), Path(lists))
+        readme.write_text(written(readme.read_text()))

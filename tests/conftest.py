@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import warnings
 from pathlib import Path
@@ -15,6 +16,24 @@ def data() -> Path:
     folder = Path(os.environ.get("EVENHAND_DATA", "../shared/data"))
     if not folder.is_dir():
         pytest.skip(f"no real data in {folder}; EVENHAND_DATA names the folder")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def examples():
+    """The module of the examples, which prepares what their plans read."""
+    path = Path(__file__).parent.parent / "examples" / "verdicts.py"
+    spec = importlib.util.spec_from_file_location("verdicts", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="session")
+def prepared(data, examples, tmp_path_factory) -> Path:
+    """The folder of what examples prepare of the real data, such as the lists of recommenders."""
+    folder = tmp_path_factory.mktemp("prepared")
+    examples.prepare(data, folder)
     return folder
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import re
 from pathlib import Path
 
@@ -17,8 +16,9 @@ PLANS = sorted(FOLDER.glob("*.yaml"))
 
 
 @pytest.fixture(autouse=True)
-def _folder(monkeypatch, data):
+def _folders(monkeypatch, data, prepared):
     monkeypatch.setenv("EVENHAND_DATA", str(data.resolve()))
+    monkeypatch.setenv("EVENHAND_LISTS", str(prepared))
 
 
 def said(plan: Path) -> str:
@@ -42,12 +42,9 @@ def test_the_examples_show_every_verdict():
 
 
 @pytest.mark.slow
-def test_the_table_of_verdicts_is_current():
-    spec = importlib.util.spec_from_file_location("verdicts", FOLDER / "verdicts.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+def test_the_table_of_verdicts_is_current(examples):
     text = (FOLDER / "README.md").read_text()
-    assert text == module.written(text), "run python examples/verdicts.py"
+    assert text == examples.written(text), "run python examples/verdicts.py"
 
 
 def test_the_fields_hold_what_the_source_says_of_them():
