@@ -25,6 +25,9 @@ __all__ = ["ROW", "Log", "open_log"]
 ITEM = "item "
 """Prefix that tells an attribute of items from one of who is served, where both are groups."""
 
+PROVIDER = "provider"
+"""The role that is an attribute of items too: ``of=provider``."""
+
 UNITS = ("user", "query", "request")
 """What is independent in ranked lists, where nothing else is said: the first that there is."""
 
@@ -105,6 +108,8 @@ class Log:
         """
         if name in self.item_groups:
             return self.item_groups[name]
+        if name == PROVIDER and PROVIDER in self.roles:
+            return Group(PROVIDER, self.roles[PROVIDER])
         known = [*self.item_groups, *self.schema]
         if name not in self.schema:
             what = f"there is no item group or column '{name}'."

@@ -79,10 +79,10 @@ class PopularityLift(Ranking):
     (GAP_rec - GAP_profile) / GAP_profile, where GAP, group average popularity, is the mean over
     requests of the mean popularity of the items shown up to slot k, or of those in the profile. At
     least -1: 0 when lists are as popular as what their users like, 1 when twice as popular.
-    Contrasted by groups of users it says whose taste is overridden. The profile is the request's items of relevance ``rel`` or more,
-    shown or not; ``profile=COLUMN`` names a column that holds the mean popularity of what its user
-    liked in training, as in the paper. ``popularity=`` names the column of the items' popularity
-    in training data.
+    Contrasted by groups of users it says whose taste is overridden. The profile is the request's
+    items of relevance ``rel`` or more, shown or not; ``profile=COLUMN`` names a column that holds
+    the mean popularity of what its user liked in training, as in the paper. ``popularity=`` names
+    the column of the items' popularity in training data.
 
     >>> import evenhand as eh, polars as pl
     >>> rows = pl.DataFrame({"q": [1, 1, 1, 2], "slot": [1, 2, None, 1], "bought": [8, 2, 2, 2],
