@@ -12,9 +12,10 @@ from evenhand.audits.asked import Asked, name_of, too_few
 from evenhand.audits.cells import Floats
 from evenhand.audits.compared import Against, Compared, both_sides, never
 from evenhand.audits.contrasts.contrast import Contrast
-from evenhand.audits.finding import Finding
+from evenhand.audits.finding import Finding, GroupFinding
 from evenhand.audits.grouped import Grouped
-from evenhand.engine.ranked import catalogue_shares
+from evenhand.engine.ranked import catalogue_shares, without_catalogue
+from evenhand.logs.group import UNKNOWN
 from evenhand.logs.log import ITEM
 from evenhand.measures.figure import SmoothFunction
 from evenhand.measures.ranking import Ranking
@@ -36,6 +37,7 @@ class Shares(Contrast):
     """The largest distance of a group's share of the sum over all groups from its target.
 
     Each group is shown with its share: the part of all exposure of known items that goes to it.
+    Groups of the catalogue that no row has are shown too: their share is 0, whatever is due.
     """
 
     name = "shares"
@@ -75,6 +77,10 @@ class Shares(Contrast):
         for index, place in enumerate(grouped.compared.tolist()):
             aim = float(sharing.target[index])
             groups[place] = replace(groups[place], outcome=shares[index], target=aim)
+        (of,) = found.by
+        for name, aim in sharing.absent.items():
+            nothing = Estimate(0.0, 0.0, sharing.unseen(asked.level), asked.level, _NO_ROW)
+            groups.append(GroupFinding({of: name}, nothing, rows=0, units=0, target=aim))
         return [replace(found, groups=tuple(groups), is_rate=True)]
 
     def compared(self, asked: Asked, level: float, against: Against) -> Compared:  # noqa: ARG002
@@ -85,10 +91,13 @@ class Shares(Contrast):
             nothing = Limits(np.zeros(0), np.zeros(0))
             return Compared((), nothing, nothing, never)
         sharing = _Sharing.of(asked, grouped)
-        together = contrast.bonferroni(both_sides(level), len(places))
-        return Compared(places, sharing.limits(level), sharing.limits(together), never)
+        # A group that no row has is no place among those of the log.
+        members: tuple[tuple[int, ...], ...] = (*places, *((),) * len(sharing.absent))
+        together = contrast.bonferroni(both_sides(level), len(members))
+        return Compared(members, sharing.limits(level), sharing.limits(together), never)
 
 
+_NO_ROW = "Clopper-Pearson for a share of units, none of which has a row of the group"
 _APART = Undefined("shares are those of groups that are known")
 
 
@@ -105,6 +114,8 @@ class _Sharing:
         target: What each should be.
         apart: The distances of shares from targets, where these are estimates too; else None.
         names: The groups.
+        absent: The targets of groups of the catalogue that no row has.
+        units: The number of units of the log.
 
     """
 
@@ -112,6 +123,8 @@ class _Sharing:
     target: Floats
     apart: Figures | None
     names: tuple[str, ...]
+    absent: Mapping[str, float]
+    units: int
 
     @classmethod
     def of(cls, asked: Asked, grouped: Grouped) -> _Sharing:
@@ -136,19 +149,20 @@ class _Sharing:
 
         shares, apart = figures(share, 0.0), None
         names = tuple(name_of(grouped.groups[place]) for place in grouped.compared)
-        match _target_of(asked.question):
-            case "catalogue":
-                (of,) = asked.question.by
-                name = of.removeprefix(ITEM)
-                known = asked.state.catalogue.get(name) or catalogue_shares(name, asked.log)
-                target = np.array([known.get(name, 0.0) for name in names])
-                target = target / target.sum() if target.sum() > 0 else target
-            case "equal":
-                target = np.full(len(names), 1 / len(names))
-            case _:
-                target = figures(due, 0.0).value
-                apart = figures(lambda t: share(t) - due(t), -1.0)
-        return cls(shares, target, apart, names)
+        absent: Mapping[str, float] = {}
+        if _target_of(asked.question) == _CANDIDATES:
+            target = figures(due, 0.0).value
+            apart = figures(lambda t: share(t) - due(t), -1.0)
+        else:
+            aims = _aims(asked, names, {name_of(group) for group in grouped.groups})
+            target = np.array([aims[name] for name in names])
+            absent = {name: aim for name, aim in aims.items() if name not in names}
+        units, _ = grouped.units.among(np.arange(len(grouped.groups)))
+        return cls(shares, target, apart, names, absent, max(1, units))
+
+    def unseen(self, level: float) -> float:
+        """Return the largest share of units that may have a row of a group which none has."""
+        return float(1 - ((1 - level) / 2) ** (1 / self.units))
 
     def limits(self, level: float) -> Limits:
         """Return limits of the distances of shares from targets, without sign."""
@@ -156,22 +170,43 @@ class _Sharing:
             low, high = self.apart.limits(level)
         else:
             low, high = (end - self.target for end in self.shares.limits(level))
+        aims = np.array([*self.absent.values()])
+        low, high = np.append(low, -aims), np.append(high, self.unseen(level) - aims)
         return Limits(
             np.maximum(0.0, np.maximum(low, -high)), np.maximum(np.abs(low), np.abs(high))
         )
 
     def outcome(self, level: float) -> Outcome:
         """Return the largest distance."""
-        limits = self.limits(contrast.bonferroni(level, len(self.names)))
-        value = float(np.abs(self.shares.value - self.target).max())
+        groups = len(self.names) + len(self.absent)
+        limits = self.limits(contrast.bonferroni(level, groups))
+        apart = np.abs(self.shares.value - self.target)
+        value = float(np.append(apart, [*self.absent.values()]).max())
         low, high = float(limits.low.max()), float(limits.high.max())
-        method = f"{(self.apart or self.shares).method}, Bonferroni over {len(self.names)} groups"
+        method = f"{(self.apart or self.shares).method}, Bonferroni over {groups} groups"
         return Estimate(value, min(low, value), max(high, value), level, method)
 
     def said(self) -> str:
         """Return the targets in words."""
-        aims = zip(self.names, self.target, strict=True)
+        aims = [*zip(self.names, self.target, strict=True), *self.absent.items()]
         return ", ".join(f"{name} {100 * aim:.1f}%" for name, aim in aims)
+
+
+def _aims(asked: Asked, names: tuple[str, ...], seen: set[str]) -> Mapping[str, float]:
+    """Return the targets of these groups, and of those of the catalogue that are not among seen.
+
+    Groups that are set aside for want of units have no target, as they have no share.
+    """
+    equal = _target_of(asked.question) == _EQUAL
+    (of,) = asked.question.by
+    name = of.removeprefix(ITEM)
+    known = asked.state.catalogue.get(name, {})
+    if not known and not (equal and without_catalogue(name, asked.log)):
+        known = catalogue_shares(name, asked.log)
+    absent = [n for n, share in known.items() if n not in seen and n != UNKNOWN and share > 0]
+    found = {one: 1.0 if equal else known.get(one, 0.0) for one in (*names, *absent)}
+    total = sum(found.values())
+    return {one: share / total if total > 0 else 0.0 for one, share in found.items()}
 
 
 def _beside_all(figure: SmoothFunction, grouped: Grouped) -> SmoothFunction:
