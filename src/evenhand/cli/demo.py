@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
     from evenhand.audits.evidence.bundle import Bundle
     from evenhand.audits.finding import Finding
+    from evenhand.cli.planted import Product
 
 _PLAN: dict[str, Any] = {
     "evenhand": 1,
@@ -76,7 +78,7 @@ def demo(
     force: flags.Force = False,
     as_json: flags.AsJson = False,
 ) -> None:
-    """Audit a simulated short-video product with planted gaps, then real decisions if present.
+    """Audit simulated decisions, a feed and search with planted gaps, then real decisions.
 
     [bold]Example[/bold]
 
@@ -86,6 +88,7 @@ def demo(
     from rich.console import Group
     from rich.text import Text
 
+    from evenhand.cli.planted import PRODUCTS
     from evenhand.render import verdicts
     from evenhand.worlds.moderation import ModerationWorld
 
@@ -107,10 +110,14 @@ def demo(
             html=_file(out, "moderation", "html"),
         ),
         Text("\nWrongly removed: planted beside found"),
-        _table(told),
+        _table(("languages",), [(" - ".join(one["pair"]),) for one in told], told, "+"),
         Text(""),
     ]
     document: dict[str, Any] = {"planted": told, "simulated": bundle.to_dict()}
+    for product_of in PRODUCTS:
+        shown, document_of = _shown(product_of(seed), out, force=force)
+        parts += shown
+        document |= document_of
     data = Path(os.environ.get("EVENHAND_DATA", "../shared/data")) / "compas_two_years.parquet"
     parts.append(Text("Real decisions: COMPAS recidivism scores, Broward County"))
     if data.exists():
@@ -124,8 +131,31 @@ def demo(
     show(Group(*parts), document, as_json=as_json)
 
 
+def _shown(
+    product: Product, out: Path | None, *, force: bool
+) -> tuple[list[RenderableType], dict[str, Any]]:
+    """Return the audit of a product with ranked lists, for the terminal and as a document."""
+    from rich.text import Text
+
+    from evenhand.cli.planted import told
+    from evenhand.render import verdicts
+
+    bundle = _audited(product.plan, product.name, out, force=force, table=product.rows)
+    lines = told(product, bundle)
+    files = (_file(out, product.name, "evidence.zip"), _file(out, product.name, "html"))
+    parts: list[RenderableType] = [
+        Text(product.title),
+        Text(f"Planted: {product.planted}\n"),
+        verdicts.audited(bundle, out=files[0], html=files[1]),
+        Text("\nPlanted beside found"),
+        _table(("figure", "group"), [(one["figure"], one["group"]) for one in lines], lines, ""),
+        Text(""),
+    ]
+    return parts, {product.name: {"planted": lines, "audit": bundle.to_dict()}}
+
+
 def _audited(
-    plan: dict[str, Any],
+    plan: Mapping[str, Any],
     name: str,
     out: Path | None,
     *,
@@ -169,21 +199,36 @@ def _told(finding: Finding, planted: dict[str, float]) -> dict[str, Any]:
     return {"pair": [first, second], "planted": truth, "found": found, "says": says}
 
 
-def _table(told: list[dict[str, Any]]) -> RenderableType:
+def _table(
+    headings: Sequence[str],
+    names: Sequence[Sequence[str]],
+    told: Sequence[Mapping[str, Any]],
+    sign: str,
+) -> RenderableType:
+    """Return what was planted beside what was found, a line each.
+
+    Args:
+        headings: The columns of names.
+        names: The names of each line.
+        told: The lines.
+        sign: ``+`` where figures are differences; else empty.
+
+    """
     from rich.padding import Padding
     from rich.table import Table
     from rich.text import Text
 
     table = Table(box=None, pad_edge=False, header_style="dim")
-    table.add_column("languages")
+    for heading in headings:
+        table.add_column(heading)
     for heading in ("planted", "found", "interval"):
         table.add_column(heading, justify="right")
     table.add_column("")
-    for one in told:
+    for name, one in zip(names, told, strict=True):
         found = one["found"]
         shown = ("\N{EN DASH}", "\N{EN DASH}")
         if found is not None:
-            shown = (f"{found['value']:+.3f}", f"[{found['low']:+.3f}, {found['high']:+.3f}]")
-        cells = (" - ".join(one["pair"]), f"{one['planted']:+.3f}", *shown, one["says"])
-        table.add_row(*map(Text, cells))
+            low, high = (f"{found[end]:{sign}.3f}" for end in ("low", "high"))
+            shown = (f"{found['value']:{sign}.3f}", f"[{low}, {high}]")
+        table.add_row(*map(Text, (*name, f"{one['planted']:{sign}.3f}", *shown, one["says"])))
     return Padding(table, (0, 0, 0, 2), expand=False)

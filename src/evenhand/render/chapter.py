@@ -214,13 +214,13 @@ def gaps_of(chapter: Chapter) -> list[Gaps]:
 
 
 def _table(blocks: Sequence[Block]) -> Table:
+    found = [one for one in map(_gap_of, blocks) if one is not None]
+    kinds_of = {one.contrast or "" for one in found}
     rows = []
-    for block in blocks:
-        one = _gap_of(block)
-        if one is None:
-            continue
+    for one in found:
         ends = [f"{name} {number(value)}" for value, name in ends_of(one)] or [DASH, DASH]
-        figures = (value_of(one.outcome), interval_of(one.outcome))
-        rows.append((cut(one.measure), ends[1], ends[0], one.contrast or "", *figures))
-    headings = ("measure", "highest", "lowest", "compared as", "value", "interval")
+        name = one.measure if len(kinds_of) == 1 else f"{one.contrast} of {one.measure}"
+        rows.append((cut(name), value_of(one.outcome), interval_of(one.outcome), *reversed(ends)))
+    value = kinds_of.pop() if len(kinds_of) == 1 else "value"
+    headings = ("measure", value.replace("_", " "), "interval", "highest", "lowest")
     return Table(headings, 1, tuple(rows))

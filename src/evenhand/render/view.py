@@ -102,8 +102,9 @@ def _caption(block: Block, count: int, *, first: bool) -> str:
         return _over_depth(block)
     if shape == "curve":
         return (
-            f"Points are figures, lines across them their {_level(block)} intervals; the dashed "
-            "line is equality. Between its points the curve lies on or below the line drawn."
+            "Lorenz's curve, the classical way round: from the least exposed item on. Points are "
+            f"figures, lines across them their {_level(block)} intervals, the dashed line is "
+            "equality. Between its points the curve lies on or below the line drawn."
         )
     found = [group.outcome for group in block.lead.groups] or [f.outcome for f in block.findings]
     levels = [100 * one.level for one in found if isinstance(one, Estimate)]
@@ -130,7 +131,7 @@ def _level(block: Block) -> str:
 def _over_depth(block: Block) -> str:
     told = (
         f"Lines are shares of the exposure in the first slots, bands their {_level(block)} "
-        "intervals, dashed lines the targets. Every panel spans as many points."
+        "intervals, dashed lines the targets. All panels span as many percentage points."
     )
     count = panels_of(block.findings)
     if count <= MOST_PANELS:
