@@ -166,3 +166,87 @@ def test_columns_with_odd_names_are_said_without_their_notation():
     roles = {"label": "y", "prediction": "col('Kredit bewilligt?') == 'Ja'"}
     told = "the share where Kredit bewilligt? is 'Ja' among rows where y is 1"
     assert definition("true_positive_rate", roles) == told
+
+
+# --- Ranked lists. ---
+
+
+def shares(low: float, high: float, target: str = "candidates"):
+    groups = (group("star", 0.096, target=0.078), group("new", 0.22, target=0.23))
+    return contrast(
+        *groups,
+        outcome=Estimate(0.018, low, high, 0.95, "m"),
+        key=f"shares(exposure@10, of=g, target={target})",
+        measure="exposure@10",
+        contrast="shares",
+    )
+
+
+@pytest.mark.parametrize(
+    ("target", "words"),
+    [
+        ("candidates", "its share of the candidates"),
+        ("catalogue", "its share of the catalogue"),
+        ("equal", "an equal share"),
+    ],
+)
+def test_a_share_is_said_beside_its_target(target, words):
+    assert reading(shares(0.01, 0.03, target)) == (
+        f"Of the exposure in slots 1 to 10, star gets 9.6%, 1.8 points more than {words}; the "
+        "largest distance from a target is 1.0 to 3.0 points."
+    )
+
+
+def test_shares_whose_interval_holds_their_targets_are_not_called_unlike():
+    assert reading(shares(0.0, 0.03)).endswith(
+        "; no distance from the targets is shown, and it is at most 3.0 points."
+    )
+
+
+def plain(conventions: dict[str, str], measure: str = "AWRF(of=tier)@10"):
+    return contrast(
+        outcome=interval(0.91, 0.93),
+        contrast=None,
+        by=(),
+        key=measure,
+        measure=measure,
+        is_rate=False,
+        conventions=conventions,
+    )
+
+
+def test_a_figure_of_lists_is_said_with_chance_and_the_best_that_can_be_reached():
+    told = reading(
+        plain(
+            {
+                "chance": "0.9400 (standard error 0.0004): each request's items in random order",
+                "best attainable": "0.9979: slot by slot",
+            }
+        )
+    )
+    assert told == (
+        "AWRF(of=tier)@10 is 0.9200 (95% interval 0.9100 to 0.9300); lists in random order would "
+        "have 0.9400, and the best that can be reached is 0.9979."
+    )
+
+
+def test_chance_of_items_is_said_as_chance_and_one_that_is_infinite_is_left_to_the_notes():
+    assert "; chance alone would give 0.0949." in reading(plain({"chance": "0.0949 where places"}))
+    assert "random" not in reading(plain({"chance": "infinite, for 3 requests: in random order"}))
+
+
+def test_an_ideal_of_what_was_shown_is_said_plainly():
+    told = reading(plain({"ideal": "shown"}, "nDCG@10"))
+    assert told == (
+        "nDCG@10 is 0.9200 (95% interval 0.9100 to 0.9300). The best list is made of what was "
+        "shown: what was missed is not in the log."
+    )
+    assert "missed" not in reading(plain({"ideal": "all items of the request, shown or not"}))
+
+
+def test_groups_of_items_are_called_so_and_groups_of_users_are_not():
+    told = {"measure": "exposure@10", "contrast": "ratio", "is_rate": False}
+    items = contrast(*TWO, outcome=interval(0.4, 0.6), key="ratio(exposure@10, of=g)", **told)
+    users = contrast(*TWO, outcome=interval(0.4, 0.6), key="ratio(exposure@10, by=g)", **told)
+    assert reading(items).startswith("exposure@10 of items: women")
+    assert reading(users).startswith("exposure@10: women")
