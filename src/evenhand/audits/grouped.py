@@ -193,9 +193,15 @@ def gather(measure: Measure, by: Sequence[str], state: State, log: Log) -> Group
         for why in columns.excluded
         if why.removesuffix(" is missing") in measure.needs
     )
-    nothing = f"no rows with a {lacking}"
-    if isinstance(measure, Counted):
-        nothing = f"nothing is left: {'; '.join(columns.excluded)}"
+    gone = {why: cells.of(key).sum(axis=0) for why, key in columns.excluded.items()}
+
+    def nothing(index: int) -> str:
+        """Return why a group has no rows that count."""
+        if not isinstance(measure, Counted):
+            return f"no rows with a {lacking}"
+        reasons = [f"{why} ({many[index]:,.0f})" for why, many in gone.items() if many[index]]
+        return f"no {measure.measure.view} are left: {'; '.join(reasons) or 'there are none'}"
+
     left_out = [Exclusion(why, int(cells.of(key).sum())) for why, key in columns.excluded.items()]
     limited = any(log.group(name).limited for name in by)
     apart = {UNKNOWN, OTHER} if limited else {UNKNOWN}
@@ -212,7 +218,7 @@ def gather(measure: Measure, by: Sequence[str], state: State, log: Log) -> Group
                 },
                 [int(some[index]) for some in seen],
             )
-            or (reason if rows[index] else nothing)
+            or (reason if rows[index] else nothing(index))
             or dominated
             for index, (reason, dominated) in enumerate(
                 zip(figure.undefined(), units.reasons(trials), strict=True)

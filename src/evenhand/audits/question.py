@@ -15,6 +15,7 @@ from evenhand.logs.kinds import kinds
 from evenhand.logs.log import ITEM, Log
 from evenhand.logs.role import Kind
 from evenhand.measures.bounds import Bounds, Missing
+from evenhand.measures.items import PerItem
 from evenhand.measures.measure import CLASSIFIED, Measure
 from evenhand.measures.ranking import Ranking
 from evenhand.measures.registry import measure_named
@@ -395,6 +396,8 @@ def _unread(question: Question, measure: Ranking, log: Log) -> list[Problem]:
             problems += error.problems
     if measure.aim is not None and measure.aim.needs_catalogue and not problems:
         problems += [p for name in measure.attributes for p in without_catalogue(name, log)]
+    if isinstance(measure, PerItem) and measure.over and log.catalogue is not None and not problems:
+        problems += without_catalogue(measure.over, log)
     reads = [(str(one), c) for one in measure.models for c in (*one.columns, *one.averaged)]
     reads += [(measure.name, c) for c in measure.columns if c not in {c for _, c in reads}]
     numbers = [n for n, t in log.schema.items() if t.is_numeric() or t == nw.Boolean]

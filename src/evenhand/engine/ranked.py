@@ -329,8 +329,7 @@ class Reader:
         if log.catalogue is None:
             return 0
         if view.over is not None:
-            known = not without_catalogue(view.over, log)
-            return len({*catalogue_shares(view.over, log)} - {UNKNOWN}) if known else 0
+            return len({*catalogue_shares(view.over, log)} - {UNKNOWN})
         schema = dict(log.catalogue.frame.collect_schema())
         item = log.roles.get("item")
         wrong = [] if item is None else item.problems(schema, "catalogue")

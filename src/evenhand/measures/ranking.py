@@ -61,8 +61,16 @@ def relevant(level: float = 1.0) -> Condition:
 
 
 def worth(lists: Lists) -> Flags:
-    """Return which requests have an item of any worth."""
-    return lists.known("some worth", lambda: lists.total(lists.judged()) > 0)
+    """Return which requests have an item of any worth, or one shown that may be."""
+
+    def find() -> Flags:
+        found = lists.total(lists.judged()) > 0
+        if lists.relevance is None:
+            return found
+        found |= lists.total(lists.shown & np.isnan(lists.relevance)) > 0
+        return found
+
+    return lists.known("some worth", find)
 
 
 WORTH = Condition("worth", "no relevant item", worth)
