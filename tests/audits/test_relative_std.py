@@ -189,7 +189,7 @@ def test_relative_std_is_for_groups_of_users_and_decisions_too():
     assert found.value == pytest.approx(statistics.pstdev([0.5, 1, 0]) / 0.5)
 
 
-@pytest.mark.parametrize(("limit", "expected"), [(0.2, "fail"), (0.33, "undecided"), (0.5, "pass")])
+@pytest.mark.parametrize(("limit", "expected"), [(0.1, "fail"), (0.33, "undecided"), (0.6, "pass")])
 def test_a_rule_about_pop_rsp_passes_fails_or_is_undecided(limit, expected):
     figure = "relative_std(recommended_rate@12, of=by)"
     content = {
