@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import inspect
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,30 +14,67 @@ from typer.testing import CliRunner
 from evenhand.audits.evidence.document import FINDINGS, RULES
 from evenhand.audits.plan.plan import FORMAT, AuditPlan
 from evenhand.cli.main import app, verbs
+from evenhand.measures.measure import Measure
+from evenhand.measures.ranking import Ranking
 from evenhand.measures.registry import own
 
 HERE = Path(__file__).parent
 
 
 def measures_page() -> str:
-    """Return the table of measures and the definition of each."""
+    """Return the tables of measures, of rows and of ranked lists, and the definition of each."""
+    ordered = sorted(own().items(), key=lambda one: one[0].casefold())
+    lists = [(name, cls) for name, cls in ordered if issubclass(cls, Ranking)]
+    rows = [(name, cls) for name, cls in ordered if not issubclass(cls, Ranking)]
     lines = [
         "# Measures",
         "",
         "Written by `make docs` from the docstrings in `src/evenhand/measures/`.",
         "",
-        "| measure | needs | better | pillars | source |",
-        "|---|---|---|---|---|",
+        "Each is shown with its parameters and their defaults. Those in brackets have none and may",
+        "be left out, others with `...` may not. `@k` counts slots 1 to k; without it all count.",
+        "",
+        "## Of rows: decisions, scores, amounts",
+        "",
+        *_table(rows),
+        "",
+        "## Of ranked lists",
+        "",
+        "By the questions that they answer in [ranked lists](rankings.md#measures-by-question).",
+        "",
+        *_table(lists),
     ]
-    for name, cls in sorted(own().items()):
-        needs, tags = ", ".join(cls.needs), ", ".join(cls.tags)
-        better = cls.better or "neither"
-        lines.append(f"| [`{name}`](#{name}) | {needs} | {better} | {tags} | {cls.cites} |")
-    for name, cls in sorted(own().items()):
+    for name, cls in ordered:
         text, _, example = (inspect.getdoc(cls) or "").partition(">>>")
         shown = ["```python", f">>>{example}".strip(), "```"]
-        lines += ["", f"## {name}", "", text.strip(), "", *shown]
+        lines += ["", f"## {name}", "", _written(name, cls), "", text.strip(), "", *shown]
     return "\n".join(lines) + "\n"
+
+
+def _table(of: Sequence[tuple[str, type[Measure]]]) -> list[str]:
+    lines = ["| measure | needs | better | pillars | source |", "|---|---|---|---|---|"]
+    for name, cls in of:
+        needs, tags = ", ".join(cls.needs), ", ".join(cls.tags)
+        better = cls.better or "neither"
+        # Anchors of headings are in lower case.
+        lines.append(f"| [`{name}`](#{name.lower()}) | {needs} | {better} | {tags} | {cls.cites} |")
+    return lines
+
+
+def _written(name: str, cls: type[Measure]) -> str:
+    """Return how a measure is written, with its parameters and their defaults."""
+    given, cut = [], ""
+    for one in dataclasses.fields(cls):  # type: ignore[arg-type]
+        if one.name == "k":
+            cut = "@k"
+        elif one.default is dataclasses.MISSING:
+            given.append(f"{one.name}=...")
+        elif one.default not in {None, ""}:
+            given.append(f"{one.name}={one.default}")
+        else:
+            given.append(f"[{one.name}=...]")
+    inside = f"({', '.join(given)})" if given else ""
+    return f"`{name}{inside}{cut}`"
 
 
 def cli_page() -> str:

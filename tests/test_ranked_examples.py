@@ -103,6 +103,24 @@ def test_coats_share_exposure_as_is_said(data, coats):
     assert coverage.value == pytest.approx(shown["item_id"].n_unique() / 300)
 
 
+def test_women_and_men_like_coats_of_their_own_side_more(data, coats):
+    users = pl.read_parquet(data / "coat_users.parquet").select("user_id", "gender")
+    items = pl.read_parquet(data / "coat_items.parquet").select("item_id", target="gender")
+    rates = (
+        coats.join(users, "user_id")
+        .join(items, "item_id")
+        .group_by("gender", "target")
+        .agg(pl.col("relevance").mean())
+    )
+    liked = {(gender, target): round(100 * rate) for gender, target, rate in rates.iter_rows()}
+    assert liked == {
+        ("women", "women"): 23,
+        ("women", "men"): 13,
+        ("men", "women"): 16,
+        ("men", "men"): 22,
+    }
+
+
 # MovieLens
 
 
