@@ -9,6 +9,8 @@ import polars as pl
 import pytest
 
 import evenhand
+from evenhand.audits.evidence.archive import read_bundle, write_bundle
+from evenhand.audits.evidence.chart import charts_of
 from evenhand.render import svg
 from evenhand.render.chapter import chapters_of, gaps_of, overall_table
 from evenhand.render.html import FORMAT
@@ -151,3 +153,14 @@ def test_markdown_has_both_parts_and_every_key(ranked):
     assert "## What items and creators get" in text
     for one in ranked.findings:
         assert f"`{one.key}`" in text
+
+
+def test_a_report_of_the_file_is_that_of_the_audit_with_its_targets(ranked, tmp_path):
+    path = tmp_path / "lists.evidence.zip"
+    write_bundle(ranked, path)
+    again = read_bundle(path)
+    assert charts_of(again.findings) == charts_of(ranked.findings)
+    assert any(group.target for one in again.findings for group in one.groups)
+    assert [row for gaps in map(gaps_of, chapters_of(again)) for row in gaps] == [
+        row for gaps in map(gaps_of, chapters_of(ranked)) for row in gaps
+    ]

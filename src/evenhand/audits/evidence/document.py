@@ -54,6 +54,7 @@ class GroupRecord(_Record):
     compared: bool = True
     identified: _Set | None = None
     shrunk: _Shrunk | None = None
+    target: Number | None = None
 
     def read(self, level: float) -> GroupFinding:
         """Return the group; limits are at this level."""
@@ -70,6 +71,7 @@ class GroupRecord(_Record):
             else Estimate(
                 self.shrunk.value, self.shrunk.low, self.shrunk.high, level, self.shrunk.method
             ),
+            target=self.target,
         )
 
 
