@@ -407,6 +407,8 @@ def _unread(question: Question, measure: Ranking, log: Log) -> list[Problem]:
             hint = did_you_mean(column, numbers)
             problems.append(Problem(f"'{question.key}'", what, hint))
     of_items = [name for name in question.by if name.startswith(ITEM)]
+    if dict(question.parameters).get("target") == "catalogue" and not problems:
+        problems += [p for one in of_items for p in without_catalogue(one.removeprefix(ITEM), log)]
     if of_items and measure.view != "rows":
         what = f"{measure.name} is a figure of whole lists, which belong to no group of items."
         hint = "Contrast it by=GROUP of users; of= is for figures of items, such as exposure."

@@ -400,13 +400,18 @@ class Reader:
         slot = rows["role:rank"]
         if slot.dtype.is_float():
             _refuse(slot.is_not_null() & (slot != slot.floor()), slot, "rank", _SLOT)
-        _refuse(slot < 1, slot, "rank", _SLOT)
+        whole = slot if slot.dtype.is_float() else slot.cast(pl.Int64)
+        _refuse((whole < 1) | (whole > _LAST), slot, "rank", _SLOT)
         rows = rows.with_columns(slot.cast(pl.Int64).fill_null(0).alias("role:rank"))
         if "relevance" in lowered:
             relevance = rows["role:relevance"].cast(pl.Float64)
             advice = f"Relevance is from 0 to {_LARGEST:g}."
             _refuse((relevance < 0) | (relevance > _LARGEST), relevance, "relevance", advice)
             rows = rows.with_columns(relevance.alias("role:relevance"))
+        if "item" in lowered and (missing := rows["role:item"].null_count()):
+            what = f"the item is missing for {missing:,} rows."
+            hint = "Filter such rows with where, or give them an id."
+            raise ValueInLogError([Problem("role 'item'", what, hint)])
         place = rows["role:rank"].to_numpy()
         place = np.where(place == 0, np.iinfo(np.int64).max, place)
         run = rows[RUN].to_numpy()
@@ -618,6 +623,8 @@ _INNER = "ranking:"
 """The column that numbers the rankings of a block, where a query has several."""
 
 _SLOT = "A slot is a whole number from 1; leave it empty for an item that was not shown."
+_LAST = 2**53
+"""A larger slot, such as an infinite one, is no number of places."""
 _SHOWN = 5
 
 

@@ -110,6 +110,10 @@ class Log:
             return self.item_groups[name]
         if name == PROVIDER and PROVIDER in self.roles:
             return Group(PROVIDER, self.roles[PROVIDER])
+        if name in self.groups:
+            what = f"'{name}' is a group of who is served, and of= compares items."
+            hint = f"Write by={name}, or declare it among the item groups too."
+            raise RoleError(Problem(f"of={name}", what, hint))
         known = [*self.item_groups, *self.schema]
         if name not in self.schema:
             what = f"there is no item group or column '{name}'."
@@ -209,6 +213,9 @@ def open_log(
     condition = None if where is None else Expression(where)
     if condition is not None:
         problems += check_where(condition, schema)
+    if not 0 <= max_bad_requests <= 1:
+        what = f"{max_bad_requests} is no share of requests."
+        problems.append(Problem("max_bad_requests", what, "Write 0.001 for one in a thousand."))
     if top is not None and top < 1:
         problems.append(Problem("top", f"{top} is not a number of values; it must be at least 1."))
     if problems:

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from evenhand.errors import Problem, ValueInLogError
+from evenhand.measures.browsing import Log2
 from evenhand.measures.figure import Figure
 from evenhand.measures.lists import Floats, Lists
 from evenhand.measures.measure import TermSums, measure
@@ -13,6 +15,8 @@ from evenhand.measures.ranking import WORTH, Condition, PerRequest, judged
 from evenhand.measures.rankings.ideal import IDEAL, NOT_SHOWN, of_ideal, with_ideal
 
 _GAINS = ("linear", "exp2")
+_MOST = 900
+"""Of larger relevance, sums of 2 to its power may be no numbers."""
 
 
 @measure(
@@ -57,11 +61,15 @@ class NDCG(PerRequest):
         return {**super().conventions(), "gain": gain, "discount": "1 / log2(1 + slot)"}
 
     def per_request(self, lists: Lists) -> Floats:
-        longest = int(max(lists.slot.max(initial=0), np.diff(lists.starts).max(initial=0)))
-        discount = 1 / np.log2(np.arange(2.0, longest + 2.0))
-        weight = np.where(lists.within(self.k), np.append(0.0, discount)[lists.slot], 0.0)
-        gained = lists.total(self._gain(lists.judged()) * weight)
-        best = lists.best(self._gain, discount, self.k)
+        relevance, discount = lists.judged(), Log2()
+        most = relevance.max(initial=0.0)
+        if self.gain == "exp2" and most > _MOST:
+            what = f"gain=exp2 raises 2 to the relevance, here up to {most:g}."
+            hint = f"It takes up to {_MOST}: use gain=linear, or divide grades."
+            raise ValueInLogError([Problem("role 'relevance'", what, hint)])
+        gained = lists.total(self._gain(relevance) * discount.weights(lists, self.k))
+        longest = int(np.diff(lists.starts).max(initial=0))
+        best = lists.best(self._gain, discount.slots(longest), self.k)
         return np.divide(gained, best, out=np.zeros_like(best), where=best > 0)
 
     def _gain(self, relevance: Floats) -> Floats:
