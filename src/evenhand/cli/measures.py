@@ -19,7 +19,7 @@ def measures(
     *,
     as_json: flags.AsJson = False,
 ) -> None:
-    """List the measures, or explain one.
+    """List the measures and contrasts, or explain one.
 
     [bold]Example[/bold]
 
@@ -33,11 +33,24 @@ def measures(
     from evenhand.audits.question import ALIASES, ALIASES_OF_ITEMS
     from evenhand.measures import registry
     from evenhand.measures.plugin import owners
-    from evenhand.notation import parse
+    from evenhand.notation import Term, parse
 
     known, packages = registry.measures(), owners(registry.plugins())
     if name is not None:
-        chosen = type(registry.measure_named(parse(name)))
+        # A bare name is explained also where its parameters must be given.
+        term = parse(name)
+        if term.name in known_contrasts():
+            contrast = known_contrasts()[term.name]
+            said = {
+                "name": contrast.name,
+                "definition": inspect.getdoc(type(contrast)) or "",
+                "convention": contrast.convention,
+                "example": contrast.example,
+            }
+            show(Text("\n".join(map(str, said.values()))), said, as_json=as_json)
+            return
+        bare = known.get(term.name) if term == Term(term.name) else None
+        chosen = bare or type(registry.measure_named(term))
         entry = _entry(chosen, packages)
         body = inspect.getdoc(chosen) or ""
         facts = [

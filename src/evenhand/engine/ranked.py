@@ -26,7 +26,7 @@ from evenhand.errors import Problem, ValueInLogError, listed
 from evenhand.logs.backend import Frame
 from evenhand.logs.expression import Expression
 from evenhand.logs.grammar import Schema
-from evenhand.logs.group import UNKNOWN, Group
+from evenhand.logs.group import OTHER, UNKNOWN, Group
 from evenhand.logs.log import ITEM, UNITS, Log, members_type
 from evenhand.logs.role import Kind, Role
 from evenhand.logs.source import Source
@@ -484,7 +484,8 @@ class Reader:
         if members_type(group, self.log.schema) is not None:
             return _soft(rows[group.expression.text])
         lowered = nw.from_native(rows).select(group.lower(self.log.schema).alias("of"))
-        text: pl.Series = lowered.to_native()["of"]
+        # Values that are not named are as if they were not known.
+        text: pl.Series = lowered.to_native()["of"].replace(OTHER, UNKNOWN)
         names = text.unique().sort().to_list()
         codes = text.cast(pl.Enum(names)).to_physical().to_numpy().astype(np.intp)
         return Membership(tuple(names), np.arange(len(rows)), codes, np.ones(len(rows)))
@@ -613,7 +614,8 @@ def _shares_in(frame: Frame, schema: Schema, group: Group) -> Mapping[str, float
         members = _soft(rows[group.expression.text])
         totals = np.bincount(members.group, members.share, len(members.names))
         return dict(zip(members.names, (totals / totals.sum()).tolist(), strict=True))
-    text = group.lower(schema).alias(GROUP_OF)
+    text = group.lower(schema)
+    text = nw.when(text != OTHER).then(text).otherwise(nw.lit(UNKNOWN)).alias(GROUP_OF)
     counts = collect(frame.select(text).group_by(GROUP_OF).agg(nw.len().alias("n")))
     counts = counts.with_columns(pl.col("n") / pl.col("n").sum()).sort(GROUP_OF)
     return dict(counts.select(GROUP_OF, "n").iter_rows())

@@ -18,6 +18,7 @@ import numpy as np
 
 from evenhand.measures.figure import Figure, Share, SmoothFunction
 from evenhand.measures.measure import Measure, RoleColumns, Sums, TermSums
+from evenhand.measures.ranking import Ranking
 from evenhand.notation import Term, Value
 from evenhand.stats.bucket import Dependence
 from evenhand.stats.delta import Influences
@@ -88,7 +89,7 @@ class Bounds(Sums):
         return Term(self.name, (self.measure.term(),), self.written(self.missing))
 
     def problem(self) -> str:
-        if not isinstance(self.measure, Sums):
+        if not isinstance(self.measure, Sums) or isinstance(self.measure, Ranking):
             return f"bounds need a share of two counts, and {self.measure} is none."
         terms = self.measure.terms(RoleColumns(self.measure.needs))
         if not isinstance(self.measure.finalise(TermSums.of_nothing(terms, ())), Share):

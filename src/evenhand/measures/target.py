@@ -83,7 +83,7 @@ class Relevant(Target):
 
 @dataclass(frozen=True)
 class Equal(Target):
-    """The same share for every group that the catalogue has, or else the request."""
+    """The same share for every group that the catalogue has, or where none is named the log."""
 
     from_catalogue = True
 

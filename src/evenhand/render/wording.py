@@ -95,7 +95,7 @@ def own_reason(reason: str) -> str:
 
 def hints(reasons: Iterable[str]) -> list[str]:
     """Return what to do about figures that there are not, each once."""
-    unseen = any(UNSEEN in reason for reason in reasons)
+    unseen = any(UNSEEN in reason and "label" in reason for reason in reasons)
     return [f"{UNSEEN}: bounds(...) says what it could be"] if unseen else []
 
 

@@ -23,6 +23,11 @@ class RelativeStd(Contrast):
     convention = "standard deviation of the groups' figures over their mean; 0 is parity"
     order = 46
 
+    @property
+    def example(self) -> str:
+        """How to write it."""
+        return "relative_std(recommended_rate@10, of=creator_tier)"
+
     def findings(self, asked: Asked) -> list[Finding]:
         """Return the one finding."""
         grouped = asked.grouped()

@@ -154,7 +154,8 @@ class _Sharing:
             target = figures(due, 0.0).value
             apart = figures(lambda t: share(t) - due(t), -1.0)
         else:
-            aims = _aims(asked, names, {name_of(group) for group in grouped.groups})
+            every = np.flatnonzero(~grouped.apart)
+            aims = _aims(asked, names, {name_of(grouped.groups[place]) for place in every})
             target = np.array([aims[name] for name in names])
             absent = {name: aim for name, aim in aims.items() if name not in names}
         units, _ = grouped.units.among(np.arange(len(grouped.groups)))
@@ -195,7 +196,7 @@ class _Sharing:
 def _aims(asked: Asked, names: tuple[str, ...], seen: set[str]) -> Mapping[str, float]:
     """Return the targets of these groups, and of those of the catalogue that are not among seen.
 
-    Groups that are set aside for want of units have no target, as they have no share.
+    Targets of all add up to 1, with those of groups that have too few units to be shown.
     """
     equal = _target_of(asked.question) == _EQUAL
     (of,) = asked.question.by
@@ -204,19 +205,20 @@ def _aims(asked: Asked, names: tuple[str, ...], seen: set[str]) -> Mapping[str, 
     if not known and not (equal and without_catalogue(name, asked.log)):
         known = catalogue_shares(name, asked.log)
     absent = [n for n, share in known.items() if n not in seen and n != UNKNOWN and share > 0]
-    found = {one: 1.0 if equal else known.get(one, 0.0) for one in (*names, *absent)}
-    total = sum(found.values())
-    return {one: share / total if total > 0 else 0.0 for one, share in found.items()}
+    every = {one: 1.0 if equal else known.get(one, 0.0) for one in (*sorted(seen), *absent)}
+    total = sum(every.values())
+    return {one: every[one] / total if total > 0 else 0.0 for one in (*names, *absent)}
 
 
 def _beside_all(figure: SmoothFunction, grouped: Grouped) -> SmoothFunction:
-    """Return the sums of each group beside those of all groups that are compared."""
-    n, compared = len(figure.names), grouped.compared
-    total = figure.sums[:, :, compared].sum(axis=2, keepdims=True)
+    """Return the sums of each group beside those of all groups that are known."""
+    # All that are known count in the total, also groups of too few units to be shown.
+    n, known = len(figure.names), ~grouped.apart
+    total = figure.sums[:, :, known].sum(axis=2, keepdims=True)
     products = np.zeros((2 * n, 2 * n, figure.products.shape[2]))
     # A group's rows are among all rows.
     products[:n, :n] = products[:n, n:] = products[n:, :n] = figure.products
-    products[n:, n:] = figure.products[:, :, compared].sum(axis=2, keepdims=True)
+    products[n:, n:] = figure.products[:, :, known].sum(axis=2, keepdims=True)
     return replace(
         figure,
         names=(*figure.names, *(f"{_ALL}{name}" for name in figure.names)),
