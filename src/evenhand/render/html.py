@@ -263,6 +263,9 @@ def facts_of(bundle: Bundle) -> list[tuple[str, str]]:
         ("unit", bundle.units.get("unit")),
         *plan.roles.items(),
         ("groups", ", ".join(plan.groups)),
+        ("item groups", ", ".join(plan.item_groups)),
+        ("catalogue", plan.catalogue),
+        ("side tables", ", ".join(table.source for table in plan.tables)),
         ("intervals", f"{100 * plan.level:g}%"),
         ("suppressed below", f"{plan.min_units:,} units"),
     ]

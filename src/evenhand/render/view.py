@@ -18,8 +18,10 @@ from evenhand.render.svg import svg
 from evenhand.render.table import margin, p_value, table_of
 from evenhand.render.wording import (
     ALONE,
+    ROWS,
     alone,
     count_of,
+    counted_in,
     hints,
     interval_of,
     value_of,
@@ -143,12 +145,15 @@ def notes_of(block: Block, *, methods: bool = True) -> list[str]:
     """Return what qualifies the figures of a block; methods where they are not told elsewhere."""
     one = block.lead
     units = count_of(one.units, exact=one.units_exact)
+    what = counted_in(one)
     # The lines of a family have rows of their own; a figure without rows says why it has none.
-    counts = f"{one.rows:,} rows in the denominators, {units} units, "
+    counts = f"{one.rows:,} {what} in the denominators, {units} units"
+    weighed = f"weighed by {one.estimand}" if what == ROWS else ""
     hidden = block.is_family or not one.rows
-    notes = [f"{'' if hidden else counts}weighed by {one.estimand}"]
+    notes = [", ".join(filter(None, ["" if hidden else counts, weighed]))]
+    notes = [note for note in notes if note]
     notes += block.methods() if methods else []
-    notes += [f"{part.rows:,} rows left out: {part.reason}" for part in block.excluded()]
+    notes += [f"{part.rows:,} {what} left out: {part.reason}" for part in block.excluded()]
     if not block.is_family:
         notes += [
             f"{f.key}: {text}" for f in block.findings for text in (p_value(f), margin(f)) if text

@@ -93,6 +93,15 @@ def own_reason(reason: str) -> str:
     return reason.replace(f"; {UNSEEN}", "")
 
 
+ROWS = "rows"
+_LISTS = {"every request alike": "requests", "every query alike": "queries"}
+
+
+def counted_in(finding: Finding) -> str:
+    """Return what a figure counts: rows, or of ranked lists requests or queries."""
+    return _LISTS.get(finding.conventions.get("weighs", ""), ROWS)
+
+
 def hints(reasons: Iterable[str]) -> list[str]:
     """Return what to do about figures that there are not, each once."""
     unseen = any(UNSEEN in reason and "label" in reason for reason in reasons)
