@@ -16,9 +16,10 @@ from evenhand.engine import MeasureColumns, State, columns_of
 from evenhand.engine.by_score import score_buckets
 from evenhand.engine.items import BUCKETS
 from evenhand.engine.lower import SQUARE_OF, WEIGHT, WEIGHT_OF
-from evenhand.engine.ranked import LISTS, SPREAD, UNFILTERED, Counted, view_log, view_of
+from evenhand.engine.ranked import UNFILTERED
 from evenhand.engine.score import SCORE, ScoreTable, binned
 from evenhand.engine.table import group_column
+from evenhand.engine.view import LISTS, SPREAD, Counted, view_log, view_of
 from evenhand.logs.group import OTHER, UNKNOWN
 from evenhand.logs.log import Log
 from evenhand.logs.unit import BUCKET, Unit

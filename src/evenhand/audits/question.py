@@ -9,7 +9,8 @@ import narwhals as nw
 
 from evenhand.audits.contrasts import Contrast, contrasts
 from evenhand.engine import role_columns
-from evenhand.engine.ranked import is_soft, without_catalogue
+from evenhand.engine.facts import without_catalogue
+from evenhand.engine.view import is_soft
 from evenhand.errors import EvenhandError, NotationError, Problem, RoleError, did_you_mean, listed
 from evenhand.logs.kinds import kinds
 from evenhand.logs.log import ITEM, Log

@@ -9,8 +9,8 @@ import polars as pl
 
 from evenhand.engine.frequent import Kept, named
 from evenhand.engine.lower import lower
-from evenhand.engine.ranked import SPREAD, View
 from evenhand.engine.table import Table, group_column
+from evenhand.engine.view import SPREAD, View
 from evenhand.logs.log import Log
 from evenhand.logs.unit import BUCKET, CROSSED
 

@@ -19,7 +19,7 @@ from evenhand.engine.lower import (
     SumColumn,
     code_column,
 )
-from evenhand.engine.ranked import Counted, View, view_of, views_of
+from evenhand.engine.view import Counted, View, view_of, views_of
 from evenhand.errors import NotationError, Problem, did_you_mean, listed
 from evenhand.logs.log import Log
 from evenhand.logs.role import UNCHECKED

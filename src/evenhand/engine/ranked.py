@@ -11,209 +11,37 @@ from __future__ import annotations
 
 import functools
 import operator
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 import narwhals as nw
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from evenhand.engine.facts import Facts, facts_of
+from evenhand.engine.membership import membership
 from evenhand.engine.relational import collect
 from evenhand.engine.requests import REQUEST, RUN
 from evenhand.engine.sound import faults
-from evenhand.errors import Problem, ValueInLogError, listed
-from evenhand.logs.backend import Frame
-from evenhand.logs.expression import Expression
-from evenhand.logs.grammar import Schema
-from evenhand.logs.group import OTHER, UNKNOWN, Group
-from evenhand.logs.log import ITEM, UNITS, Log, members_type
-from evenhand.logs.role import Kind, Role
-from evenhand.logs.source import Source
-from evenhand.logs.unit import Unit
-from evenhand.measures.figure import Figure
-from evenhand.measures.items import PerItem
+from evenhand.engine.view import (
+    GROUP_OF,
+    LISTS,
+    SOUND,
+    SPREAD,
+    View,
+    attributes_of,
+    measures_of,
+)
+from evenhand.errors import Problem, ValueInLogError
+from evenhand.logs.log import ITEM, Log
 from evenhand.measures.lists import Flags, Floats, Indices, Lists, Membership
-from evenhand.measures.measure import RoleColumns, Sums, TermSums
-from evenhand.measures.ranking import Condition, Ranking
+from evenhand.measures.ranking import Ranking
 
 ALL, INCONSISTENT, UNFILTERED = "all", "inconsistent", "rows whose filter is missing"
 """Names of the numbers of requests, of those that are left out, and of rows left out before."""
 
-SOUND = "sound"
-"""The condition that a request is consistent."""
-
-UNSOUND = "the request is inconsistent: a slot or an item twice, or several users"
-UNSOUND_QUERY = "a ranking of the query is inconsistent, or they are of several units or groups"
-SPREAD = "item:"
-"""The column of what sums are spread over."""
-
-SAMPLED_ROWS = 2**20
-"""Rows of a log up to which all requests are put in random and in best order."""
-
-GROUP_OF = "of:"
-"""Prefix of a view's columns of groups."""
-
 _LARGEST = 1e30
-
-
-LISTS = ("requests", "queries")
-"""Views of whole lists, whose rows belong to no item."""
-
-
-ITEMS = "items"
-"""The view of rows that are summed by item too."""
-
-
-def view_of(measure: Ranking, by: Sequence[str], log: Log) -> str:
-    """Return the name of the view that a measure by these groups is counted in."""
-    if measure.view in LISTS:
-        return measure.view
-    if isinstance(measure, PerItem):
-        return ITEMS if measure.over is None else f"{ITEMS} by {ITEM}{measure.over}"
-    soft = [name for name in by if name.startswith(ITEM) and is_soft(name, log)]
-    return f"rows by {soft[0]}" if soft else "rows"
-
-
-def is_soft(name: str, log: Log) -> bool:
-    """Return whether an item may belong to several groups of an attribute."""
-    group = log.item_group(name.removeprefix(ITEM))
-    return members_type(group, log.schema) is not None
-
-
-@dataclass(frozen=True, repr=False)
-class Counted(Sums):
-    """A measure of ranked lists as one of a view's rows."""
-
-    measure: Ranking
-
-    name = "counted"
-    better = None
-    tags = ()
-    cites = ""
-    reads = "numbers"
-
-    def __post_init__(self) -> None:
-        names = tuple(condition.name for condition in self.measure.conditions)
-        object.__setattr__(self, "needs", (SOUND, *names, *self.measure.counted))
-
-    def terms(self, log: RoleColumns) -> dict[str, nw.Expr | int]:
-        """Return what is counted: every row of the view."""
-        return self.measure.terms(log)
-
-    def amounts(self, log: RoleColumns) -> dict[str, nw.Expr]:
-        """Return the measure's numbers, which are columns of the view."""
-        return self.measure.amounts(log)
-
-    def finalise(self, s: TermSums) -> Figure:
-        """Return the figure that the sums define."""
-        return self.measure.finalise(s)
-
-    def __str__(self) -> str:
-        return str(self.measure)
-
-
-def view_log(name: str, measures: Iterable[Ranking], by: Iterable[str], log: Log) -> Log:
-    """Return a view without rows: the roles that measures read there, units and groups.
-
-    Args:
-        name: The view.
-        measures: The measures that are counted in it.
-        by: The groups.
-        log: The log of items.
-
-    """
-    conditions: dict[str, Condition] = {}
-    numbers: dict[str, None] = {}
-    for measure in measures:
-        for condition in measure.conditions:
-            known = conditions.setdefault(condition.name, condition)
-            if known.reason != condition.reason:
-                raise TypeError(f"two conditions are called '{condition.name}'")
-        numbers |= dict.fromkeys(measure.counted)
-    unsound = UNSOUND_QUERY if name == "queries" else UNSOUND
-    roles = [Role(SOUND, "number", "exclude", "", unsound)]
-    roles += [
-        Role(one.name, "number", "keep" if one.unobserved else "exclude", "", one.reason)
-        # In one order, whichever measures ask: each is asked of the rows that those before leave.
-        for _, one in sorted(conditions.items())
-    ]
-    roles += [Role(one, "plain", "keep", "") for one in numbers]
-    unit = log.unit if name.startswith("rows") else _unit_of_requests(log)
-    groups = {one: _as_labelled(one, log) for one in by}
-    schema: dict[str, nw.dtypes.DType] = {column: log.schema[column] for column in unit.columns}
-    schema |= {group.expression.text: nw.String() for group in groups.values()}
-    schema |= {role.name: nw.Float64() for role in roles}
-    if name.startswith(ITEMS):
-        schema[SPREAD] = nw.String()
-    empty = pl.LazyFrame(schema=nw.Schema(schema).to_polars())
-    source = Source(log.source.name, "polars", nw.from_native(empty))
-    kind = Kind(log.kind.name, log.kind.about, tuple(roles))
-    named = {role.name: Expression(role.name) for role in roles}
-    return Log(source, schema, kind, named, groups, unit, top=log.top)
-
-
-def _unit_of_requests(log: Log) -> Unit:
-    """Return what is independent among requests: of two columns the one that a request has."""
-    if log.unit.kind == "column":
-        return log.unit
-    names = [log.roles[role].text for role in UNITS if role in log.roles]
-    kept = [column for column in log.unit.columns if column in names]
-    return Unit("column", (*kept, *log.unit.columns)[:1])
-
-
-def _as_labelled(name: str, log: Log) -> Group:
-    return replace(
-        log.group(name), name=name, expression=Expression(f"{GROUP_OF}{name}"), labelled=True
-    )
-
-
-@dataclass(frozen=True)
-class View:
-    """One table of numbers of requests, or of rows, that is counted.
-
-    Attributes:
-        name: Its name.
-        log: Its roles, units and groups, without rows.
-        measures: The measures that are counted in it.
-        by: The groups that its rows have.
-
-    """
-
-    name: str
-    log: Log
-    measures: tuple[Ranking, ...]
-    by: tuple[str, ...]
-
-    @property
-    def over(self) -> str | None:
-        """The attribute of whose groups an item may have several, each with a row of its own."""
-        _, by, name = self.name.partition(f" by {ITEM}")
-        return name if by else None
-
-    @property
-    def spread(self) -> bool:
-        """Whether its rows are summed by item, or by the groups of `over`."""
-        return self.name.startswith(ITEMS)
-
-
-@dataclass(frozen=True)
-class Facts:
-    """What must be known of the whole log before its requests are read.
-
-    Attributes:
-        catalogue: For each attribute the share of each group in what could be shown.
-        by_slot: For each column its mean at each slot.
-        sizes: For each view that is summed by item, the number of items in the catalogue; 0 where
-            none is named.
-        every: Of so many requests one is taken where a sample is enough.
-
-    """
-
-    catalogue: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
-    by_slot: Mapping[str, Floats] = field(default_factory=dict)
-    sizes: Mapping[str, int] = field(default_factory=dict)
-    every: int = 1
 
 
 @dataclass(frozen=True)
@@ -248,14 +76,12 @@ class Reader:
     @property
     def measures(self) -> list[Ranking]:
         """All measures, each once."""
-        return [*dict.fromkeys(one for view in self.views for one in view.measures)]
+        return measures_of(self.views)
 
     @property
     def attributes(self) -> list[str]:
         """The attributes of items that measures read or views group by."""
-        read = [name for one in self.measures for name in one.attributes]
-        grouped = [name for view in self.views for name in view.by if name.startswith(ITEM)]
-        return [*dict.fromkeys([*read, *(name.removeprefix(ITEM) for name in grouped)])]
+        return attributes_of(self.views)
 
     def frame(self) -> nw.LazyFrame:  # type: ignore[type-arg]
         """Return the rows in scope with the columns that are read, and the request."""
@@ -276,6 +102,10 @@ class Reader:
         missing = log.source.frame.filter(log.where.lower(log.schema).is_null())
         return int(collect(missing.select(nw.len().cast(nw.Int64))).item())
 
+    def facts(self) -> Facts:
+        """Return what must be known of the whole log first; as `evenhand.engine.facts.facts_of`."""
+        return facts_of(self.log, self.views, self.frame())
+
     def _columns(self) -> list[str]:
         log = self.log
         written = [log.roles[role] for role in self._roles()]
@@ -291,81 +121,6 @@ class Reader:
         needs = dict.fromkeys(role for one in self.measures for role in one.roles())
         also = ("user", "request", "query", "item", "rank")
         return [role for role in dict.fromkeys([*also, *needs]) if role in self.log.roles]
-
-    def facts(self) -> Facts:
-        """Return what must be known of the whole log first; rows are read only where it must.
-
-        Raises:
-            ValueInLogError: A catalogue is needed and not there, or lacks an attribute.
-
-        """
-        aims = [(one.aim, name) for one in self.measures for name in one.attributes]
-        known = [(aim, name) for aim, name in aims if aim is not None and aim.from_catalogue]
-        needed = dict.fromkeys(name for _, name in known)
-        by_catalogue = {name for aim, name in known if aim.needs_catalogue}
-        found = {name: self._catalogue(name, required=name in by_catalogue) for name in needed}
-        grouped = [name for name in self.attributes if name not in found]
-        # Shares of exposure may be held against the catalogue when no row is read any more.
-        found |= {
-            n: catalogue_shares(n, self.log) for n in grouped if not without_catalogue(n, self.log)
-        }
-        columns = dict.fromkeys(
-            column for one in self.measures for model in one.models for column in model.averaged
-        )
-        sizes = {view.name: self._size(view) for view in self.views if view.spread}
-        means = {column: self._means(column) for column in columns}
-        return Facts(found, means, sizes, self._every())
-
-    def _every(self) -> int:
-        """Return of how many requests one stands for all in what chance and the best order give."""
-        if not any(one.landmarks for one in self.measures):
-            return 1
-        rows = int(collect(self.log.source.frame.select(nw.len().cast(nw.Int64))).item())
-        return 1 << (rows // SAMPLED_ROWS).bit_length()
-
-    def _size(self, view: View) -> int:
-        """Return how many items, or groups of them, the catalogue has; 0 where none is named."""
-        log = self.log
-        if log.catalogue is None:
-            return 0
-        if view.over is not None:
-            return len({*catalogue_shares(view.over, log)} - {UNKNOWN})
-        schema = dict(log.catalogue.frame.collect_schema())
-        item = log.roles.get("item")
-        wrong = [] if item is None else item.problems(schema, "catalogue")
-        if item is None or wrong:
-            raise ValueInLogError(wrong or [Problem("role 'item'", "no column plays it.")])
-        items = log.catalogue.frame.select(item.lower(schema).alias(SPREAD)).unique(SPREAD)
-        return int(collect(items.select(nw.len().cast(nw.Int64))).item())
-
-    def _catalogue(self, name: str, *, required: bool) -> Mapping[str, float]:
-        """Return the shares of groups in the catalogue, or where there is none in the log."""
-        log, group = self.log, self.log.item_group(name)
-        if log.catalogue is not None:
-            return catalogue_shares(name, log)
-        if required:
-            raise ValueInLogError(without_catalogue(name, log))
-        return _shares_in(self.frame(), log.schema, group)
-
-    def _means(self, column: str) -> Floats:
-        """Return the mean of a column at every slot from 1."""
-        log = self.log
-        slot = log.roles["rank"].lower(log.schema).cast(nw.Float64).floor().cast(nw.Int64)
-        value = Expression(column).lower(log.schema).cast(nw.Float64)
-        frame = log.source.frame
-        if log.where is not None:
-            frame = frame.filter(log.where.lower(log.schema))
-        frame = frame.select(slot.alias("slot"), value.alias("value"))
-        means = collect(
-            frame.filter(~nw.col("slot").is_null()).group_by("slot").agg(nw.col("value").mean())
-        ).sort("slot")
-        if means["value"].null_count():
-            slots = listed(map(str, means.filter(pl.col("value").is_null())["slot"][:3]))
-            what = f"'{column}' is missing at every impression of slot {slots}."
-            raise ValueInLogError([Problem(f"empirical({column})", what)])
-        found = np.zeros(int(means["slot"][-1] or 0) if len(means) else 0)
-        found[means["slot"].to_numpy() - 1] = means["value"].to_numpy()
-        return found
 
     def fill(self, block: pl.DataFrame, facts: Facts) -> Filled:
         """Return the rows of each view that a block of whole requests gives.
@@ -457,7 +212,10 @@ class Reader:
             slot=slot,
             relevance=relevance,
             columns=columns,
-            items={name: self._members(rows, name) for name in self.attributes},
+            items={
+                name: membership(rows, self.log.item_group(name), self.log.schema)
+                for name in self.attributes
+            },
             sound=~functools.reduce(operator.or_, wrong.values(), np.zeros(len(starts) - 1, bool)),
             catalogue=facts.catalogue,
             by_slot=facts.by_slot,
@@ -478,17 +236,6 @@ class Reader:
         keys = requests.select(polars_hash.col(REQUEST).nchash.xxhash64(seed=3))
         found: NDArray[np.uint64] = keys[REQUEST].to_numpy()
         return found
-
-    def _members(self, rows: pl.DataFrame, name: str) -> Membership:
-        group = self.log.item_group(name)
-        if members_type(group, self.log.schema) is not None:
-            return _soft(rows[group.expression.text])
-        lowered = nw.from_native(rows).select(group.lower(self.log.schema).alias("of"))
-        # Values that are not named are as if they were not known.
-        text: pl.Series = lowered.to_native()["of"].replace(OTHER, UNKNOWN)
-        names = text.unique().sort().to_list()
-        codes = text.cast(pl.Enum(names)).to_physical().to_numpy().astype(np.intp)
-        return Membership(tuple(names), np.arange(len(rows)), codes, np.ones(len(rows)))
 
     def _constant(self, rows: pl.DataFrame) -> list[str]:
         """Return the columns that have one value in a request."""
@@ -584,43 +331,6 @@ class Reader:
         return labels["x"]
 
 
-def catalogue_shares(name: str, log: Log) -> Mapping[str, float]:
-    """Return the shares of the groups of an attribute in what could be shown.
-
-    Raises:
-        ValueInLogError: No catalogue is named, or it lacks the attribute.
-
-    """
-    wrong = without_catalogue(name, log)
-    if log.catalogue is None or wrong:
-        raise ValueInLogError(wrong)
-    frame = log.catalogue.frame
-    return _shares_in(frame, dict(frame.collect_schema()), log.item_group(name))
-
-
-def without_catalogue(name: str, log: Log) -> list[Problem]:
-    """Return why the shares of an attribute's groups in the catalogue are not known."""
-    if log.catalogue is None:
-        what = "target=catalogue needs the table of what could be shown."
-        hint = "Name it (--catalogue items.parquet), or use target=candidates."
-        return [Problem(f"of={name}", what, hint)]
-    schema = dict(log.catalogue.frame.collect_schema())
-    return log.item_group(name).expression.problems(schema, f"catalogue, of={name}")
-
-
-def _shares_in(frame: Frame, schema: Schema, group: Group) -> Mapping[str, float]:
-    if members_type(group, schema) is not None:
-        rows = collect(frame.select(nw.col(group.expression.text)))
-        members = _soft(rows[group.expression.text])
-        totals = np.bincount(members.group, members.share, len(members.names))
-        return dict(zip(members.names, (totals / totals.sum()).tolist(), strict=True))
-    text = group.lower(schema)
-    text = nw.when(text != OTHER).then(text).otherwise(nw.lit(UNKNOWN)).alias(GROUP_OF)
-    counts = collect(frame.select(text).group_by(GROUP_OF).agg(nw.len().alias("n")))
-    counts = counts.with_columns(pl.col("n") / pl.col("n").sum()).sort(GROUP_OF)
-    return dict(counts.select(GROUP_OF, "n").iter_rows())
-
-
 _INNER = "ranking:"
 """The column that numbers the rankings of a block, where a query has several."""
 
@@ -639,37 +349,3 @@ def _refuse(bad: pl.Series, values: pl.Series, role: str, advice: str) -> None:
     shown = ", ".join(f"{value:g}" for value in wrong)
     holds = "1 row holds" if rows == 1 else f"{rows:,} rows hold"
     raise ValueInLogError([Problem(f"role '{role}'", f"{holds} {shown}.", advice)])
-
-
-def _soft(lists: pl.Series) -> Membership:
-    """Return the groups of items that may have several, each entry an equal part of its item."""
-    rows = pl.DataFrame({"row": pl.int_range(len(lists), eager=True), "of": lists})
-    filled = rows.with_columns(
-        pl.when(pl.col("of").list.len().fill_null(0) == 0)
-        .then(pl.lit([UNKNOWN], dtype=pl.List(pl.String)))
-        .otherwise(pl.col("of").cast(pl.List(pl.String)))
-        .alias("of")
-    )
-    entries = filled.explode("of").with_columns(pl.col("of").fill_null(UNKNOWN))
-    counted = (
-        entries.group_by("row", "of")
-        .agg(pl.len().alias("n"))
-        .with_columns(share=pl.col("n") / pl.col("n").sum().over("row"))
-        .sort("row", "of")
-    )
-    names = sorted(counted["of"].unique())
-    codes = counted["of"].cast(pl.Enum(names)).to_physical().cast(pl.Int64).to_numpy()
-    return Membership(
-        tuple(names), counted["row"].to_numpy(), codes, counted["share"].to_numpy(), soft=True
-    )
-
-
-def views_of(requests: Iterable[tuple[Ranking, tuple[str, ...]]], log: Log) -> Iterator[View]:
-    """Yield the views in which measures by sets of groups are counted."""
-    found: dict[str, tuple[dict[Ranking, None], dict[str, None]]] = {}
-    for measure, by in requests:
-        measures, names = found.setdefault(view_of(measure, by, log), ({}, {}))
-        measures[measure] = None
-        names |= dict.fromkeys(by)
-    for name, (measures, names) in found.items():
-        yield View(name, view_log(name, measures, names, log), (*measures,), (*names,))

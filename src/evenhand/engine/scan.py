@@ -23,16 +23,18 @@ from evenhand.engine.dense import (
     count_dense,
     ignore,
 )
+from evenhand.engine.facts import Facts
 from evenhand.engine.frequent import Kept, frequent, named
 from evenhand.engine.identity import identity_of
 from evenhand.engine.items import count_items
 from evenhand.engine.lower import BAD, ROWS, Lowered, SumColumn, lower, tabulate
 from evenhand.engine.plan import ScanPlan
-from evenhand.engine.ranked import ALL, INCONSISTENT, UNFILTERED, Facts, Filled, Reader, View
+from evenhand.engine.ranked import ALL, INCONSISTENT, UNFILTERED, Filled, Reader
 from evenhand.engine.relational import collect, count_relational
 from evenhand.engine.requests import ScatteredError, read_requests
 from evenhand.engine.state import State
 from evenhand.engine.table import Table, group_column
+from evenhand.engine.view import View
 from evenhand.errors import EvenhandError, Problem, SourceError, StateSizeError, ValueInLogError
 from evenhand.logs.group import Group
 from evenhand.logs.log import ITEM, ROW, Log

@@ -14,7 +14,7 @@ from evenhand.audits.compared import Against, Compared, both_sides, never
 from evenhand.audits.contrasts.contrast import Contrast
 from evenhand.audits.finding import Finding, GroupFinding
 from evenhand.audits.grouped import Grouped
-from evenhand.engine.ranked import catalogue_shares, without_catalogue
+from evenhand.engine.facts import catalogue_shares, without_catalogue
 from evenhand.logs.group import UNKNOWN
 from evenhand.logs.log import ITEM
 from evenhand.measures.figure import SmoothFunction
