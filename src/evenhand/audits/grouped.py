@@ -265,7 +265,8 @@ def _spread(measure: PerItem, counted: Grouped, by: Sequence[str], state: State)
 def _of_view(view: str, log: Log) -> dict[str, str]:
     """Return what a figure of ranked lists is a mean over, and whom it speaks of."""
     if view.startswith("items"):
-        return {"speaks of": "this catalogue: items are given, users are drawn"}
+        about = "this catalogue, and logs of this size: items are given, users are drawn"
+        return {"speaks of": about}
     if view not in LISTS:
         return {}
     notes = {"weighs": f"every {'request' if view == 'requests' else 'query'} alike"}

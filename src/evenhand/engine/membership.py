@@ -16,8 +16,12 @@ def membership(rows: pl.DataFrame, group: Group, schema: Schema) -> Membership:
     """Return the groups of the items of rows; values that a group does not name are not known."""
     if members_type(group, schema) is not None:
         return _soft(rows[group.expression.text])
-    lowered = nw.from_native(rows).select(group.lower(schema).alias("of"))
-    text: pl.Series = lowered.to_native()["of"].replace(OTHER, UNKNOWN)
+    column = group.expression.text
+    if schema.get(column) == nw.String and not (group.bins or group.values or group.labelled):
+        text = rows[column].fill_null(UNKNOWN)
+    else:
+        lowered = nw.from_native(rows).select(group.lower(schema).alias("of"))
+        text = lowered.to_native()["of"].replace(OTHER, UNKNOWN)
     names = text.unique().sort().to_list()
     codes = text.cast(pl.Enum(names)).to_physical().to_numpy().astype(np.intp)
     return Membership(tuple(names), np.arange(len(rows)), codes, np.ones(len(rows)))

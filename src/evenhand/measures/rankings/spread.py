@@ -71,8 +71,9 @@ class ExposureGini(_Spread):
 
     sum of (2 i - n - 1) x_(i) / (n sum of x), x the exposure of each item in the whole log, sorted
     upwards, and n the number of items, also of those that were never shown. 0 when every item has
-    as much, 1 - 1/n when one has all. With ``of=provider`` it is over providers, or groups. Where
-    the log names no catalogue, its items are those of the log.
+    as much, 1 - 1/n when one has all. Chance alone makes the index of a small log larger: figures,
+    and their intervals, are of logs of this size. With ``of=provider`` it is over providers, or
+    groups. Where the log names no catalogue, its items are those of the log.
 
     >>> import evenhand as eh, polars as pl
     >>> rows = pl.DataFrame({"u": [1, 1, 2, 2], "doc": [1, 2, 1, 2], "slot": [1, None, 1, None]})
