@@ -216,11 +216,13 @@ def test_an_item_not_shown_that_is_listed_twice_is_listed_twice():
         found(NDCG, lists(slot=[1, None, None], doc=[1, 2, 2]))
 
 
-def test_a_group_of_users_that_differs_inside_a_request_is_found_where_it_is_compared():
+def test_a_group_of_users_that_differs_inside_a_request_is_unknown_there():
     rows = lists(age=["young", "old", "old"])
     assert found(NDCG, rows).undefined is None
-    with pytest.raises(ValueInLogError, match="'age' differs inside the request in 1"):
-        found(f"difference({NDCG}, by=age)", rows)
+    compared = found(f"difference({NDCG}, by=age)", rows)
+    (unknown,) = [one for one in compared.groups if one.group["age"] == "unknown"]
+    assert unknown.rows == 1
+    assert not unknown.compared
 
 
 @pytest.mark.parametrize("share", [-0.1, 1.5, 5, NAN])
@@ -285,8 +287,9 @@ def test_a_log_without_user_and_request_has_no_unit():
 
 
 def test_an_item_is_no_unit_of_lists():
-    with pytest.raises(ValueInLogError, match="'doc' differs inside the request"):
+    with pytest.raises(RoleError, match="'doc' tells items apart") as caught:
         found(NDCG, unit="doc")
+    assert "--unit user --unit item" in str(caught.value)
 
 
 # What is asked.

@@ -130,7 +130,10 @@ def test_relevant_items_that_were_not_shown_give_the_planted_gap_and_shown_ones_
     world = replace(WORLD, viewers=Viewers(count=1_500), requests=6_000)
     both = {unshown: feed(world.simulate(3, unshown=unshown)) for unshown in ("relevant", "none")}
     known, shown = (eh.estimate(GAP, log, level=SURE) for log in both.values())
-    assert known.conventions["ideal"] == "all items of the request, shown or not"
+    assert (
+        known.conventions["ideal"]
+        == "all items of the request whose relevance is known, shown or not"
+    )
     assert shown.conventions["ideal"] == "shown"
     true = truth.ndcg_gap["age_band"].value
     assert known.low <= true <= known.high

@@ -14,7 +14,7 @@ from evenhand.audits.finding import Exclusion, GroupFinding
 from evenhand.audits.unit import LARGE_UNIT, Units, units_of
 from evenhand.engine import MeasureColumns, State, columns_of
 from evenhand.engine.by_score import score_buckets
-from evenhand.engine.items import BUCKETS
+from evenhand.engine.items import BUCKETS, item_column
 from evenhand.engine.lower import SQUARE_OF, WEIGHT, WEIGHT_OF
 from evenhand.engine.ranked import UNFILTERED
 from evenhand.engine.score import SCORE, ScoreTable, binned
@@ -249,7 +249,7 @@ def _spread(measure: PerItem, counted: Grouped, by: Sequence[str], state: State)
         bucket=frame[BUCKET].to_numpy(),
         group=np.array([places[row] for row in rows], np.intp),
         item=names.search_sorted(frame[SPREAD]).to_numpy().astype(np.intp),
-        values={name: frame[name].to_numpy() for name in measure.counted},
+        values={name: frame[item_column(measure, name)].to_numpy() for name in measure.counted},
         buckets=BUCKETS,
         groups=len(counted.groups),
     )

@@ -410,6 +410,10 @@ def _unread(question: Question, measure: Ranking, log: Log) -> list[Problem]:
     of_items = [name for name in question.by if name.startswith(ITEM)]
     if dict(question.parameters).get("target") == "catalogue" and not problems:
         problems += [p for one in of_items for p in without_catalogue(one.removeprefix(ITEM), log)]
+    if isinstance(measure, PerItem) and question.contrast is not None:
+        what = f"{measure.name} is of a whole log, and larger or smaller by chance in a small one."
+        hint = f"Measure {measure} of logs or slices that are as large; groups of items: of= in it."
+        return [*problems, Problem(f"'{question.key}'", what, hint)]
     if of_items and measure.view != "rows":
         what = f"{measure.name} is a figure of whole lists, which belong to no group of items."
         hint = "Contrast it by=GROUP of users; of= is for figures of items, such as exposure."

@@ -59,6 +59,7 @@ def facts_of(log: Log, views: Iterable[View], rows: Frame) -> Facts:
 
     """
     views = [*views]
+    _check_catalogue(log)
     measures, attributes = measures_of(views), attributes_of(views)
     aims = [(one.aim, name) for one in measures for name in one.attributes]
     known = [(aim, name) for aim, name in aims if aim is not None and aim.from_catalogue]
@@ -81,6 +82,23 @@ def facts_of(log: Log, views: Iterable[View], rows: Frame) -> Facts:
         sizes={view.name: _size(log, view) for view in views if view.spread},
         every=_every(log) if any(one.landmarks for one in measures) else 1,
     )
+
+
+def _check_catalogue(log: Log) -> None:
+    """Check that a catalogue has one row for each item, where it tells items apart."""
+    item = log.roles.get("item")
+    if log.catalogue is None or item is None:
+        return
+    schema = dict(log.catalogue.frame.collect_schema())
+    if item.problems(schema, "catalogue"):
+        return
+    items = collect(log.catalogue.frame.select(item.lower(schema).alias(SPREAD)))[SPREAD]
+    missing, twice = items.null_count(), len(items) - items.n_unique()
+    if missing or twice:
+        said = [f"{missing:,} rows have no item"] * bool(missing)
+        said += [f"{twice:,} rows name an item again"] * bool(twice)
+        hint = "A catalogue has one row for each item; groups of one item go into a list."
+        raise ValueInLogError([Problem("catalogue", f"{' and '.join(said)}.", hint)])
 
 
 def _every(log: Log) -> int:
@@ -118,6 +136,10 @@ def _means(log: Log, column: str) -> Floats:
         slots = listed(map(str, means.filter(pl.col("value").is_null())["slot"][:3]))
         what = f"'{column}' is missing at every impression of slot {slots}."
         raise ValueInLogError([Problem(f"empirical({column})", what)])
+    if not np.isfinite(means["value"].to_numpy()).all() or (means["value"] < 0).any():
+        what = f"the mean of '{column}' at a slot is below 0, or infinite."
+        hint = "Attention is 0 or more, such as the share of a video that was watched."
+        raise ValueInLogError([Problem(f"empirical({column})", what, hint)])
     found = np.zeros(int(means["slot"][-1]) if len(means) else 0)
     found[means["slot"].to_numpy() - 1] = means["value"].to_numpy()
     return found

@@ -32,8 +32,10 @@ from evenhand.engine.view import (
     View,
     attributes_of,
     measures_of,
+    unit_of_lists,
 )
 from evenhand.errors import Problem, ValueInLogError
+from evenhand.logs.group import UNKNOWN
 from evenhand.logs.log import ITEM, Log
 from evenhand.measures.lists import Flags, Floats, Indices, Lists, Membership
 from evenhand.measures.ranking import Ranking
@@ -240,15 +242,9 @@ class Reader:
     def _constant(self, rows: pl.DataFrame) -> list[str]:
         """Return the columns that have one value in a request."""
         log = self.log
-        names = [log.roles["user"].text] if "user" in log.roles else []
-        names += [n for view in self.views if view.name in LISTS for n in self._of_lists(view)]
+        names = log.roles["user"].columns(log.schema) if "user" in log.roles else []
+        names = [*names, *unit_of_lists(log).columns]
         return [name for name in dict.fromkeys(names) if name in rows.columns]
-
-    def _of_lists(self, view: View) -> list[str]:
-        """Return the columns that say whose the lists of a view are, and in which groups."""
-        written = [self.log.group(group).expression for group in view.by]
-        columns = [column for one in written for column in one.columns(self.log.schema)]
-        return [*view.log.unit.columns, *columns]
 
     def _filled(self, view: View, rows: pl.DataFrame, lists: Lists) -> pl.DataFrame:
         """Return the rows of a view."""
@@ -256,15 +252,14 @@ class Reader:
         numbers: dict[str, Floats] = {}
         conditions: dict[str, Flags] = {SOUND: sound}
         for measure in view.measures:
-            for condition in measure.conditions:
+            for condition in measure.every_condition:
                 if condition.name not in conditions:
                     conditions[condition.name] = condition.holds(lists)
             missing = [name for name in measure.counted if name not in numbers]
             if missing:
                 numbers |= measure.numbers(lists)
-        hold = functools.reduce(operator.and_, conditions.values())
         for measure in view.measures:
-            self._check(measure, numbers, conditions, hold)
+            _check(measure, numbers, conditions)
         members = None
         if view.over is not None:
             members = lists.items[view.over]
@@ -273,7 +268,10 @@ class Reader:
         for column in view.log.unit.columns:
             table[column] = own[column]
         for name in view.by:
-            table[f"{GROUP_OF}{name}"] = self._labels(name, own, lists)
+            labels = self._labels(name, own, lists)
+            if view.name in LISTS:
+                labels = self._of_whole_lists(view, name, labels, rows, lists)
+            table[f"{GROUP_OF}{name}"] = labels
         for name, holds in conditions.items():
             found = holds if members is None else holds[members.row]
             table[name] = pl.Series(np.where(found, 1.0, np.nan)).fill_nan(None)
@@ -283,6 +281,22 @@ class Reader:
         if view.spread:
             table[SPREAD] = self._spread_over(rows, lists, members)
         return pl.DataFrame(table).select([*view.log.schema])
+
+    def _of_whole_lists(
+        self, view: View, name: str, labels: pl.Series, rows: pl.DataFrame, lists: Lists
+    ) -> pl.Series:
+        """Return the groups of lists: unknown where rows of one list are of several."""
+        of_row = lists.request
+        if view.name == "queries":
+            of_row = lists.query_of[lists.request]
+        several = np.zeros(len(labels), np.bool_)
+        for column in self.log.group(name).expression.columns(self.log.schema):
+            several |= _changes(rows[column], of_row, len(labels))
+        if not several.any():
+            return labels
+        frame = pl.DataFrame({"of": labels, "several": several})
+        unknown = pl.when("several").then(pl.lit(UNKNOWN)).otherwise(pl.col("of"))
+        return frame.select(unknown.alias("of"))["of"]
 
     def _spread_over(
         self, rows: pl.DataFrame, lists: Lists, members: Membership | None
@@ -302,25 +316,10 @@ class Reader:
             first = np.flatnonzero(np.diff(lists.query_of, prepend=-1))
             of_row = lists.query_of[lists.request]
             unsound = np.bincount(lists.query_of, ~lists.sound, lists.queries) > 0
-            for name in self._of_lists(view):
-                changes = np.diff(rows[name].rle_id().to_numpy()) != 0
-                unsound[of_row[1:][changes & (np.diff(of_row) == 0)]] = True
+            for name in view.log.unit.columns:
+                unsound |= _changes(rows[name], of_row, lists.queries)
             return rows[lists.starts[:-1][first]], ~unsound
         return rows, lists.sound[lists.request]
-
-    def _check(
-        self,
-        measure: Ranking,
-        numbers: Mapping[str, Floats],
-        conditions: Mapping[str, Flags],
-        hold: Flags,
-    ) -> None:
-        inside = hold
-        for condition in measure.conditions:
-            inside = inside & conditions[condition.name]
-        for name in measure.counted:
-            if not np.isfinite(numbers[name][inside]).all():
-                raise TypeError(f"{measure}: '{name}' is not finite where its conditions hold")
 
     def _labels(self, name: str, own: pl.DataFrame, lists: Lists) -> pl.Series:
         if name.startswith(ITEM):
@@ -329,6 +328,26 @@ class Reader:
         frame = nw.from_native(own).select(self.log.group(name).lower(self.log.schema).alias("x"))
         labels: pl.DataFrame = frame.to_native()
         return labels["x"]
+
+
+def _changes(column: pl.Series, of_row: Indices, size: int) -> Flags:
+    """Return which lists have rows of several values of a column."""
+    changes = np.diff(column.rle_id().to_numpy()) != 0
+    found = np.zeros(size, np.bool_)
+    found[of_row[1:][changes & (np.diff(of_row) == 0)]] = True
+    return found
+
+
+def _check(
+    measure: Ranking, numbers: Mapping[str, Floats], conditions: Mapping[str, Flags]
+) -> None:
+    """Check that a measure's numbers are finite wherever its conditions hold."""
+    inside = conditions[SOUND]
+    for condition in measure.every_condition:
+        inside = inside & conditions[condition.name]
+    for name in measure.counted:
+        if not np.isfinite(numbers[name][inside]).all():
+            raise TypeError(f"{measure}: '{name}' is not finite where its conditions hold")
 
 
 _INNER = "ranking:"

@@ -15,7 +15,7 @@ import polars as pl
 
 from evenhand.logs.expression import Expression
 from evenhand.logs.group import Group
-from evenhand.logs.log import ITEM, UNITS, Log, members_type
+from evenhand.logs.log import ITEM, PROVIDER, UNITS, Log, members_type
 from evenhand.logs.role import Kind, Role
 from evenhand.logs.source import Source
 from evenhand.logs.unit import Unit
@@ -72,7 +72,7 @@ class Counted(Sums):
     reads = "numbers"
 
     def __post_init__(self) -> None:
-        names = tuple(condition.name for condition in self.measure.conditions)
+        names = tuple(condition.name for condition in self.measure.every_condition)
         object.__setattr__(self, "needs", (SOUND, *names, *self.measure.counted))
 
     def terms(self, log: RoleColumns) -> dict[str, nw.Expr | int]:
@@ -104,7 +104,7 @@ def view_log(name: str, measures: Iterable[Ranking], by: Iterable[str], log: Log
     conditions: dict[str, Condition] = {}
     numbers: dict[str, None] = {}
     for measure in measures:
-        for condition in measure.conditions:
+        for condition in measure.every_condition:
             known = conditions.setdefault(condition.name, condition)
             if known.reason != condition.reason:
                 raise TypeError(f"two conditions are called '{condition.name}'")
@@ -117,7 +117,7 @@ def view_log(name: str, measures: Iterable[Ranking], by: Iterable[str], log: Log
         for _, one in sorted(conditions.items())
     ]
     roles += [Role(one, "plain", "keep", "") for one in numbers]
-    unit = log.unit if name.startswith("rows") else _unit_of_requests(log)
+    unit = log.unit if name.startswith("rows") else unit_of_lists(log)
     groups = {one: _as_labelled(one, log) for one in by}
     schema: dict[str, nw.dtypes.DType] = {column: log.schema[column] for column in unit.columns}
     schema |= {group.expression.text: nw.String() for group in groups.values()}
@@ -131,13 +131,16 @@ def view_log(name: str, measures: Iterable[Ranking], by: Iterable[str], log: Log
     return Log(source, schema, kind, named, groups, unit, top=log.top)
 
 
-def _unit_of_requests(log: Log) -> Unit:
+def unit_of_lists(log: Log) -> Unit:
     """Return what is independent among requests: of two columns the one that a request has."""
     if log.unit.kind == "column":
         return log.unit
     names = [log.roles[role].text for role in UNITS if role in log.roles]
     kept = [column for column in log.unit.columns if column in names]
-    return Unit("column", (*kept, *log.unit.columns)[:1])
+    # An item is in many lists, and a list has many items.
+    of_items = [log.roles[role].text for role in ("item", PROVIDER) if role in log.roles]
+    others = [column for column in log.unit.columns if column not in of_items]
+    return Unit("column", (*kept, *others, *log.unit.columns)[:1])
 
 
 def _as_labelled(name: str, log: Log) -> Group:

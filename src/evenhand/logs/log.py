@@ -300,6 +300,11 @@ def _list_unit(unit: Unit, roles: Mapping[str, Expression]) -> tuple[Unit, list[
     if "rank" not in roles:
         hint = "Say which column holds the slot: --rank slot."
         return unit, [Problem("role 'rank'", "ranked lists need a rank.", hint)]
+    of_items = [roles[role].text for role in ("item", PROVIDER) if role in roles]
+    if unit.kind == "column" and unit.columns[0] in of_items and len(roles) > 1:
+        what = f"'{unit}' tells items apart, and lists have many of them."
+        hint = "Name who was served too, --unit user --unit item, or leave it out."
+        return unit, [Problem("unit", what, hint)]
     if unit != ROW:
         return unit, []
     names = [roles[role].text for role in UNITS if role in roles]

@@ -229,6 +229,10 @@ class Observed(Browsing):
             what = f"'{self.column}' is missing for {int(lacks.sum()):,} items that were shown."
             hint = "What was not watched has 0; use empirical(...) where some were not observed."
             raise ValueInLogError([Problem(f"browsing={self}", what, hint)])
+        if (seen[lists.shown] < 0).any():
+            what = f"'{self.column}' is below 0 for an item that was shown."
+            hint = "Attention is 0 or more, such as the share of a video that was watched."
+            raise ValueInLogError([Problem(f"browsing={self}", what, hint)])
         return np.where(lists.shown, seen, 0.0)
 
 
@@ -250,6 +254,11 @@ class Empirical(Browsing):
 
     def attention(self, lists: Lists) -> Floats:
         means = np.concatenate([[0.0], lists.by_slot[self.column]])
+        if lists.slot.max(initial=0) >= len(means):
+            what = (
+                f"there are slots beyond {len(means) - 1:,}, too many for a table of their means."
+            )
+            raise ValueInLogError([Problem(f"browsing={self}", what, "Leave such rows out.")])
         return means[lists.slot]
 
 

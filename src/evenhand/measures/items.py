@@ -16,7 +16,7 @@ import numpy as np
 from evenhand.measures.figure import Figure
 from evenhand.measures.lists import Floats, Indices
 from evenhand.measures.measure import TermSums
-from evenhand.measures.ranking import Condition, Ranking
+from evenhand.measures.ranking import Ranking
 from evenhand.stats.bucket import Dependence
 from evenhand.stats.delta import Influences
 from evenhand.stats.figure import Figures
@@ -147,16 +147,6 @@ class PerItem(Ranking):
 
 def _without_of(measure: PerItem) -> str:
     return "" if getattr(measure, "of", None) is None else "of= names one attribute of items."
-
-
-def of_rows(condition: Condition) -> Condition:
-    """Return a condition of requests as one of their rows."""
-    return Condition(
-        f"{condition.name}, rows",
-        condition.reason,
-        lambda lists: condition.holds(lists)[lists.request],
-        condition.unobserved,
-    )
 
 
 @dataclass(frozen=True)

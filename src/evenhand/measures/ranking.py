@@ -80,6 +80,38 @@ SHOWN = Condition("shown", "nothing was shown", lambda lists: lists.total(lists.
 """A request has an item that was shown."""
 
 
+def unknown(lists: Lists) -> Flags:
+    """Return which rows have an item of unknown relevance."""
+    if lists.relevance is None:
+        return np.zeros(lists.rows, np.bool_)
+    relevance = lists.relevance
+    return lists.known("unknown relevance", lambda: np.isnan(relevance))
+
+
+def all_judged(*, shown: bool) -> Condition:
+    """Return that the relevance of all items is known: of those shown, or of the others."""
+
+    def holds(lists: Lists) -> Flags:
+        those = lists.shown if shown else ~lists.shown
+        found: Flags = lists.total(those & unknown(lists)) == 0
+        return found
+
+    if shown:
+        return Condition("all known", "relevance of a shown item", holds, unobserved=True)
+    what = "relevance of an item that was not shown"
+    return Condition("others known", what, holds, unobserved=True)
+
+
+def of_rows(condition: Condition) -> Condition:
+    """Return a condition of requests as one of their rows."""
+    return Condition(
+        f"{condition.name}, rows",
+        condition.reason,
+        lambda lists: condition.holds(lists)[lists.request],
+        condition.unobserved,
+    )
+
+
 def judged(k: int | None) -> Condition:
     """Return that the relevance of all items shown up to slot k is known."""
 
@@ -169,6 +201,20 @@ class Ranking(Sums):
     def reads_items(self) -> bool:
         """Whether items must be told apart."""
         return False
+
+    @property
+    def every_condition(self) -> tuple[Condition, ...]:
+        """The conditions, with that relevance is known where a target or browsing reads it."""
+        reads = any("relevance" in model.needs for model in self.models)
+        if not reads and (self.aim is None or not self.aim.reads_relevance):
+            return self.conditions
+        known = all_judged(shown=True)
+        if self.view in {"rows", "items"}:
+            known = of_rows(known)
+        elif self.view == "queries":
+            return self.conditions
+        names = {condition.name for condition in self.conditions}
+        return self.conditions if known.name in names else (*self.conditions, known)
 
     def roles(self) -> tuple[str, ...]:
         """Return all roles that are needed: by the measure, its browsing model and its target."""

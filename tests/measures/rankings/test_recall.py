@@ -41,7 +41,10 @@ def test_recall_within_what_was_shown_says_so():
 def test_recall_of_all_says_so():
     finding = finding_of("R@2", [items((1, 1), (None, 1)), items((1, 0), (3, 1))])
     assert finding.value == 0.25
-    assert finding.conventions["ideal"] == "all items of the request, shown or not"
+    assert (
+        finding.conventions["ideal"]
+        == "all items of the request whose relevance is known, shown or not"
+    )
 
 
 def test_requests_of_which_nothing_relevant_was_shown_count_where_all_is_known():

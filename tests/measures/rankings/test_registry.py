@@ -75,7 +75,8 @@ def test_measure_is_the_value_that_its_notation_writes(measure):
 def test_figures_are_in_range_and_inside_their_intervals(measure):
     log = log_of_lists(random_lists(np.random.default_rng(1), 240))
     low, high = declared.range_of(type(measure)) or (-math.inf, math.inf)
-    for notation in (str(measure), f"difference({measure}, by=age)"):
+    alone = measure.view == "items"
+    for notation in [str(measure), *([] if alone else [f"difference({measure}, by=age)"])]:
         (found,) = estimates([notation], log)
         assert found.undefined is None, found.undefined
         assert found.low <= found.value <= found.high
@@ -89,6 +90,27 @@ def test_a_log_without_rows_in_scope_has_no_figure_and_says_why(measure):
     (asked,) = asked_of(ask([str(measure)], log), log, level=0.95, seed=1, scope="nobody")
     (outcome,) = asked.grouped().outcomes(0.95)
     assert outcome.reason.strip()
+
+
+@pytest.mark.parametrize("judged", ["all", "partly"])
+def test_a_figure_is_the_same_alone_and_in_company_of_all_others(judged):
+    rows = random_lists(np.random.default_rng(9), 120)
+    # Some requests have nothing of worth, and some have relevance that is not known.
+    worthless = pl.col("query") % 5 != 0
+    graded = rows.with_columns(pl.when(worthless).then("grade").otherwise(0).alias("grade"))
+    unjudged = rows.with_columns(pl.when(pl.col("item") != 7).then("grade").alias("grade"))
+    log = log_of_lists(unjudged if judged == "partly" else graded)
+    notations = [str(measure) for measure in EVERY]
+    notations += [f"difference({one}, by=age)" for one in EVERY if one.view != "items"]
+    together = estimates(notations, log)
+    for notation, found in zip(notations, together, strict=True):
+        (alone,) = estimates([notation], log)
+        assert alone.excluded == found.excluded
+        assert alone.conventions == found.conventions
+        assert (alone.rows, alone.units) == (found.rows, found.units)
+        assert alone.undefined == found.undefined
+        for end in () if found.undefined else ("value", "low", "high"):
+            assert getattr(alone, end) == pytest.approx(getattr(found, end), rel=1e-9, abs=1e-12)
 
 
 @pytest.mark.parametrize("unit", UNITS, ids=str)

@@ -12,6 +12,7 @@ from evenhand.audits.question import ask
 from evenhand.errors import EvenhandError
 from evenhand.logs.log import Log
 from evenhand.logs.source import failure
+from evenhand.measures.items import PerItem
 from evenhand.measures.measure import Measure
 from evenhand.measures.ranking import Ranking
 from evenhand.measures.registry import measures
@@ -77,7 +78,8 @@ def _of_lists(log: Log) -> Iterator[str]:
                 continue
             yield str(plain)
             contrasts = ("difference", "worst") if cls.better else ("difference",)
-            for names, contrast in itertools.product(by, contrasts):
+            compared = [] if issubclass(cls, PerItem) else by
+            for names, contrast in itertools.product(compared, contrasts):
                 yield str(Term(contrast, (plain,), (("by", _one_or_all(names)),)))
             for attribute in log.item_groups:
                 ratio = Term("ratio", (plain,), (("of", attribute),))

@@ -10,9 +10,8 @@ import numpy as np
 from evenhand.measures.figure import Figure
 from evenhand.measures.lists import UNKNOWN, Flags, Floats, Lists
 from evenhand.measures.measure import TermSums, is_number, measure
-from evenhand.measures.ranking import Condition, PerRequest
+from evenhand.measures.ranking import Condition, PerRequest, all_judged
 from evenhand.measures.rankings.awrf import jensen_shannon
-from evenhand.measures.rankings.hits import all_judged
 from evenhand.measures.rankings.ideal import NOT_SHOWN, of_ideal, with_ideal
 from evenhand.measures.target import Target, aligned, normal, target_from
 from evenhand.notation import Value
@@ -154,7 +153,9 @@ class CalibrationDivergence(PerRequest):
         have, sums = lists.known(
             ("exposures", self.of, self.model, self.k), lambda: lists.shares(weights, self.of)
         )
-        names = [n for n in dict.fromkeys((*have, *profile.groups(lists, self.of))) if n != UNKNOWN]
+        groups = dict.fromkeys((*have, *profile.groups(lists, self.of)))
+        # Without any known group there are no shares, instead of a perfect match.
+        names = [name for name in groups if name != UNKNOWN] or [""]
         shares = profile.shares(lists, self.of, names)
         mixed = normal(aligned(have, sums, names))
         return mixed, np.broadcast_to(normal(shares), mixed.shape)

@@ -14,7 +14,7 @@ import numpy as np
 from evenhand.measures.figure import Figure, SmoothFunction
 from evenhand.measures.lists import Flags, Floats, Lists
 from evenhand.measures.measure import TermSums, is_number
-from evenhand.measures.ranking import Condition, PerRequest
+from evenhand.measures.ranking import Condition, PerRequest, all_judged, unknown
 from evenhand.measures.rankings.ideal import IDEAL, NOT_SHOWN, of_ideal, with_ideal
 
 _EMPTY = ("excluded", "zero")
@@ -27,14 +27,6 @@ ANY = float(np.nextafter(0.0, 1.0))
 """The least relevance above 0: an item of any worth."""
 
 UNSEEN = "what was not shown is not in the log; ideal=shown takes what was shown for everything"
-
-
-def unknown(lists: Lists) -> Flags:
-    """Return which rows have an item of unknown relevance."""
-    if lists.relevance is None:
-        return np.zeros(lists.rows, np.bool_)
-    relevance = lists.relevance
-    return lists.known("unknown relevance", lambda: np.isnan(relevance))
 
 
 def hits(lists: Lists, k: int | None, rel: float) -> Flags:
@@ -62,7 +54,7 @@ def some_relevant(rel: float) -> Condition:
         return found
 
     what = "no relevant item" if rel in {1, ANY} else f"no item of {at_level(rel)}"
-    return Condition(f"some of {rel:g}", what, holds)
+    return Condition(f"some of {rel!r}", what, holds)
 
 
 def judged_to(k: int | None, rel: float) -> Condition:
@@ -76,21 +68,7 @@ def judged_to(k: int | None, rel: float) -> Condition:
         )
         return found
 
-    return Condition(f"known {rel:g} to {k}", "relevance of a shown item", holds, unobserved=True)
-
-
-def all_judged(*, shown: bool) -> Condition:
-    """Return that the relevance of all items is known: of those shown, or of the others."""
-
-    def holds(lists: Lists) -> Flags:
-        those = lists.shown if shown else ~lists.shown
-        found: Flags = lists.total(those & unknown(lists)) == 0
-        return found
-
-    if shown:
-        return Condition("all known", "relevance of a shown item", holds, unobserved=True)
-    what = "relevance of an item that was not shown"
-    return Condition("others known", what, holds, unobserved=True)
+    return Condition(f"known {rel!r} to {k}", "relevance of a shown item", holds, unobserved=True)
 
 
 @dataclass(frozen=True, repr=False)
@@ -187,7 +165,7 @@ class OfAll(PerRequest):
             return found
 
         what = "relevant item" if self.rel == 1 else f"item of {at_level(self.rel)}"
-        return Condition(f"some shown of {self.rel:g}", f"no {what} was shown", holds)
+        return Condition(f"some shown of {self.rel!r}", f"no {what} was shown", holds)
 
     @property
     def counted(self) -> tuple[str, ...]:

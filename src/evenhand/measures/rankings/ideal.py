@@ -29,5 +29,6 @@ def of_ideal(figure: Figure, s: TermSums, topic: str) -> Figure:
     if not isinstance(figure, SmoothFunction):
         raise TypeError("only means of requests have an ideal")
     everything = bool(s.amounts[NOT_SHOWN].sum() > 0)
-    says = "all items of the request, shown or not" if everything else "shown"
+    known = "all items of the request whose relevance is known, shown or not"
+    says = known if everything else "shown"
     return replace(figure, about={**figure.about, topic: says})

@@ -69,7 +69,7 @@ def chance(
 
 def _hold(measure: PerRequest, lists: Lists) -> Flags:
     held = np.ones(lists.requests, np.bool_)
-    for condition in measure.conditions:
+    for condition in measure.every_condition:
         held = held & condition.holds(lists)
     return held
 

@@ -9,9 +9,9 @@ import numpy as np
 from evenhand.measures.figure import Figure
 from evenhand.measures.lists import Flags, Floats, Lists
 from evenhand.measures.measure import TermSums, measure
-from evenhand.measures.ranking import Condition, PerRequest, Ranking
+from evenhand.measures.ranking import Condition, PerRequest, Ranking, all_judged
 from evenhand.measures.rankings.column import known_to, not_negative, some_to
-from evenhand.measures.rankings.hits import all_judged, at_level, level_problem, some_relevant
+from evenhand.measures.rankings.hits import at_level, level_problem, some_relevant
 
 RELEVANT = "relevant"
 _FROM_TRAINING = "of an item, as the column gives it; from training data alone"

@@ -14,11 +14,16 @@ import numpy as np
 from evenhand.measures.figure import Figure
 from evenhand.measures.lists import Flags, Floats, Lists
 from evenhand.measures.measure import TermSums, measure
-from evenhand.measures.ranking import Ranking
+from evenhand.measures.ranking import Condition, Ranking, unknown
 from evenhand.measures.rankings.ideal import NOT_SHOWN
 
 _UNSHOWN = f"{NOT_SHOWN}, rows"
 _ONLY_SHOWN = "the log holds no items that were not shown, so it does not tell what was passed over"
+
+
+_JUDGED = Condition(
+    "item judged", "relevance of the item", lambda lists: ~unknown(lists), unobserved=True
+)
 
 
 class _Rate(Ranking):
@@ -107,8 +112,12 @@ class RelevantRate(_Rate):
     k: int | None = None
 
     @property
+    def conditions(self) -> tuple[Condition, ...]:
+        return (_JUDGED,)
+
+    @property
     def among(self) -> str:
-        return f"candidates of relevance {self.rel:g}"
+        return f"candidates of relevance {self.rel!r}"
 
     def candidates(self, lists: Lists) -> Flags:
         return lists.relevant(self.rel)

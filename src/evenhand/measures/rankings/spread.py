@@ -7,10 +7,10 @@ from collections.abc import Mapping
 import numpy as np
 from scipy.special import ive
 
-from evenhand.measures.items import NOTHING, Effect, PerItem, of_rows
+from evenhand.measures.items import NOTHING, Effect, PerItem
 from evenhand.measures.lists import Floats, Lists
 from evenhand.measures.measure import is_number, measure
-from evenhand.measures.ranking import SHOWN, WORTH, Condition
+from evenhand.measures.ranking import SHOWN, WORTH, Condition, all_judged, of_rows
 from evenhand.measures.rankings.item_group import known_part
 from evenhand.notation import Value
 
@@ -90,6 +90,9 @@ class ExposureGini(_Spread):
         return _gini_of(sums[self._name], size)
 
     def beside(self, sums: Mapping[str, Floats], size: int) -> Mapping[str, str]:
+        if self.over is not None:
+            # Groups hold unlike numbers of items, of which these sums tell nothing.
+            return {}
         return chance(sums[self._name].sum(), sums[f"{self._name}{_SQUARES}"].sum(), size)
 
 
@@ -106,8 +109,8 @@ def chance(total: float, square: float, size: int) -> Mapping[str, str]:
     at_random = float(ive(0, 2 * mean) + ive(1, 2 * mean))
     least = max(0.0, 1 - places / size)
     return {
-        "chance": f"{at_random:.4f} where places fall on the catalogue at random",
-        "best attainable": f"{least:.4f}",
+        "chance": f"{at_random:.4f} where places fall on items at random, each by itself",
+        "best attainable": f"{least:.4f} or more, whatever a list may hold",
     }
 
 
@@ -143,7 +146,7 @@ class ItemGini(PerItem):
 
     def beside(self, sums: Mapping[str, Floats], size: int) -> Mapping[str, str]:
         total = sums[_shown(self.k)].sum()
-        return chance(total, total, size)
+        return {} if self.over is not None else chance(total, total, size)
 
 
 def _shown(k: int | None) -> str:
@@ -257,7 +260,8 @@ class AmortisedUnfairness(PerItem):
 
     @property
     def conditions(self) -> tuple[Condition, ...]:
-        return (of_rows(SHOWN), of_rows(WORTH))
+        known = all_judged(shown=True), all_judged(shown=False)
+        return (of_rows(SHOWN), of_rows(WORTH), *map(of_rows, known))
 
     @property
     def _name(self) -> str:

@@ -19,6 +19,7 @@ from evenhand.measures.rankings.diversity import (
     known_parts,
     taking_no_part,
 )
+from evenhand.measures.rankings.item_group import named
 from evenhand.notation import Value
 
 
@@ -46,7 +47,7 @@ class _Tail(PerRequest):
     def names(self) -> tuple[str, ...]:
         """The groups whose items are tail."""
         values = self.tail if isinstance(self.tail, tuple) else (self.tail,)
-        return tuple(map(str, values))
+        return tuple(map(named, values))
 
     @property
     def counted(self) -> tuple[str, ...]:
