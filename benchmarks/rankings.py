@@ -154,7 +154,9 @@ def ranx(path: str) -> None:
 
     rows = pl.read_parquet(f"{path}/*.parquet", columns=["request", "item", "slot", "grade"])
     frame = rows.with_columns(
-        pl.col("request", "item").cast(pl.String), score=-pl.col("slot").cast(pl.Float64)
+        pl.col("request", "item").cast(pl.String),
+        pl.col("grade").cast(pl.Int64),
+        score=-pl.col("slot").cast(pl.Float64),
     ).to_pandas()
     frame = frame.astype({"request": object, "item": object})
     qrels = Qrels.from_df(frame, q_id_col="request", doc_id_col="item", score_col="grade")
