@@ -19,7 +19,7 @@ from evenhand.engine.lower import SQUARE_OF, WEIGHT, WEIGHT_OF
 from evenhand.engine.ranked import UNFILTERED
 from evenhand.engine.score import SCORE, ScoreTable, binned
 from evenhand.engine.table import group_column
-from evenhand.engine.view import LISTS, SPREAD, Counted, view_log, view_of
+from evenhand.engine.view import BEYOND, LISTS, SPREAD, Counted, view_log, view_of
 from evenhand.logs.group import OTHER, UNKNOWN
 from evenhand.logs.log import Log
 from evenhand.logs.unit import BUCKET, Unit
@@ -243,9 +243,11 @@ def _spread(measure: PerItem, counted: Grouped, by: Sequence[str], state: State)
     places = {tuple(group.values()): place for place, group in enumerate(counted.groups)}
     rows = frame.select(keys).iter_rows() if keys else iter([()] * len(frame))
     names = frame[SPREAD].unique().sort()
+    beyond = names.str.starts_with(BEYOND).to_numpy()
     items = ItemSums(
         names=tuple(names),
-        size=max(state.size, len(names)),
+        known=~beyond,
+        size=max(state.size, int((~beyond).sum())),
         bucket=frame[BUCKET].to_numpy(),
         group=np.array([places[row] for row in rows], np.intp),
         item=names.search_sorted(frame[SPREAD]).to_numpy().astype(np.intp),

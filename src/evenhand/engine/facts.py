@@ -36,6 +36,7 @@ class Facts:
         by_slot: For each column its mean at each slot.
         sizes: For each view that is summed by item, the number of items in the catalogue; 0 where
             none is named.
+        items: For each such view what the catalogue has; no entry where none is named.
         every: Of so many requests one is taken where a sample is enough.
 
     """
@@ -43,6 +44,7 @@ class Facts:
     catalogue: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     by_slot: Mapping[str, Floats] = field(default_factory=dict)
     sizes: Mapping[str, int] = field(default_factory=dict)
+    items: Mapping[str, pl.Series] = field(default_factory=dict)
     every: int = 1
 
 
@@ -75,11 +77,14 @@ def facts_of(log: Log, views: Iterable[View], rows: Frame) -> Facts:
     # Shares of exposure may be held against the catalogue when no row is read any more.
     others = [name for name in attributes if name not in found]
     found |= {n: catalogue_shares(n, log) for n in others if not without_catalogue(n, log)}
+    items = {view.name: _items(log, view) for view in views if view.spread}
+    named = {name: known for name, known in items.items() if known is not None}
     averaged = (c for one in measures for model in one.models for c in model.averaged)
     return Facts(
         catalogue=found,
         by_slot={column: _means(log, column) for column in dict.fromkeys(averaged)},
-        sizes={view.name: _size(log, view) for view in views if view.spread},
+        sizes={name: 0 if known is None else len(known) for name, known in items.items()},
+        items=named,
         every=_every(log) if any(one.landmarks for one in measures) else 1,
     )
 
@@ -107,19 +112,20 @@ def _every(log: Log) -> int:
     return 1 << (rows // SAMPLED_ROWS).bit_length()
 
 
-def _size(log: Log, view: View) -> int:
-    """Return how many items, or groups of them, the catalogue has; 0 where none is named."""
+def _items(log: Log, view: View) -> pl.Series | None:
+    """Return the items, or groups of them, that the catalogue has; None where none is named."""
     if log.catalogue is None:
-        return 0
+        return None
     if view.over is not None:
-        return len({*catalogue_shares(view.over, log)} - {UNKNOWN})
+        groups = sorted({*catalogue_shares(view.over, log)} - {UNKNOWN})
+        return pl.Series(groups, dtype=pl.String)
     schema = dict(log.catalogue.frame.collect_schema())
     item = log.roles.get("item")
     wrong = [] if item is None else item.problems(schema, "catalogue")
     if item is None or wrong:
         raise ValueInLogError(wrong or [Problem("role 'item'", "no column plays it.")])
-    items = log.catalogue.frame.select(item.lower(schema).alias(SPREAD)).unique(SPREAD)
-    return int(collect(items.select(nw.len().cast(nw.Int64))).item())
+    items = collect(log.catalogue.frame.select(item.lower(schema).alias(SPREAD)))
+    return items[SPREAD].cast(pl.String)
 
 
 def _means(log: Log, column: str) -> Floats:

@@ -25,6 +25,7 @@ from evenhand.engine.relational import collect
 from evenhand.engine.requests import REQUEST, RUN
 from evenhand.engine.sound import faults
 from evenhand.engine.view import (
+    BEYOND,
     GROUP_OF,
     LISTS,
     SOUND,
@@ -137,7 +138,7 @@ class Reader:
         """
         rows = self._normalised(block)
         lists, wrong = self._lists(rows, facts)
-        tables = {view.name: self._filled(view, rows, lists) for view in self.views}
+        tables = {view.name: self._filled(view, rows, lists, facts) for view in self.views}
         counts = {ALL: lists.requests, INCONSISTENT: int((~lists.sound).sum())}
         counts |= {reason: int(bad.sum()) for reason, bad in wrong.items()}
         return Filled(tables, len(rows), counts)
@@ -246,7 +247,7 @@ class Reader:
         names = [*names, *unit_of_lists(log).columns]
         return [name for name in dict.fromkeys(names) if name in rows.columns]
 
-    def _filled(self, view: View, rows: pl.DataFrame, lists: Lists) -> pl.DataFrame:
+    def _filled(self, view: View, rows: pl.DataFrame, lists: Lists, facts: Facts) -> pl.DataFrame:
         """Return the rows of a view."""
         own, sound = self._own(view, rows, lists)
         numbers: dict[str, Floats] = {}
@@ -279,7 +280,8 @@ class Reader:
             of_rows = values if members is None else values[members.row] * members.share
             table[name] = pl.Series(np.where(np.isfinite(of_rows), of_rows, 0.0))
         if view.spread:
-            table[SPREAD] = self._spread_over(rows, lists, members)
+            items = self._spread_over(rows, lists, members)
+            table[SPREAD] = _told_apart(items, facts.items.get(view.name))
         return pl.DataFrame(table).select([*view.log.schema])
 
     def _of_whole_lists(
@@ -328,6 +330,18 @@ class Reader:
         frame = nw.from_native(own).select(self.log.group(name).lower(self.log.schema).alias("x"))
         labels: pl.DataFrame = frame.to_native()
         return labels["x"]
+
+
+def _told_apart(items: pl.Series, known: pl.Series | None) -> pl.Series:
+    """Return items with those that the catalogue lacks told apart; all where none is named."""
+    if known is None:
+        return items
+    inside = items.is_in(known.implode()) | (items == UNKNOWN)
+    if inside.all():
+        return items
+    frame = pl.DataFrame({"item": items, "inside": inside})
+    beyond = pl.concat_str(pl.lit(BEYOND), pl.col("item"))
+    return frame.select(pl.when("inside").then("item").otherwise(beyond).alias("item"))["item"]
 
 
 def _changes(column: pl.Series, of_row: Indices, size: int) -> Flags:

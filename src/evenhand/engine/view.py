@@ -32,6 +32,9 @@ UNSOUND_QUERY = "a ranking of the query is inconsistent, or they are of several 
 SPREAD = "item:"
 """The column of what sums are spread over."""
 
+BEYOND = "not in the catalogue: "
+"""Prefix of what sums are spread over and the catalogue lacks."""
+
 GROUP_OF = "of:"
 """Prefix of a view's columns of groups."""
 

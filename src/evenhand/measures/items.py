@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import ClassVar
 
 import numpy as np
@@ -46,7 +46,8 @@ class ItemSums:
 
     Attributes:
         names: The items (or their groups) that have any row.
-        size: The number of items of the catalogue; at least that of the names.
+        known: Which of the names are in the catalogue; all where none is named.
+        size: The number of items of the catalogue.
         bucket: The bucket of each entry.
         group: The group of each entry.
         item: The place of its item among the names.
@@ -57,6 +58,7 @@ class ItemSums:
     """
 
     names: tuple[str, ...]
+    known: np.ndarray
     size: int
     bucket: Indices
     group: Indices
@@ -64,6 +66,24 @@ class ItemSums:
     values: Mapping[str, Floats]
     buckets: int
     groups: int
+
+    @property
+    def everything(self) -> int:
+        """The number of items of the catalogue and of the log together."""
+        return self.size + int((~self.known).sum())
+
+    def of_catalogue(self) -> ItemSums:
+        """Return the sums of the items of the catalogue alone."""
+        kept, place = self.known[self.item], np.cumsum(self.known) - 1
+        return replace(
+            self,
+            names=tuple(np.array(self.names, object)[self.known]),
+            known=self.known[self.known],
+            bucket=self.bucket[kept],
+            group=self.group[kept],
+            item=place[self.item[kept]],
+            values={name: values[kept] for name, values in self.values.items()},
+        )
 
     def of(self, inside: np.ndarray) -> dict[str, Floats]:
         """Return the sums of some groups by bucket and item, shape (buckets, items)."""
@@ -83,10 +103,13 @@ class PerItem(Ranking):
 
     Attributes:
         within: The smallest and the largest value.
+        of_catalogue: Whether it is about items of the catalogue alone; else items that were shown
+            and are not in it count too.
 
     """
 
     view = "items"
+    of_catalogue: ClassVar[bool] = False
     within: ClassVar[tuple[float, float]] = (0.0, 1.0)
     empty_items: ClassVar[str] = "nothing was shown"
 
@@ -129,13 +152,19 @@ class PerItem(Ranking):
 
     def spread(self, items: ItemSums, rows: Floats) -> Figure:
         """Return the figure of sums by item, beside the rows by bucket and group."""
+        beyond = items.everything - items.size
+        if self.of_catalogue:
+            items = items.of_catalogue()
         everything = {
             name: sums.sum(axis=0)
             for name, sums in items.of(np.ones(items.groups, np.bool_)).items()
         }
         what = "items" if self.over is None else f"groups of {self.over}"
         about = {"catalogue": f"{items.size:,} {what}"}
-        about |= self.beside(everything, items.size)
+        if beyond:
+            counted = "do not count" if self.of_catalogue else "count too"
+            about["catalogue"] += f"; {beyond:,} of the log are not in it and {counted}"
+        about |= self.beside(everything, items.everything)
         return OverItems(
             "rows", self.empty, items, self.effect, rows, self.within, self.empty_items, about
         )
@@ -190,7 +219,7 @@ class OverItems(Figure):
 
     def _found(self, inside: np.ndarray) -> tuple[float, Floats]:
         """Return the figure of some groups, and the influence of each bucket of units."""
-        effect = self.effect(self.items.of(inside), self.items.size)
+        effect = self.effect(self.items.of(inside), self.items.everything)
         return effect.value, np.broadcast_to(effect.buckets, (self.items.buckets,))
 
     def figures(self, members: Floats, *, dependent: Dependence | None) -> Figures:  # noqa: ARG002 - see below

@@ -157,12 +157,19 @@ def test_groups_of_users_are_measured_alone_and_not_compared(rows, notation):
     assert eh.estimate(notation, where).value == pytest.approx(eh.estimate(notation, alone).value)
 
 
-def test_items_of_the_log_that_the_catalogue_lacks_count_all_the_same():
+def test_items_of_the_log_that_the_catalogue_lacks_count_but_for_coverage_and_are_told():
     rows = lists("ab", "ac", "da")
     found = eh.estimates(["item_gini", "coverage"], log_of(rows, items="ab"))
     # a 3, b 1, c 1, d 1, and a catalogue that names two of them.
     assert found[0].value == pytest.approx(slow_gini([1, 1, 1, 3]))
     assert found[1].value == 1
+    two = "2 items; 2 of the log are not in it"
+    assert [one.conventions["catalogue"] for one in found] == [
+        f"{two} and count too",
+        f"{two} and do not count",
+    ]
+    # Of five items one was shown, and three others.
+    assert eh.estimate("coverage", log_of(rows, items="bwxyz")).value == pytest.approx(1 / 5)
 
 
 def test_without_a_catalogue_the_items_are_those_of_the_log_and_it_says_how_many():

@@ -205,6 +205,7 @@ class Coverage(PerItem):
 
     of: str | None = None
     k: int | None = None
+    of_catalogue = True
 
     @property
     def conditions(self) -> tuple[Condition, ...]:
