@@ -209,3 +209,12 @@ def test_a_rule_about_pop_rsp_passes_fails_or_is_undecided(limit, expected):
     )
     (one,) = run(fit(plan_from(Located("", content, {})), table=table), version="test").rules
     assert one.verdict == expected
+
+
+def test_items_of_decisions_are_told_apart_from_groups():
+    rows = pl.DataFrame({"sex": ["f", "m"] * 20, "yes": [0, 1, 1, 1] * 10})
+    log = eh.log(rows, kind="decisions", prediction="yes", groups=["sex"])
+    with pytest.raises(NotationError, match="logs of kind 'decisions' have none"):
+        eh.estimate("relative_std(selection_rate, of=sex)", log)
+    # Rates 1/2 and 1: their standard deviation is 1/4, their mean 3/4.
+    assert eh.estimate("relative_std(selection_rate, by=sex)", log).value == pytest.approx(1 / 3)
