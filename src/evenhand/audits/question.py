@@ -279,10 +279,11 @@ def _parameters(
     """Return the groups, the strata and the other parameters of a contrast."""
     params = dict(term.params)
     by = _names(params.pop("by", ()))
-    if "of" in params and not log.kind.ranked:
+    of_items = "of" in params and "of" not in contrast.parameters
+    if of_items and not log.kind.ranked:
         what = f"of= names attributes of items, and logs of kind '{log.kind.name}' have none."
         raise NotationError(Problem(f"'{term}'", what, "Write by=GROUP to compare rows."))
-    if "of" in params and not by:
+    if of_items and not by:
         by = tuple(f"{ITEM}{name}" for name in _names(params.pop("of")))
     given = _names(params.pop("given", ())) if contrast.given != "no" else ()
     asked_given = "given" in dict(term.params) and contrast.given != "no"
