@@ -28,7 +28,7 @@ SOUND = "sound"
 """The condition that a request is consistent."""
 
 UNSOUND = "the request is inconsistent: a slot or an item twice, or several users"
-UNSOUND_QUERY = "a ranking of the query is inconsistent, or they are of several units or groups"
+UNSOUND_QUERY = "a ranking of the query is inconsistent, or they are of several units"
 SPREAD = "item:"
 """The column of what sums are spread over."""
 

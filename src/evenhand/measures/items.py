@@ -47,7 +47,7 @@ class ItemSums:
     Attributes:
         names: The items (or their groups) that have any row.
         known: Which of the names are in the catalogue; all where none is named.
-        size: The number of items of the catalogue.
+        size: The number of items of the catalogue and of the log together.
         bucket: The bucket of each entry.
         group: The group of each entry.
         item: The place of its item among the names.
@@ -114,10 +114,6 @@ class PerItem(Ranking):
     empty_items: ClassVar[str] = "nothing was shown"
 
     @property
-    def reads_items(self) -> bool:
-        return True
-
-    @property
     def over(self) -> str | None:
         """The attribute over whose groups sums are spread; None for items themselves."""
         of = getattr(self, "of", None)
@@ -136,7 +132,7 @@ class PerItem(Ranking):
 
         Args:
             sums: Each sum, shape (buckets, items); items without any row are not among them.
-            size: The number of items of the catalogue.
+            size: The number of items of the catalogue and of the log together.
 
         """
 
@@ -145,7 +141,7 @@ class PerItem(Ranking):
 
         Args:
             sums: Each sum by item, shape (items,).
-            size: The number of items of the catalogue.
+            size: The number of items of the catalogue and of the log together.
 
         """
         return {}

@@ -46,20 +46,6 @@ class Condition:
     unobserved: bool = False
 
 
-def _some_relevant(level: float) -> Callable[[Lists], Flags]:
-    return lambda lists: lists.known(
-        ("some relevant", level), lambda: lists.total(lists.relevant(level)) > 0
-    )
-
-
-def relevant(level: float = 1.0) -> Condition:
-    """Return that a request has an item at least so relevant."""
-    name, what = ("relevant", "no relevant item")
-    if level != 1:
-        name, what = f"relevant {level:g}", f"no item of relevance {level:g} or more"
-    return Condition(name, what, _some_relevant(level))
-
-
 def worth(lists: Lists) -> Flags:
     """Return which requests have an item of any worth, or one shown that may be."""
 
@@ -142,7 +128,7 @@ class Ranking(Sums):
 
     @property
     def conditions(self) -> tuple[Condition, ...]:
-        """What must hold for a request or row to count, in the order in which it is asked."""
+        """What must hold for a request or row to count; they are asked by name."""
         return ()
 
     @property
@@ -196,11 +182,6 @@ class Ranking(Sums):
     def parts(self) -> str | None:
         """The number that counts items, or the parts of them that belong to a group."""
         return None
-
-    @property
-    def reads_items(self) -> bool:
-        """Whether items must be told apart."""
-        return False
 
     @property
     def every_condition(self) -> tuple[Condition, ...]:

@@ -268,7 +268,7 @@ def test_rankings_of_a_query_for_several_users_or_groups_are_nobodys(notation):
     assert (found.value, found.low, found.high) == (wanted.value, wanted.low, wanted.high)
     (left,) = found.excluded
     assert left.rows == 1
-    assert "of several units or groups" in left.reason
+    assert "they are of several units" in left.reason
 
 
 def test_a_query_that_several_users_asked_is_one_where_it_is_the_unit():

@@ -84,10 +84,6 @@ class _Expected(Ranking):
     def counted(self) -> tuple[str, ...]:
         return (str(self),)
 
-    @property
-    def reads_items(self) -> bool:
-        return True
-
     @abstractmethod
     def of_query(self, exposures: Exposures) -> Floats:
         """Return the figure of each query."""
