@@ -20,7 +20,11 @@ $(VENV)/report: $(VENV)/core
 	@touch $@
 
 $(VENV)/full: $(VENV)/core
-	$(PIP) install -c constraints.txt -e '.[pandas,duckdb,spark,connect,delta,iceberg,report,sign]' --group test --group lint
+	$(PIP) install -c constraints.txt -e '.[pandas,duckdb,spark,connect,delta,iceberg,centre,postgres,objects]' --group test --group lint
+	@touch $@
+
+$(VENV)/centre: $(VENV)/report
+	$(PIP) install -c constraints.txt -e '.[centre]'
 	@touch $@
 
 setup: $(VENV)/core  ## Make .venv with Evenhand in it; every other verb does this first.

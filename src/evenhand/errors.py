@@ -97,6 +97,25 @@ class EngineError(EvenhandError):
     """The engine failed while it read the rows."""
 
 
+class CentreError(EvenhandError):
+    """The centre cannot do what is asked, now or ever; the subclasses say which.
+
+    As itself: something that the centre stands on does not answer.
+    """
+
+
+class UnknownError(CentreError):
+    """A product, model, version or job that is not there, or that may not be seen."""
+
+
+class ConflictError(CentreError):
+    """What is asked for contradicts what is there."""
+
+
+class DeniedError(CentreError):
+    """Who asks may not do this."""
+
+
 class MissingExtraError(EvenhandError):
     """A library that this work needs is not installed."""
 

@@ -103,8 +103,21 @@ def read_bundle(path: Location, *, check: bool = True, replicates: bool = True) 
         BundleError: It is no evidence, changed, or was written by a newer release.
 
     """
+    return parse_bundle(read_whole(path), str(path), check=check, replicates=replicates)
+
+
+def parse_bundle(data: bytes, path: str, *, check: bool = True, replicates: bool = True) -> Bundle:
+    """Return the bundle of a file's bytes; as `read_bundle`.
+
+    Args:
+        data: The bytes.
+        path: What they are called, for messages.
+        check: As there.
+        replicates: As there.
+
+    """
     name = Path(path).name
-    found = look(read_whole(path), name)
+    found = look(data, name)
     if (check and found.changed) or not found.members:
         raise BundleError(_refusal(found.changed, path))
     try:
@@ -118,7 +131,7 @@ def read_bundle(path: Location, *, check: bool = True, replicates: bool = True) 
 _NAMED = 20
 
 
-def _refusal(changed: tuple[Changed, ...], path: Location) -> list[Problem]:
+def _refusal(changed: tuple[Changed, ...], path: str) -> list[Problem]:
     """Return the problems of evidence that changed."""
     name = Path(path).name
     said = [(one.record, f"expected {one.expected}, found {one.found}.") for one in changed]

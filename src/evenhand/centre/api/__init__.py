@@ -1,0 +1,1 @@
+"""The centre over HTTP: routes, who may what, and problems as documents."""

@@ -1,0 +1,73 @@
+"""Files in an object store: Amazon S3 and what speaks its language, Google Cloud, Azure."""
+
+from __future__ import annotations
+
+import contextlib
+import secrets
+from collections.abc import Iterator
+
+from evenhand.centre.storage.storage import place_of, whole
+from evenhand.errors import CentreError, MissingExtraError, Problem, first_line
+
+
+class ObjectStorage:
+    """Files below an address such as ``s3://bucket/prefix``.
+
+    Credentials and the endpoint are taken from the environment, as by the store's own tools
+    (``AWS_ACCESS_KEY_ID``, ``AWS_ENDPOINT``, ...).
+    """
+
+    def __init__(self, address: str) -> None:
+        try:
+            import obstore.store
+        except ImportError as error:
+            raise MissingExtraError("objects", where="--storage") from error
+        self.address = address
+        with self._told():
+            self._store = obstore.store.from_url(address)
+
+    def put(self, digest: str, data: bytes) -> None:
+        """Keep a file, as `Storage.put`."""
+        import obstore
+        from obstore.exceptions import AlreadyExistsError
+
+        with self._told(), contextlib.suppress(AlreadyExistsError):
+            obstore.put(self._store, place_of(digest), data, mode="create")
+
+    def read(self, digest: str) -> bytes:
+        """Return a file, as `Storage.read`."""
+        import obstore
+
+        with self._told():
+            data = bytes(obstore.get(self._store, place_of(digest)).bytes())
+        return whole(digest, data)
+
+    def digests(self) -> Iterator[str]:
+        """Yield the digests of all files."""
+        import obstore
+
+        with self._told():
+            for some in obstore.list(self._store):
+                for one in some:
+                    name = one["path"].rpartition("/")[2]
+                    if name.endswith(".evidence.zip"):
+                        yield f"sha256:{name.removesuffix('.evidence.zip')}"
+
+    def check(self) -> None:
+        """Write and delete a small file, as `Storage.check`."""
+        import obstore
+
+        name = f"check/{secrets.token_hex(12)}"
+        with self._told():
+            obstore.put(self._store, name, b"evenhand")
+            obstore.delete(self._store, name)
+
+    @contextlib.contextmanager
+    def _told(self) -> Iterator[None]:
+        from obstore.exceptions import BaseError
+
+        try:
+            yield
+        except (BaseError, OSError, ValueError) as error:
+            what = f"files cannot be kept or read here: {first_line(error)}."
+            raise CentreError(Problem(f"storage {self.address}", what)) from error

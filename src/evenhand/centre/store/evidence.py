@@ -1,0 +1,325 @@
+"""Evidence: bundles that are verified, kept, and listed by what is in them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import insert, select, update
+from sqlalchemy.orm import Session
+
+from evenhand.audits.evidence.archive import parse_bundle
+from evenhand.audits.evidence.bundle import Bundle
+from evenhand.audits.evidence.canonical import digest_of
+from evenhand.audits.evidence.verification import look
+from evenhand.audits.gate.verdict import WORST_FIRST, Verdict, of_all
+from evenhand.centre.dossier import EvidenceRecord, evidence_of
+from evenhand.centre.store.centre import Centre
+from evenhand.centre.store.chain import append
+from evenhand.centre.store.registry import Place, ensure_product, ensure_version
+from evenhand.centre.store.tables import (
+    Audit,
+    Finding,
+    Model,
+    Product,
+    Rule,
+    Run,
+    Standing,
+    Version,
+)
+from evenhand.errors import ConflictError, Problem, UnknownError
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What a bundle is pushed as."""
+
+    product: str
+    model: str
+    version: str
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """Evidence that is kept; ``new`` unless the same bytes were pushed before."""
+
+    audit: Audit
+    new: bool
+
+
+def accept(
+    centre: Centre, data: bytes, subject: Subject | None, *, by: str, run: str | None = None
+) -> Accepted:
+    """Verify a bundle and keep it.
+
+    Args:
+        centre: The centre.
+        data: The bytes of its file.
+        subject: What it is pushed as; None for what its plan says.
+        by: Who pushes.
+        run: The run that it ends, where one was announced.
+
+    Raises:
+        BundleError: It is cut, edited, hostile, from a newer version, or no evidence.
+        ConflictError: It says that it is about something else, or was pushed as something else.
+        CentreError: It cannot be kept; then nothing of it is.
+
+    """
+    digest = digest_of(data)
+    bundle = parse_bundle(data, "bundle", replicates=False)
+    manifest = look(data, "bundle").digest or ""
+    where = _subject(bundle, subject)
+    # The file is there before the row that speaks of it.
+    centre.storage.put(digest, data)
+    with centre.database.writing() as session:
+        product = ensure_product(session, centre, where.product, by, bundle.plan.subject.owner)
+        known = session.scalar(select(Audit).where(Audit.bundle == digest))
+        if known is not None:
+            _check_same(session, known, where)
+            return Accepted(known, new=False)
+        place = ensure_version(
+            session,
+            centre,
+            product,
+            model=where.model,
+            version=where.version,
+            artefact=bundle.plan.subject.artefact,
+            by=by,
+        )
+        record = evidence_of(bundle, digest)
+        audit = _audit(centre, bundle, record, place, (manifest, len(data)), by=by)
+        session.add(audit)
+        session.flush()
+        _index(session, bundle, audit)
+        _stand(session, audit)
+        audit.run_id = _end_run(session, audit, run)
+        body = {
+            "bundle": digest,
+            "manifest": manifest,
+            "model": where.model,
+            "version": where.version,
+            "artefact": record.artefact,
+            "plan": record.plan,
+            "verdict": record.verdict,
+            "audited": bundle.created.isoformat(),
+            "run": audit.run_id,
+            "by": by,
+        }
+        append(session, product, "evidence", body, audit.received)
+    return Accepted(audit, new=True)
+
+
+def audit_of(session: Session, bundle: str) -> Audit:
+    """Return the audit of a bundle, by the SHA-256 of its file.
+
+    Raises:
+        UnknownError: There is none.
+
+    """
+    found = session.scalar(select(Audit).where(Audit.bundle == bundle))
+    if found is None:
+        raise UnknownError(Problem(f"evidence {bundle[:19]}", "there is no such evidence."))
+    return found
+
+
+def evidence_records(session: Session, version_id: int) -> list[EvidenceRecord]:
+    """Return all evidence of a version as a gate reads it, the newest first."""
+    audits = session.scalars(
+        select(Audit).where(Audit.version_id == version_id).order_by(Audit.audited.desc())
+    ).all()
+    rules: dict[int, list[dict[str, Any]]] = {}
+    query = select(Rule).where(Rule.audit_id.in_([one.id for one in audits]))
+    for rule in session.scalars(query.order_by(Rule.audit_id, Rule.position)):
+        rules.setdefault(rule.audit_id, []).append(rule.body)
+    return [_record(one, rules.get(one.id, [])) for one in audits]
+
+
+def _record(audit: Audit, rules: Sequence[dict[str, Any]]) -> EvidenceRecord:
+    first, last = audit.window_first, audit.window_last
+    return EvidenceRecord.model_validate(
+        {
+            "bundle": audit.bundle,
+            "plan": audit.plan,
+            "kind": audit.kind,
+            "pillar": audit.pillar,
+            "audited": audit.audited,
+            "received": audit.received,
+            "artefact": audit.artefact,
+            "window": None if first is None or last is None else (first, last),
+            "verdict": audit.verdict,
+            "rules": rules,
+        }
+    )
+
+
+def _subject(bundle: Bundle, given: Subject | None) -> Subject:
+    """Return what a bundle is pushed as, where its plan does not say otherwise.
+
+    Raises:
+        ConflictError: It does, or nobody says.
+
+    """
+    said = bundle.plan.subject
+    problems, found = [], {}
+    for name in ("product", "model", "version"):
+        own = getattr(said, name)
+        wanted = getattr(given, name) if given else None
+        if own and wanted and own != wanted:
+            what = f"the evidence is about '{own}', and is pushed as '{wanted}'."
+            hint = f"Push it as what it is, or audit {wanted} itself."
+            problems.append(Problem(name, what, hint))
+        elif not own and not wanted:
+            hint = f"Say which: --{name} NAME."
+            problems.append(Problem(name, f"the evidence names no {name}.", hint))
+        found[name] = wanted or own
+    if problems:
+        raise ConflictError(problems)
+    return Subject(**found)
+
+
+def _check_same(session: Session, known: Audit, where: Subject) -> None:
+    """Check that evidence is pushed again as what it was pushed as before.
+
+    Raises:
+        ConflictError: It is not.
+
+    """
+    model, version = (
+        session.get_one(Model, known.model_id),
+        session.get_one(Version, known.version_id),
+    )
+    product = session.get_one(Product, known.product_id)
+    before = Subject(product.name, model.name, version.name)
+    if before != where:
+        # What it was pushed as is not told: it may be of a product that the sender may not see.
+        what = "the same file was pushed as evidence of another version."
+        hint = "Evidence is of one version: name it in the plan's subject and audit again."
+        raise ConflictError(Problem("bundle", what, hint))
+
+
+def _audit(
+    centre: Centre,
+    bundle: Bundle,
+    record: EvidenceRecord,
+    place: Place,
+    file: tuple[str, int],
+    *,
+    by: str,
+) -> Audit:
+    verdicts = [rule.verdict for rule in bundle.rules]
+    rows = bundle.environment.get("rows")
+    return Audit(
+        bundle=record.bundle,
+        manifest=file[0],
+        product_id=place.product.id,
+        model_id=place.model.id,
+        version_id=place.version.id,
+        plan=record.plan,
+        kind=record.kind[:40],
+        pillar=record.pillar,
+        artefact=record.artefact,
+        window_first=record.window[0] if record.window else None,
+        window_last=record.window[1] if record.window else None,
+        audited=record.audited,
+        received=centre.clock(),
+        pushed_by=by,
+        evenhand=bundle.version[:40],
+        size=file[1],
+        rows=rows if isinstance(rows, int) else None,
+        verdict=record.verdict,
+        passed=verdicts.count("pass"),
+        failed=verdicts.count("fail"),
+        undecided=verdicts.count("undecided"),
+        findings=len(bundle.findings),
+    )
+
+
+def _index(session: Session, bundle: Bundle, audit: Audit) -> None:
+    """Write the rows by which findings and rules are listed."""
+    judged: dict[tuple[str, str], list[Verdict]] = {}
+    for rule in bundle.rules:
+        judged.setdefault((rule.key, rule.scope), []).append(rule.verdict)
+    findings = []
+    for position, one in enumerate(bundle.findings):
+        verdicts = judged.get((one.key, one.scope)) if not one.pair else None
+        findings.append(
+            {
+                "audit_id": audit.id,
+                "position": position,
+                "product_id": audit.product_id,
+                "key": one.key,
+                "about": " - ".join(", ".join(group.values()) for group in one.pair) or one.part,
+                "measure": one.measure[:200],
+                "slice": one.slice,
+                "value": one.value,
+                "low": one.low,
+                "high": one.high,
+                "undefined": one.undefined,
+                "verdict": of_all(verdicts) if verdicts else None,
+            }
+        )
+    if findings:
+        session.execute(insert(Finding), findings)
+    rules = [
+        {
+            "audit_id": audit.id,
+            "position": position,
+            "rule": rule.id,
+            "verdict": rule.verdict,
+            "body": rule.to_dict(),
+        }
+        for position, rule in enumerate(bundle.rules)
+    ]
+    if rules:
+        session.execute(insert(Rule), rules)
+
+
+def _stand(session: Session, audit: Audit) -> None:
+    """Bring up to date where a model stands in a pillar.
+
+    It stands where its newest version does: the worst verdict of the newest audit by each plan.
+    """
+    query = select(Audit).where(Audit.model_id == audit.model_id, Audit.pillar == audit.pillar)
+    newest = session.scalars(query.order_by(Audit.audited.desc(), Audit.id.desc()).limit(1)).one()
+    of_version = session.scalars(
+        query.where(Audit.version_id == newest.version_id).order_by(
+            Audit.audited.desc(), Audit.id.desc()
+        )
+    )
+    latest: dict[str, Audit] = {}
+    for one in of_version:
+        latest.setdefault(one.plan, one)
+    verdict = _worst([one.verdict for one in latest.values()])
+    worst = next(one for one in latest.values() if one.verdict == verdict)
+    standing = session.get(Standing, (audit.model_id, audit.pillar))
+    if standing is None:
+        standing = Standing(
+            model_id=audit.model_id, pillar=audit.pillar, product_id=audit.product_id
+        )
+        session.add(standing)
+    standing.version_id = newest.version_id
+    standing.audit_id = worst.id
+    standing.verdict = verdict
+    # As old as the oldest of what it rests on.
+    standing.audited = min(one.audited for one in latest.values())
+    session.flush()
+
+
+def _worst(verdicts: Iterable[str | None]) -> str | None:
+    found = [*verdicts]
+    return next((one for one in WORST_FIRST if one in found), None)
+
+
+def _end_run(session: Session, audit: Audit, run: str | None) -> str | None:
+    """Bind evidence to the run that is named, else to one that says it wrote this file."""
+    query = select(Run.id).where(Run.version_id == audit.version_id)
+    condition = Run.id == run if run else Run.bundle == audit.bundle
+    found = session.scalar(query.where(condition))
+    if found is not None:
+        session.execute(
+            update(Run)
+            .where(Run.id == found)
+            .values(state="finished", bundle=audit.bundle, ended=audit.received)
+        )
+    return found

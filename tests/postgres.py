@@ -1,0 +1,57 @@
+"""A PostgreSQL of the tests' own on loopback: in a folder, on a free port, gone when they end."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+from contextlib import contextmanager
+from pathlib import Path
+
+
+def tool(name: str) -> str | None:
+    """Return the newest PostgreSQL program of a name; None where there is none."""
+    found = sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{name}"), key=_version)
+    return str(found[-1]) if found else shutil.which(name)
+
+
+def _version(path: Path) -> int:
+    text = path.parts[-3]
+    return int(text) if text.isdecimal() else 0
+
+
+@contextmanager
+def running(folder: Path):
+    """Start a server whose files are in a folder; gives its address without a database."""
+    data = folder / "data"
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    folder.mkdir(parents=True, exist_ok=True)
+    # PostgreSQL refuses to run as root: Debian's package brings a user for it.
+    prefix = []
+    if os.getuid() == 0:
+        for parent in [folder, *folder.parents]:
+            if parent.stat().st_uid == 0 and parent != Path("/"):
+                parent.chmod(parent.stat().st_mode | 0o011)
+        shutil.chown(folder, "postgres")
+        prefix = ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"]
+    words = [*prefix, tool("initdb"), "-D", data, "-U", "evenhand", "-A", "trust", "-E", "UTF8"]
+    subprocess.run([*map(str, words), "-N"], check=True, capture_output=True, cwd="/")  # noqa: S603
+    settings = {
+        "port": port,
+        "listen_addresses": "127.0.0.1",
+        "unix_socket_directories": "",
+        "fsync": "off",
+        "max_connections": 200,
+    }
+    options = " ".join(f"-c {name}='{value}'" for name, value in settings.items())
+    control = [*prefix, tool("pg_ctl"), "-D", data, "-w", "-l", folder / "log"]
+    start = [*map(str, control), "-o", options, "start"]
+    subprocess.run(start, check=True, capture_output=True, cwd="/")  # noqa: S603
+    try:
+        yield f"postgresql+psycopg://evenhand@127.0.0.1:{port}"
+    finally:
+        stop = [*map(str, control), "-m", "immediate", "stop"]
+        subprocess.run(stop, check=False, capture_output=True, cwd="/")  # noqa: S603
