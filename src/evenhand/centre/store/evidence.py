@@ -29,6 +29,7 @@ from evenhand.centre.store.tables import (
     Version,
 )
 from evenhand.errors import ConflictError, Problem, UnknownError
+from evenhand.stats.estimate import Outcome, Undefined
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,9 +253,7 @@ def _index(session: Session, bundle: Bundle, audit: Audit) -> None:
                 "about": " - ".join(", ".join(group.values()) for group in one.pair) or one.part,
                 "measure": one.measure[:200],
                 "slice": one.slice,
-                "value": one.value,
-                "low": one.low,
-                "high": one.high,
+                **_limits(one.outcome),
                 "undefined": one.undefined,
                 "verdict": of_all(verdicts) if verdicts else None,
             }
@@ -273,6 +272,14 @@ def _index(session: Session, bundle: Bundle, audit: Audit) -> None:
     ]
     if rules:
         session.execute(insert(Rule), rules)
+
+
+def _limits(outcome: Outcome) -> dict[str, float | None]:
+    """Return value and interval; without a value where only a set is identified, or none is."""
+    if isinstance(outcome, Undefined):
+        return {"value": None, "low": None, "high": None}
+    value = outcome.value if outcome.identified is None else None
+    return {"value": value, "low": outcome.low, "high": outcome.high}
 
 
 def _stand(session: Session, audit: Audit) -> None:
