@@ -42,6 +42,24 @@ class Subject:
 
 
 @dataclass(frozen=True, slots=True)
+class EvidenceFile:
+    """A file of evidence that was verified.
+
+    Attributes:
+        bundle: What it says, without replicates.
+        digest: SHA-256 of its bytes.
+        manifest: SHA-256 of its manifest.
+        size: Number of its bytes.
+
+    """
+
+    bundle: Bundle
+    digest: str
+    manifest: str
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
 class Accepted:
     """Evidence that is kept; ``new`` unless the same bytes were pushed before."""
 
@@ -67,47 +85,84 @@ def accept(
         CentreError: It cannot be kept; then nothing of it is.
 
     """
-    digest = digest_of(data)
+    file = read_file(data)
+    where = _subject(file.bundle, subject)
+    # The file is there before the row that speaks of it.
+    centre.storage.put(file.digest, data)
+    with centre.database.writing() as session:
+        return keep(session, centre, file, where, by=by, run=run)
+
+
+def read_file(data: bytes) -> EvidenceFile:
+    """Return what a file of evidence says, once it is verified.
+
+    Raises:
+        BundleError: It is cut, edited, hostile, from a newer version, or no evidence.
+
+    """
     bundle = parse_bundle(data, "bundle", replicates=False)
     manifest = look(data, "bundle").digest or ""
-    where = _subject(bundle, subject)
-    # The file is there before the row that speaks of it.
-    centre.storage.put(digest, data)
-    with centre.database.writing() as session:
-        product = ensure_product(session, centre, where.product, by, bundle.plan.subject.owner)
-        known = session.scalar(select(Audit).where(Audit.bundle == digest))
-        if known is not None:
-            _check_same(session, known, where)
-            return Accepted(known, new=False)
-        place = ensure_version(
-            session,
-            centre,
-            product,
-            model=where.model,
-            version=where.version,
-            artefact=bundle.plan.subject.artefact,
-            by=by,
-        )
-        record = evidence_of(bundle, digest)
-        audit = _audit(centre, bundle, record, place, (manifest, len(data)), by=by)
-        session.add(audit)
-        session.flush()
-        _index(session, bundle, audit)
-        _stand(session, audit)
-        audit.run_id = _end_run(session, audit, run)
-        body = {
-            "bundle": digest,
-            "manifest": manifest,
-            "model": where.model,
-            "version": where.version,
-            "artefact": record.artefact,
-            "plan": record.plan,
-            "verdict": record.verdict,
-            "audited": bundle.created.isoformat(),
-            "run": audit.run_id,
-            "by": by,
-        }
-        append(session, product, "evidence", body, audit.received)
+    return EvidenceFile(bundle, digest_of(data), manifest, len(data))
+
+
+def keep(
+    session: Session,
+    centre: Centre,
+    file: EvidenceFile,
+    subject: Subject,
+    *,
+    by: str,
+    run: str | None = None,
+) -> Accepted:
+    """Write the rows of a file that is in the storage, as a part of a transaction.
+
+    Args:
+        session: A session that writes.
+        centre: The centre.
+        file: What the file says.
+        subject: What it is pushed as.
+        by: Who pushes.
+        run: The run that it ends, where one was announced.
+
+    Raises:
+        ConflictError: It was pushed as something else before, or a name cannot be given.
+
+    """
+    bundle = file.bundle
+    product = ensure_product(session, centre, subject.product, by, bundle.plan.subject.owner)
+    known = session.scalar(select(Audit).where(Audit.bundle == file.digest))
+    if known is not None:
+        _check_same(session, known, subject)
+        return Accepted(known, new=False)
+    place = ensure_version(
+        session,
+        centre,
+        product,
+        model=subject.model,
+        version=subject.version,
+        artefact=bundle.plan.subject.artefact,
+        by=by,
+    )
+    record = evidence_of(bundle, file.digest)
+    audit = _audit(centre, file, record, place, by=by)
+    session.add(audit)
+    session.flush()
+    _index(session, bundle, audit)
+    _stand(session, audit)
+    audit.run_id = _end_run(session, audit, run)
+    body = {
+        "bundle": file.digest,
+        "manifest": file.manifest,
+        "model": subject.model,
+        "version": subject.version,
+        "artefact": record.artefact,
+        "plan": record.plan,
+        "verdict": record.verdict,
+        "audited": bundle.created.isoformat(),
+        "run": audit.run_id,
+        "by": by,
+    }
+    append(session, product, "evidence", body, audit.received)
     return Accepted(audit, new=True)
 
 
@@ -200,19 +255,14 @@ def _check_same(session: Session, known: Audit, where: Subject) -> None:
 
 
 def _audit(
-    centre: Centre,
-    bundle: Bundle,
-    record: EvidenceRecord,
-    place: Place,
-    file: tuple[str, int],
-    *,
-    by: str,
+    centre: Centre, file: EvidenceFile, record: EvidenceRecord, place: Place, *, by: str
 ) -> Audit:
+    bundle = file.bundle
     verdicts = [rule.verdict for rule in bundle.rules]
     rows = bundle.environment.get("rows")
     return Audit(
         bundle=record.bundle,
-        manifest=file[0],
+        manifest=file.manifest,
         product_id=place.product.id,
         model_id=place.model.id,
         version_id=place.version.id,
@@ -226,7 +276,7 @@ def _audit(
         received=centre.clock(),
         pushed_by=by,
         evenhand=bundle.version[:40],
-        size=file[1],
+        size=file.size,
         rows=rows if isinstance(rows, int) else None,
         verdict=record.verdict,
         passed=verdicts.count("pass"),
