@@ -1,0 +1,53 @@
+"""The application: the API and the pages over one centre."""
+
+from __future__ import annotations
+
+import importlib.util
+
+from fastapi import FastAPI
+from starlette.staticfiles import StaticFiles
+
+import evenhand
+from evenhand.centre.api import health, login, problem
+from evenhand.centre.api.access import Access
+from evenhand.centre.api.guard import Guard
+from evenhand.centre.api.header import STATIC
+from evenhand.centre.protocol import PREFIX
+from evenhand.centre.store.centre import Centre
+
+_PAGES = "evenhand.centre.web.pages"
+
+
+def create_app(centre: Centre, access: Access) -> FastAPI:
+    """Return the application of a centre.
+
+    Args:
+        centre: The centre.
+        access: Who is let in.
+
+    """
+    app = FastAPI(
+        title="Evenhand centre",
+        version=evenhand.__version__,
+        openapi_url=f"{PREFIX}/openapi.json",
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+    )
+    app.state.centre, app.state.access = centre, access
+    app.add_middleware(Guard, centre=centre, access=access)
+    problem.install(app)
+    app.include_router(health.router)
+    app.include_router(login.router)
+    _add_pages(app)
+    return app
+
+
+def _add_pages(app: FastAPI) -> None:
+    """Add the pages: their router, the folder of their files, and their page for problems."""
+    if importlib.util.find_spec(_PAGES) is None:
+        return
+    pages = importlib.import_module(_PAGES)
+    app.include_router(pages.router)
+    app.mount(STATIC.rstrip("/"), StaticFiles(directory=pages.STATIC), name="static")
+    app.state.problem_page = pages.problem_page
