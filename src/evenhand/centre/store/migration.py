@@ -10,13 +10,39 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
 from evenhand.centre.store.database import Database
-from evenhand.errors import CentreError, Problem
+from evenhand.errors import CentreError, Problem, listed
 
 FOLDER = Path(__file__).parent.parent / "migrations"
 
 
 def upgrade(database: Database, revision: str = "head") -> None:
     """Bring the tables up to a revision; two servers that start at once wait for each other.
+
+    Raises:
+        CentreError: A newer release made the tables, or there is no such revision.
+
+    """
+    found = known(database)
+    if found == newest() and revision == "head":
+        return
+    _check(revision, "head")
+    command.upgrade(_config(database), revision)
+
+
+def downgrade(database: Database, revision: str) -> None:
+    """Take the tables back to a revision; ``base`` for none.
+
+    Raises:
+        CentreError: A newer release made the tables, or there is no such revision.
+
+    """
+    known(database)
+    _check(revision, "base")
+    command.downgrade(_config(database), revision)
+
+
+def known(database: Database) -> str | None:
+    """Return the revision of the tables, which this release knows.
 
     Raises:
         CentreError: A newer release made the tables.
@@ -27,14 +53,7 @@ def upgrade(database: Database, revision: str = "head") -> None:
         what = f"its tables were made by a newer release (revision {found})."
         hint = "pip install --upgrade 'evenhand[centre]'"
         raise CentreError(Problem("database", what, hint))
-    if found == newest() and revision == "head":
-        return
-    command.upgrade(_config(database), revision)
-
-
-def downgrade(database: Database, revision: str) -> None:
-    """Take the tables back to a revision; ``base`` for none."""
-    command.downgrade(_config(database), revision)
+    return found
 
 
 def current(database: Database) -> str | None:
@@ -52,6 +71,12 @@ def newest() -> str | None:
 def revisions() -> list[str]:
     """Return all revisions that this release knows, the newest first."""
     return [one.revision for one in ScriptDirectory(str(FOLDER)).walk_revisions()]
+
+
+def _check(revision: str, end: str) -> None:
+    if revision not in {end, *revisions()}:
+        hint = f"There are: {listed([end, *revisions()])}."
+        raise CentreError(Problem("migration", f"there is no revision '{revision}'.", hint))
 
 
 def _config(database: Database) -> Config:
