@@ -29,8 +29,8 @@ $(VENV)/centre: $(VENV)/report
 
 setup: $(VENV)/core  ## Make .venv with Evenhand in it; every other verb does this first.
 
-demo: $(VENV)/report  ## Audit a simulated product with planted gaps, and real data where present.
-	$(BIN)/evenhand demo --out build/demo --force
+demo: $(VENV)/centre  ## Audit simulated products, fill a centre and serve it; SERVE=0 stops before serving.
+	$(BIN)/evenhand demo --out build/demo --force --centre $(if $(filter 0,$(SERVE)),,--serve)
 
 test: $(VENV)/full  ## Run all tests, the slow ones too.
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal

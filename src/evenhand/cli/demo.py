@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
 from evenhand.cli import flags
 from evenhand.cli.output import show
+from evenhand.errors import OutputError, Problem
 
 if TYPE_CHECKING:
     import polars as pl
@@ -19,35 +20,6 @@ if TYPE_CHECKING:
     from evenhand.audits.evidence.bundle import Bundle
     from evenhand.audits.finding import Finding
     from evenhand.cli.planted import Product
-
-_PLAN: dict[str, Any] = {
-    "evenhand": 1,
-    "subject": {"product": "short videos", "model": "moderation", "version": "demo"},
-    "log": {"source": "simulated videos", "kind": "decisions"},
-    "roles": {"label": "breaks_rules", "prediction": "removed"},
-    "unit": "creator",
-    "groups": {"language": "language"},
-    "measures": [
-        "difference(false_positive_rate, by=language)",
-        "difference(true_positive_rate, by=language)",
-        "worst(true_positive_rate, by=language)",
-        "pairs(false_positive_rate, by=language)",
-        "accuracy",
-    ],
-    "gate": [
-        {
-            "id": "wrongly-removed",
-            "rule": "difference(false_positive_rate, by=language) <= 0.05",
-            "why": "videos within the rules are removed alike in every language",
-        },
-        {
-            "id": "rightly-removed",
-            "rule": "difference(true_positive_rate, by=language) <= 0.1",
-            "why": "videos that break the rules are found alike in every language",
-        },
-        {"id": "finds-enough", "rule": "worst(true_positive_rate, by=language) >= 0.6"},
-    ],
-}
 
 _COMPAS: dict[str, Any] = {
     "evenhand": 1,
@@ -75,6 +47,14 @@ def demo(
     out: Annotated[
         Path | None, typer.Option(help="Write evidence and reports into this folder.")
     ] = None,
+    centre: Annotated[
+        bool,
+        typer.Option("--centre", help="Fill a centre in that folder with products and a past."),
+    ] = False,
+    serve: Annotated[
+        bool, typer.Option("--serve", help="Fill it, and serve it until Ctrl-C.")
+    ] = False,
+    port: Annotated[int, typer.Option(help="Port that it is served on.")] = 8642,
     force: flags.Force = False,
     as_json: flags.AsJson = False,
 ) -> None:
@@ -82,19 +62,26 @@ def demo(
 
     [bold]Example[/bold]
 
-      EVENHAND_DATA=/path/to/data evenhand demo --out demo
+      EVENHAND_DATA=/path/to/data evenhand demo --out demo --serve
     """
     import numpy as np
     from rich.console import Group
     from rich.text import Text
 
-    from evenhand.cli.planted import PRODUCTS
+    from evenhand.cli.planted import MODERATION, PRODUCTS
     from evenhand.render import verdicts
     from evenhand.worlds.moderation import ModerationWorld
 
+    if (centre or serve) and out is None:
+        what = "a centre needs a folder for its evidence."
+        raise OutputError(Problem("--centre", what, "Name it: --out demo."))
+    if (centre or serve) and not force and (cast("Path", out) / "centre").exists():
+        what = "there is a centre already."
+        hint = "Name another folder, or write over it: --force."
+        raise OutputError(Problem(f"{out}/centre", what, hint))
     world = ModerationWorld()
     rows = world.rows(np.random.default_rng(seed))
-    bundle = _audited(_PLAN, "moderation", out, force=force, table=rows)
+    bundle = _audited(MODERATION, "moderation", out, force=force, table=rows)
     planted = world.truth()["false_positive_rate"]
     told = [_told(finding, planted) for finding in bundle.findings if finding.pair]
     creators, videos = sum(world.creators.values()), world.videos
@@ -114,8 +101,13 @@ def demo(
         Text(""),
     ]
     document: dict[str, Any] = {"planted": told, "simulated": bundle.to_dict()}
+    audited = {"moderation": bundle}
     for product_of in PRODUCTS:
-        shown, document_of = _shown(product_of(seed), out, force=force)
+        product = product_of(seed)
+        audited[product.name] = _audited(
+            product.plan, product.name, out, force=force, table=product.rows
+        )
+        shown, document_of = _shown(product, audited[product.name], out)
         parts += shown
         document |= document_of
     data = Path(os.environ.get("EVENHAND_DATA", "../shared/data")) / "compas_two_years.parquet"
@@ -128,11 +120,35 @@ def demo(
         document["real"] = real.to_dict()
     else:
         parts.append(Text(f"Skipped: {data} is not here; EVENHAND_DATA names the folder.", "dim"))
+    if centre or serve:
+        folder = _filled(cast("Path", out) / "centre", audited, seed)
+        parts.append(Text(f"\nA centre with five products: {folder}"))
+        parts.append(Text(f"served by  evenhand serve --home {folder}", "dim"))
     show(Group(*parts), document, as_json=as_json)
+    if serve:
+        from evenhand.cli.serve import serve as start
+
+        start(home=folder, port=port)
+
+
+def _filled(folder: Path, audited: Mapping[str, Bundle], seed: int) -> Path:
+    """Fill a centre in a folder, which is emptied first, and return the folder."""
+    from evenhand.cli import showcase
+    from evenhand.errors import MissingExtraError
+
+    try:
+        from evenhand.centre.store.centre import open_centre
+    except ImportError as error:
+        raise MissingExtraError("centre", where="--centre") from error
+    showcase.cleared(folder)
+    centre = open_centre(folder=folder)
+    showcase.fill(centre, audited, seed)
+    centre.database.close()
+    return folder
 
 
 def _shown(
-    product: Product, out: Path | None, *, force: bool
+    product: Product, bundle: Bundle, out: Path | None
 ) -> tuple[list[RenderableType], dict[str, Any]]:
     """Return the audit of a product with ranked lists, for the terminal and as a document."""
     from rich.text import Text
@@ -140,7 +156,6 @@ def _shown(
     from evenhand.cli.planted import told
     from evenhand.render import verdicts
 
-    bundle = _audited(product.plan, product.name, out, force=force, table=product.rows)
     lines = told(product, bundle)
     files = (_file(out, product.name, "evidence.zip"), _file(out, product.name, "html"))
     parts: list[RenderableType] = [

@@ -1,4 +1,4 @@
-"""Products with ranked lists whose unfairness is planted: plans, and what is true of them.
+"""Products whose unfairness is planted: plans, and what is true of them.
 
 What is true of them comes from the worlds themselves, which know it by formula or from many runs.
 """
@@ -6,11 +6,8 @@ What is true of them comes from the worlds themselves, which know it by formula 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
-
-from evenhand.measures.browsing import Browsing, browsing_from
-from evenhand.stats.estimate import Estimate
 
 if TYPE_CHECKING:
     import polars as pl
@@ -18,6 +15,7 @@ if TYPE_CHECKING:
     from evenhand.audits.evidence.bundle import Bundle
     from evenhand.audits.finding import Finding
     from evenhand.worlds.ranked import MonteCarlo
+    from evenhand.worlds.short_video import ShortVideo
 
 DEPTH = 10
 """Slots of the figures whose truth is told."""
@@ -27,6 +25,35 @@ _RUNS = 8
 
 _DEPTHS = [f"shares(exposure@{k}, of={{of}})" for k in (5, DEPTH, 20)]
 _CURVE = [f"top_share(share={p})@{DEPTH}" for p in (0.01, 0.05, 0.1, 0.2, 0.5)]
+
+MODERATION: Mapping[str, Any] = {
+    "evenhand": 1,
+    "subject": {"product": "short videos", "model": "moderation", "version": "demo"},
+    "log": {"source": "simulated videos", "kind": "decisions"},
+    "roles": {"label": "breaks_rules", "prediction": "removed"},
+    "unit": "creator",
+    "groups": {"language": "language"},
+    "measures": [
+        "difference(false_positive_rate, by=language)",
+        "difference(true_positive_rate, by=language)",
+        "worst(true_positive_rate, by=language)",
+        "pairs(false_positive_rate, by=language)",
+        "accuracy",
+    ],
+    "gate": [
+        {
+            "id": "wrongly-removed",
+            "rule": "difference(false_positive_rate, by=language) <= 0.05",
+            "why": "videos within the rules are removed alike in every language",
+        },
+        {
+            "id": "rightly-removed",
+            "rule": "difference(true_positive_rate, by=language) <= 0.1",
+            "why": "videos that break the rules are found alike in every language",
+        },
+        {"id": "finds-enough", "rule": "worst(true_positive_rate, by=language) >= 0.6"},
+    ],
+}
 
 FEED: Mapping[str, Any] = {
     "evenhand": 1,
@@ -132,9 +159,40 @@ class Product:
 
 def feed(seed: int) -> Product:
     """Return a feed that serves older viewers worse and shows star creators more."""
+    world = _feed_world()
+    truth = world.truth(runs=_RUNS, k=DEPTH)
+    shown = truth.shown["creator_tier"].exposure_share(_weights("log2", DEPTH))
+    return Product(
+        name="feed",
+        title=f"A simulated feed: {world.viewers.count:,} viewers, {world.requests:,} requests",
+        planted="lists are worse for viewers of 45 and over, and videos of star creators are "
+        "pushed up whatever viewers like; genders are served alike.",
+        plan=FEED,
+        rows=_feed_rows(world, seed),
+        truth={
+            f"difference(nDCG@{DEPTH}, by=age_band)": truth.ndcg["age_band"],
+            f"difference(nDCG@{DEPTH}, by=gender)": truth.ndcg["gender"],
+            f"shares(exposure@{DEPTH}, of=creator_tier, target=candidates)": shown,
+        },
+    )
+
+
+def repaired_feed(seed: int) -> pl.DataFrame:
+    """Return the log of a feed in which nothing is planted, with more viewers."""
+    from evenhand.worlds.short_video import Viewers
+
+    return _feed_rows(
+        replace(
+            _feed_world(), viewers=Viewers(count=4_000), requests=12_000, boost={}, noise_of={}
+        ),
+        seed,
+    )
+
+
+def _feed_world() -> ShortVideo:
     from evenhand.worlds.short_video import Creators, ShortVideo, Viewers
 
-    world = ShortVideo(
+    return ShortVideo(
         viewers=Viewers(count=1_500),
         # A tier of enough creators to be shown, and the same on every day.
         creators=Creators(
@@ -144,22 +202,19 @@ def feed(seed: int) -> Product:
         requests=6_000,
         days=2,
     )
-    tables, truth = world.simulate(seed, unshown="all"), world.truth(runs=_RUNS, k=DEPTH)
+
+
+def _feed_rows(world: ShortVideo, seed: int) -> pl.DataFrame:
+    tables = world.simulate(seed, unshown="all")
     tiers = tables.creators.select("creator_id", "creator_tier")
-    shown = truth.shown["creator_tier"].exposure_share(_weights("log2", DEPTH))
-    return Product(
-        name="feed",
-        title=f"A simulated feed: {world.viewers.count:,} viewers, {world.requests:,} requests",
-        planted="lists are worse for viewers of 45 and over, and videos of star creators are "
-        "pushed up whatever viewers like; genders are served alike.",
-        plan=FEED,
-        rows=tables.log.join(tiers, on="creator_id", how="left", maintain_order="left"),
-        truth={
-            f"difference(nDCG@{DEPTH}, by=age_band)": truth.ndcg["age_band"],
-            f"difference(nDCG@{DEPTH}, by=gender)": truth.ndcg["gender"],
-            f"shares(exposure@{DEPTH}, of=creator_tier, target=candidates)": shown,
-        },
-    )
+    return tables.log.join(tiers, on="creator_id", how="left", maintain_order="left")
+
+
+def repaired_results(seed: int) -> pl.DataFrame:
+    """Return the log of a search product in which nothing is planted, with more queries."""
+    from evenhand.worlds.search import Search
+
+    return Search(queries=2_000, rankings=2, noise_of={}, penalty={}).simulate(seed)
 
 
 def results(seed: int) -> Product:
@@ -198,6 +253,8 @@ PRODUCTS: tuple[Callable[[int], Product], ...] = (feed, results)
 
 def _weights(browsing: str, depth: int) -> list[float]:
     """Return the weights of slots, as the audit's own browsing model has them."""
+    from evenhand.measures.browsing import Browsing, browsing_from
+
     model = browsing_from(browsing)
     slots = model.slots(depth) if isinstance(model, Browsing) else None
     if slots is None:
@@ -216,6 +273,8 @@ def told(product: Product, bundle: Bundle) -> list[dict[str, Any]]:
 
 
 def _line(finding: Finding, group: str, planted: MonteCarlo) -> dict[str, Any]:
+    from evenhand.stats.estimate import Estimate
+
     outcomes = {"": finding.outcome} | {
         ", ".join(one.group.values()): one.outcome for one in finding.groups
     }

@@ -46,6 +46,7 @@ def home() -> Path:
 
 def open_centre(
     *,
+    folder: Path | None = None,
     database: str | None = None,
     storage: str | None = None,
     key: Path | None = None,
@@ -55,9 +56,10 @@ def open_centre(
     """Return a centre; its tables are brought up to date, and its key is made, where need be.
 
     Args:
-        database: Address of the database; by default a file of SQLite in `home`.
-        storage: Folder or address of its files; by default a folder in `home`.
-        key: Its key; by default a file in `home`.
+        folder: Where what is not named is; by default that of this machine.
+        database: Address of the database; by default a file of SQLite in that folder.
+        storage: Folder or address of its files; by default a folder in that folder.
+        key: Its key; by default a file in that folder.
         roots: The folders and addresses that jobs may read.
         clock: The time.
 
@@ -68,7 +70,7 @@ def open_centre(
     from evenhand.centre.key import ensure_key
     from evenhand.centre.store.migration import upgrade
 
-    base = home()
+    base = folder or home()
     if database is None or storage is None or key is None:
         base.mkdir(parents=True, exist_ok=True, mode=0o700)
     opened = Database(database or f"sqlite:///{base / 'centre.db'}")
