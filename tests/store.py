@@ -1,4 +1,7 @@
-"""An object store on this machine, as small as one can be: it lists, and gives ranges of bytes."""
+"""An object store on this machine, as small as one can be.
+
+It lists, gives ranges of bytes, deletes, and with ``If-None-Match: *`` keeps only what is new.
+"""
 
 from __future__ import annotations
 
@@ -50,6 +53,26 @@ def served(folder: Path, monkeypatch):
             about["Content-Range"] = f"bytes {first}-{last}/{len(data)}"
             self._give(206, data[first : last + 1], about)
 
+        def do_PUT(self):
+            data = self.rfile.read(int(self.headers["Content-Length"]))
+            file = folder / unquote(urlsplit(self.path).path).split("/", 2)[2]
+            if self.headers.get("If-None-Match") == "*" and file.exists():
+                self._give(412, b"<Error><Code>PreconditionFailed</Code></Error>")
+                return
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_bytes(data)
+            self._give(200, b"", {"ETag": '"x"'})
+
+        def do_POST(self):
+            keys = re.findall("<Key>(.*?)</Key>", self._body())
+            for key in keys:
+                (folder / key).unlink()
+            told = "".join(f"<Deleted><Key>{key}</Key></Deleted>" for key in keys)
+            self._give(200, f"<DeleteResult>{told}</DeleteResult>".encode())
+
+        def _body(self):
+            return self.rfile.read(int(self.headers["Content-Length"])).decode()
+
         def _give(self, status, body, about=None):
             self.send_response(status)
             for name, value in {**(about or {}), "Content-Length": str(len(body))}.items():
@@ -59,7 +82,7 @@ def served(folder: Path, monkeypatch):
                 self.wfile.write(body)
 
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Store)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
     monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{server.server_port}")
     for name, value in {"ACCESS_KEY_ID": "who", "SECRET_ACCESS_KEY": "psst", "REGION": "x"}.items():
         monkeypatch.setenv(f"AWS_{name}", value)

@@ -8,7 +8,7 @@ import secrets
 from collections.abc import Iterator
 from pathlib import Path
 
-from evenhand.centre.storage.storage import place_of, whole
+from evenhand.centre.storage.storage import missing, place_of, whole
 from evenhand.errors import CentreError, Problem, reason
 
 
@@ -45,7 +45,14 @@ class FolderStorage:
     def read(self, digest: str) -> bytes:
         """Return a file, as `Storage.read`."""
         with self._told():
-            return whole(digest, (self.folder / place_of(digest)).read_bytes())
+            try:
+                data = (self.folder / place_of(digest)).read_bytes()
+            except FileNotFoundError:
+                # Where the folder itself is gone, a disk may not be mounted.
+                if self.folder.is_dir():
+                    raise missing(digest) from None
+                raise
+        return whole(digest, data)
 
     def digests(self) -> Iterator[str]:
         """Yield the digests of all files."""

@@ -44,7 +44,7 @@ def open_storage(address: str) -> Storage:
     """Return the storage at an address: a folder, or ``s3://``, ``gs://`` or ``az://``.
 
     Raises:
-        CentreError: It is no folder, or cannot be reached.
+        CentreError: It is no place that keeps files.
         MissingExtraError: The packages of ``objects`` are not installed.
 
     """
@@ -65,6 +65,12 @@ def place_of(digest: str) -> str:
     """
     name = digest.removeprefix("sha256:")
     return f"{name[:2]}/{name}.evidence.zip"
+
+
+def missing(digest: str) -> CentreError:
+    """Return what to raise where a file is not in its place, though the place answers."""
+    what = "the file is not there."
+    return CentreError(Problem(f"evidence {digest[:19]}", what, "Restore it from a backup."))
 
 
 def whole(digest: str, data: bytes) -> bytes:
