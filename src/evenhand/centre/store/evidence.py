@@ -86,7 +86,7 @@ def accept(
 
     """
     file = read_file(data)
-    where = _subject(file.bundle, subject)
+    where = subject_of(file.bundle, subject)
     # The file is there before the row that speaks of it.
     centre.storage.put(file.digest, data)
     with centre.database.writing() as session:
@@ -209,7 +209,7 @@ def _record(audit: Audit, rules: Sequence[dict[str, Any]]) -> EvidenceRecord:
     )
 
 
-def _subject(bundle: Bundle, given: Subject | None) -> Subject:
+def subject_of(bundle: Bundle, given: Subject | None) -> Subject:
     """Return what a bundle is pushed as, where its plan does not say otherwise.
 
     Raises:

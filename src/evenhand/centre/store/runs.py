@@ -13,7 +13,7 @@ from evenhand.centre.store.centre import Centre
 from evenhand.centre.store.chain import append, lock
 from evenhand.centre.store.evidence import Subject
 from evenhand.centre.store.registry import ensure_product, ensure_version
-from evenhand.centre.store.tables import Audit, Run
+from evenhand.centre.store.tables import Audit, Product, Run
 from evenhand.errors import ConflictError, Problem, UnknownError
 
 Window = tuple[dt.date, dt.date]
@@ -44,49 +44,73 @@ def start_run(
         ConflictError: The id is that of another run.
 
     """
-    at = centre.clock()
     with centre.database.writing() as session:
-        product = ensure_product(session, centre, subject.product, by)
-        place = ensure_version(
+        return begin_run(
             session,
             centre,
-            product,
-            model=subject.model,
-            version=subject.version,
-            artefact=artefact,
-            by=by,
-        )
-        known = session.get(Run, id)
-        if known is not None:
-            if (known.version_id, known.plan) != (place.version.id, plan):
-                what = "this id is that of another run."
-                raise ConflictError(Problem(f"run {id}", what, "Choose a new id for each run."))
-            return known
-        run = Run(
+            subject,
             id=id,
-            product_id=product.id,
-            model_id=place.model.id,
-            version_id=place.version.id,
             plan=plan,
             artefact=artefact,
-            window_first=window[0] if window else None,
-            window_last=window[1] if window else None,
-            started=at,
-            state="started",
-            reason="",
+            window=window,
             by=by,
         )
-        session.add(run)
-        body = {
-            "run": id,
-            "model": subject.model,
-            "version": subject.version,
-            "plan": plan,
-            "artefact": artefact,
-            "window": [day.isoformat() for day in window] if window else None,
-            "by": by,
-        }
-        append(session, product, "run started", body, at)
+
+
+def begin_run(
+    session: Session,
+    centre: Centre,
+    subject: Subject,
+    *,
+    id: str,  # noqa: A002 - the protocol's own word
+    plan: str,
+    artefact: str | None,
+    window: Window | None,
+    by: str,
+) -> Run:
+    """Announce an audit within a transaction, as `start_run`."""
+    at = centre.clock()
+    product = ensure_product(session, centre, subject.product, by)
+    place = ensure_version(
+        session,
+        centre,
+        product,
+        model=subject.model,
+        version=subject.version,
+        artefact=artefact,
+        by=by,
+    )
+    known = session.get(Run, id)
+    if known is not None:
+        if (known.version_id, known.plan) != (place.version.id, plan):
+            what = "this id is that of another run."
+            raise ConflictError(Problem(f"run {id}", what, "Choose a new id for each run."))
+        return known
+    run = Run(
+        id=id,
+        product_id=product.id,
+        model_id=place.model.id,
+        version_id=place.version.id,
+        plan=plan,
+        artefact=artefact,
+        window_first=window[0] if window else None,
+        window_last=window[1] if window else None,
+        started=at,
+        state="started",
+        reason="",
+        by=by,
+    )
+    session.add(run)
+    body = {
+        "run": id,
+        "model": subject.model,
+        "version": subject.version,
+        "plan": plan,
+        "artefact": artefact,
+        "window": [day.isoformat() for day in window] if window else None,
+        "by": by,
+    }
+    append(session, product, "run started", body, at)
     return run
 
 
@@ -114,7 +138,6 @@ def end_run(
         ConflictError: It ended otherwise.
 
     """
-    at = centre.clock()
     with centre.database.writing() as session:
         run = run_of(session, id)
         product = lock(session, run.product_id)
@@ -124,16 +147,32 @@ def end_run(
                 what = f"it has ended as {run.state} already."
                 raise ConflictError(Problem(f"run {id}", what))
             return run
-        run.state, run.bundle, run.reason, run.ended = state, bundle, reason, at
         if bundle:
             audit = session.scalar(
                 select(Audit).where(Audit.bundle == bundle, Audit.version_id == run.version_id)
             )
             if audit is not None and audit.run_id is None:
                 audit.run_id = id
-        body = {"run": id, "bundle": bundle, "reason": reason, "by": by}
-        append(session, product, f"run {state}", body, at)
+        close_run(session, centre, product, run, state=state, bundle=bundle, reason=reason, by=by)
     return run
+
+
+def close_run(
+    session: Session,
+    centre: Centre,
+    product: Product,
+    run: Run,
+    *,
+    state: Literal["finished", "failed"],
+    bundle: str | None = None,
+    reason: str = "",
+    by: str,
+) -> None:
+    """Say how a run that was started ended, within a transaction that locks its product."""
+    at = centre.clock()
+    run.state, run.bundle, run.reason, run.ended = state, bundle, reason, at
+    body = {"run": run.id, "bundle": bundle, "reason": reason, "by": by}
+    append(session, product, f"run {state}", body, at)
 
 
 def run_of(session: Session, id: str) -> Run:  # noqa: A002 - the protocol's own word

@@ -345,6 +345,7 @@ class Job(Base):
     Attributes:
         state: ``queued``, ``running``, ``done``, ``failed`` or ``cancelled``.
         attempt: Number of the last attempt, from 1; only the attempt that holds the row may write.
+        lost: How many attempts ended without a word, as those of killed workers do.
         lease: Until when the attempt holds it, unless it beats again.
         cancel: Whether somebody asked for its end.
 
@@ -361,6 +362,7 @@ class Job(Base):
     body: Mapped[dict[str, Any]]
     state: Mapped[str] = mapped_column(String(10))
     attempt: Mapped[int] = mapped_column(default=0)
+    lost: Mapped[int] = mapped_column(default=0)
     worker: Mapped[str | None] = mapped_column(Name)
     lease: Mapped[dt.datetime | None]
     cancel: Mapped[bool] = mapped_column(default=False)
