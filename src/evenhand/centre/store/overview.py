@@ -150,7 +150,7 @@ def overview(
     now: dt.datetime,
     wanted: Wanted | None = None,
     *,
-    only: int | None = None,
+    only: str | None = None,
     start: int = 0,
     most: int = 100,
 ) -> Overview:
@@ -167,9 +167,9 @@ def overview(
     """
     asked = wanted or Wanted()
     query = select(Product.id, Product.name, Product.title, Product.owner)
-    query = query if only is None else query.where(Product.id == only)
+    query = query if only is None else query.where(Product.name == only)
     products = session.execute(query).all()
-    cells = _cells(session, now, only)
+    cells = _cells(session, now, products[0].id if len(products) == 1 else None)
     rows = [
         Row(id_, name, title, owner, cells.get(id_) or _NEVER)
         for id_, name, title, owner in products

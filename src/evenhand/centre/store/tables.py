@@ -185,7 +185,10 @@ class Finding(Base):
     """
 
     __tablename__ = "finding"
-    __table_args__ = (Index("ix_finding_product_id_measure", "product_id", "measure"),)
+    __table_args__ = (
+        Index("ix_finding_product_id_measure", "product_id", "measure"),
+        Index("ix_finding_measure_audit_id", "measure", "audit_id"),
+    )
 
     audit_id: Mapped[int] = mapped_column(ForeignKey("audit.id"), primary_key=True)
     position: Mapped[int] = mapped_column(primary_key=True)

@@ -256,6 +256,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("audit_id", "position", name=op.f("pk_finding")),
     )
     with op.batch_alter_table("finding", schema=None) as batch_op:
+        batch_op.create_index("ix_finding_measure_audit_id", ["measure", "audit_id"], unique=False)
         batch_op.create_index(
             "ix_finding_product_id_measure", ["product_id", "measure"], unique=False
         )
@@ -354,6 +355,7 @@ def downgrade() -> None:
     op.drop_table("job")
     with op.batch_alter_table("finding", schema=None) as batch_op:
         batch_op.drop_index("ix_finding_product_id_measure")
+        batch_op.drop_index("ix_finding_measure_audit_id")
 
     op.drop_table("finding")
     with op.batch_alter_table("run", schema=None) as batch_op:
