@@ -7,11 +7,12 @@ from types import MappingProxyType
 
 import numpy as np
 
-from evenhand.measures.lists import UNKNOWN, Flags, Floats, Lists
+from evenhand.measures.lists import Flags, Floats, Lists
 from evenhand.measures.measure import measure
 from evenhand.measures.ranking import Condition, PerRequest
 from evenhand.measures.rankings.landmark import BEST, BY_CHANCE, CHANCE, GREEDY, alike, chance
-from evenhand.measures.target import Target, aligned, normal
+from evenhand.measures.rankings.mix import mix
+from evenhand.measures.target import Target, normal
 from evenhand.notation import Value
 
 _BASES = {"bits": np.log(2.0), "nats": 1.0}
@@ -129,21 +130,7 @@ class AWRF(PerRequest):
 
     def _shares(self, lists: Lists) -> tuple[Floats, Floats]:
         """Return shares of exposure, and the target's, of the known groups."""
-        key = ("shares", self.of, self.model, self.k, str(self.target))
-        return lists.known(key, lambda: self._find(lists))
-
-    def _find(self, lists: Lists) -> tuple[Floats, Floats]:
-        target = self._target
-        weights = self.model.weights(lists, self.k)
-        have, sums = lists.known(
-            ("exposures", self.of, self.model, self.k), lambda: lists.shares(weights, self.of)
-        )
-        names = [n for n in dict.fromkeys((*have, *target.groups(lists, self.of))) if n != UNKNOWN]
-        # Where no group is known, a nameless one has neither exposure nor a target.
-        names = names or [""]
-        exposed = aligned(have, sums, names)
-        aims = target.shares(lists, self.of, names)
-        return normal(exposed), normal(aims)
+        return mix(lists, self.of, self.model, self.k, self._target)
 
     @property
     def _target(self) -> Target:

@@ -8,12 +8,13 @@ from typing import ClassVar
 import numpy as np
 
 from evenhand.measures.figure import Figure
-from evenhand.measures.lists import UNKNOWN, Flags, Floats, Lists
+from evenhand.measures.lists import Flags, Floats, Lists
 from evenhand.measures.measure import TermSums, is_number, measure
 from evenhand.measures.ranking import Condition, PerRequest, all_judged
 from evenhand.measures.rankings.awrf import jensen_shannon
 from evenhand.measures.rankings.ideal import NOT_SHOWN, of_ideal, with_ideal
-from evenhand.measures.target import Target, aligned, normal, target_from
+from evenhand.measures.rankings.mix import mix
+from evenhand.measures.target import Target, target_from
 from evenhand.notation import Value
 
 _NAMES = {
@@ -144,21 +145,8 @@ class CalibrationDivergence(PerRequest):
 
     def _shares(self, lists: Lists) -> tuple[Floats, Floats]:
         """Return the list's shares, and the profile's, of the known groups."""
-        key = ("mixes", self.of, self.model, self.k, str(self._profile))
-        return lists.known(key, lambda: self._find(lists))
-
-    def _find(self, lists: Lists) -> tuple[Floats, Floats]:
-        profile = self._profile
-        weights = self.model.weights(lists, self.k)
-        have, sums = lists.known(
-            ("exposures", self.of, self.model, self.k), lambda: lists.shares(weights, self.of)
-        )
-        groups = dict.fromkeys((*have, *profile.groups(lists, self.of)))
-        # Without any known group there are no shares, instead of a perfect match.
-        names = [name for name in groups if name != UNKNOWN] or [""]
-        shares = profile.shares(lists, self.of, names)
-        mixed = normal(aligned(have, sums, names))
-        return mixed, np.broadcast_to(normal(shares), mixed.shape)
+        mixed, profile = mix(lists, self.of, self.model, self.k, self._profile)
+        return mixed, np.broadcast_to(profile, mixed.shape)
 
     def _some_listed(self, lists: Lists) -> Flags:
         return np.asarray(np.isfinite(self._shares(lists)[0]).all(axis=1))

@@ -38,6 +38,30 @@ class _Spread(PerItem):
         return {self._name: weights, f"{self._name}{_SQUARES}": np.square(weights)}
 
 
+class _TimesShown(PerItem):
+    """A measure of how often each item was shown."""
+
+    @property
+    def conditions(self) -> tuple[Condition, ...]:
+        return (of_rows(SHOWN),)
+
+    @property
+    def _times(self) -> str:
+        return "times shown" if self._cut is None else f"times shown to {self._cut}"
+
+    @property
+    def _cut(self) -> int | None:
+        cut: int | None = getattr(self, "k", None)
+        return cut
+
+    @property
+    def counted(self) -> tuple[str, ...]:
+        return (self._times,)
+
+    def numbers(self, lists: Lists) -> Mapping[str, Floats]:
+        return {self._times: lists.within(self._cut).astype(float)}
+
+
 def gini(x: Floats, size: int) -> tuple[float, Floats]:
     """Return the Gini index of amounts, and its derivative by each; nan where they add up to 0.
 
@@ -115,7 +139,7 @@ def chance(total: float, square: float, size: int) -> Mapping[str, str]:
 
 
 @measure(needs=("rank",), better="lower", tags=("fairness",), cites="Gini 1912")
-class ItemGini(PerItem):
+class ItemGini(_TimesShown):
     """Gini index of how often items are shown, over the catalogue; in [0, 1].
 
     As `exposure_gini` with the same weight for every slot. 0 when every item is shown as often.
@@ -130,27 +154,12 @@ class ItemGini(PerItem):
     of: str | None = None
     k: int | None = None
 
-    @property
-    def conditions(self) -> tuple[Condition, ...]:
-        return (of_rows(SHOWN),)
-
-    @property
-    def counted(self) -> tuple[str, ...]:
-        return (_shown(self.k),)
-
-    def numbers(self, lists: Lists) -> Mapping[str, Floats]:
-        return {_shown(self.k): lists.within(self.k).astype(float)}
-
     def effect(self, sums: Mapping[str, Floats], size: int) -> Effect:
-        return _gini_of(sums[_shown(self.k)], size)
+        return _gini_of(sums[self._times], size)
 
     def beside(self, sums: Mapping[str, Floats], size: int) -> Mapping[str, str]:
-        total = sums[_shown(self.k)].sum()
+        total = sums[self._times].sum()
         return {} if self.over is not None else chance(total, total, size)
-
-
-def _shown(k: int | None) -> str:
-    return "times shown" if k is None else f"times shown to {k}"
 
 
 @measure(needs=("rank",), better="lower", tags=("fairness",), cites="Lorenz 1905")
@@ -191,7 +200,7 @@ class TopShare(_Spread):
 
 
 @measure(needs=("rank",), better="higher", tags=("fairness",), cites="Ge et al. 2010")
-class Coverage(PerItem):
+class Coverage(_TimesShown):
     """Share of the catalogue's items that were shown at all; in [0, 1].
 
     It grows with the log: compare logs of one size only.
@@ -207,19 +216,8 @@ class Coverage(PerItem):
     k: int | None = None
     of_catalogue = True
 
-    @property
-    def conditions(self) -> tuple[Condition, ...]:
-        return (of_rows(SHOWN),)
-
-    @property
-    def counted(self) -> tuple[str, ...]:
-        return (_shown(self.k),)
-
-    def numbers(self, lists: Lists) -> Mapping[str, Floats]:
-        return {_shown(self.k): lists.within(self.k).astype(float)}
-
     def effect(self, sums: Mapping[str, Floats], size: int) -> Effect:
-        seen = sums[_shown(self.k)] > 0
+        seen = sums[self._times] > 0
         if not seen.any():
             return NOTHING
         # Without a bucket, what it alone was shown would be missed.
