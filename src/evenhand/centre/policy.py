@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from evenhand.audits.evidence.canonical import digest_of
-from evenhand.audits.plan.lines import Place, read_yaml
+from evenhand.audits.plan.lines import Located, Place, read_yaml
 from evenhand.audits.plan.plan import Text
 from evenhand.errors import PlanError, Problem, did_you_mean
 
@@ -55,6 +56,9 @@ class Policy(_Part):
     max_age: Span | None = Field(
         dt.timedelta(days=90), description="How old evidence may be: 90d, 12h."
     )
+    max_data_age: Span | None = Field(
+        None, description="How long ago the last day of its data may be: 180d."
+    )
     artefact: Literal["required", "optional"] = Field(
         "optional", description="Whether evidence must name the artefact that ships."
     )
@@ -88,25 +92,46 @@ def parse_policy(text: str, name: str = "policy.yaml") -> Policy:
         PlanError: With the line of every problem.
 
     """
+    if not text.strip():
+        raise PlanError(Problem(name, "it is empty.", _BEGIN))
     located = read_yaml(text, name)
     if not isinstance(located.content, dict):
-        hint = "Begin with: policy: 1"
-        raise PlanError(Problem(located.where(()), "a policy is a mapping of keys.", hint))
+        raise PlanError(Problem(located.where(()), "a policy is a mapping of keys.", _BEGIN))
+    version = located.content.get("policy")
+    if isinstance(version, int) and version > FORMAT:
+        what = f"this policy has format {version}; this release reads up to {FORMAT}."
+        hint = "pip install --upgrade evenhand"
+        raise PlanError(Problem(located.where(("policy",)), what, hint))
     try:
         return Policy.model_validate(located.content)
     except ValidationError as error:
-        problems = []
-        for one in error.errors(include_url=False):
-            place: Place = tuple(part for part in one["loc"] if part != "Required")
-            what, hint = f"{one['msg']}.", ""
-            if one["type"] == "extra_forbidden":
-                keys = [*(Required if len(place) > 1 else Policy).model_fields]
-                what, hint = (
-                    f"there is no key '{place[-1]}' here.",
-                    did_you_mean(str(place[-1]), keys),
-                )
-            problems.append(Problem(located.where(place), what, hint))
-        raise PlanError(problems) from error
+        told = error.errors(include_url=False)
+        raise PlanError([_problem(one, located) for one in told]) from error
+
+
+_BEGIN = "Begin with: policy: 1"
+
+
+def _problem(one: Mapping[str, Any], located: Located) -> Problem:
+    """Return what Pydantic found in our words, with its line."""
+    place: Place = tuple(one["loc"])
+    inside = len(place) > 1 and place[0] == "require"
+    match one["type"]:
+        case "extra_forbidden":
+            known = [*(Required if inside else Policy).model_fields]
+            what = f"there is no key '{place[-1]}' here."
+            return Problem(located.where(place), what, did_you_mean(str(place[-1]), known))
+        case "missing":
+            hint = f"Write require: [{{{place[-1]}: NAME}}]." if inside else _BEGIN
+            return Problem(located.where(place), f"the key '{place[-1]}' is missing.", hint)
+        case "value_error":
+            return Problem(located.where(place), f"{one['ctx']['error']}.")
+        case "model_type":
+            what = "name a plan, or write {plan: NAME, registered: before_window}."
+            return Problem(located.where(place), what)
+        case _:
+            text = str(one["msg"])
+            return Problem(located.where(place), f"{text[:1].lower()}{text[1:]}.")
 
 
 def policy_digest(text: str) -> str:

@@ -54,9 +54,12 @@ def reconcile(centre: Centre, decision: Decision, *, by: str) -> Compared:
 
     Raises:
         UnknownError: There is no such product or model.
-        ConflictError: The id is that of another decision.
+        ConflictError: The id is that of another decision, or no cache made it.
 
     """
+    if decision.mode != "cached":
+        what = "only what a cache decided is reconciled; the centre keeps its own decisions."
+        raise ConflictError(Problem(f"decision {decision.id}", what))
     with centre.database.writing() as session:
         product = lock(session, product_named(session, decision.product).id)
         model_named(session, product, decision.model)

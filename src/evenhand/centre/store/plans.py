@@ -11,6 +11,7 @@ from evenhand.centre.store.centre import Centre
 from evenhand.centre.store.chain import append
 from evenhand.centre.store.registry import check_name, ensure_product
 from evenhand.centre.store.tables import Plan
+from evenhand.errors import PlanError, Problem
 
 
 def register_plan(centre: Centre, product: str, name: str, text: str, *, by: str) -> Plan:
@@ -24,12 +25,17 @@ def register_plan(centre: Centre, product: str, name: str, text: str, *, by: str
         by: Who registers it.
 
     Raises:
-        PlanError: It is no plan.
+        PlanError: It is no plan, or leaves it to the log what is measured.
         ConflictError: The name cannot be given.
 
     """
     check_name("plan", name)
-    digest = plan_identity(parse_plan(text, name)[0])
+    plan, located = parse_plan(text, name)
+    if not plan.measures:
+        what = "a registered plan names its measures; without them each log says what is asked."
+        hint = "Draft them from a log: evenhand init LOG."
+        raise PlanError(Problem(located.where(("measures",)), what, hint))
+    digest = plan_identity(plan)
     at = centre.clock()
     with centre.database.writing() as session:
         owner = ensure_product(session, centre, product, by)
@@ -37,11 +43,11 @@ def register_plan(centre: Centre, product: str, name: str, text: str, *, by: str
         known = session.scalar(query.where(Plan.digest == digest))
         if known is not None:
             return known
-        plan = Plan(product_id=owner.id, name=name, digest=digest, text=text, registered=at, by=by)
-        session.add(plan)
+        made = Plan(product_id=owner.id, name=name, digest=digest, text=text, registered=at, by=by)
+        session.add(made)
         body = {"name": name, "plan": digest, "by": by}
         append(session, owner, "plan registered", body, at)
-    return plan
+    return made
 
 
 def plan_records(session: Session, product_id: int) -> list[PlanRecord]:
