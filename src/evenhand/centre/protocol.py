@@ -15,8 +15,11 @@ PREFIX = "/api/v1"
 
 Item = TypeVar("Item")
 
+_NO_NUL = r"^[^\x00]*$"
+"""What every database can keep."""
+
 Sha256 = Annotated[str, StringConstraints(pattern=r"^sha256:[0-9a-f]{64}$")]
-Word = Annotated[str, StringConstraints(min_length=1, max_length=100)]
+Word = Annotated[str, StringConstraints(min_length=1, max_length=100, pattern=_NO_NUL)]
 RunId = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}$")]
 Verdict = Literal["pass", "fail", "undecided"]
 Right = Literal["read", "push", "approve", "admin"]
@@ -64,6 +67,13 @@ class ProductDocument(_Document):
     standing: list[StandingDocument] = Field(default_factory=list)
     sequence: int
     head: str
+
+
+class ProductRequest(_Request):
+    """Who owns a product, and how it is called in full; what is left out stays as it is."""
+
+    owner: Word | None = None
+    title: Annotated[str, StringConstraints(max_length=1000, pattern=_NO_NUL)] | None = None
 
 
 class ModelDocument(_Document):
@@ -116,7 +126,7 @@ class AuditDocument(_Document):
 
 
 class FindingDocument(_Document):
-    """A figure of an audit; ``whole`` is its record in the bundle, where one finding is asked for."""
+    """A figure of an audit; ``whole`` is its record in the bundle, where one is asked for alone."""
 
     bundle: str
     product: str
@@ -151,6 +161,14 @@ class EntryDocument(_Document):
     digest: str
 
 
+class HeadDocument(_Document):
+    """The last line of a product's chain; ``sequence`` is 0 where there is none yet."""
+
+    product: str
+    sequence: int
+    digest: str
+
+
 class RunRequest(_Request):
     """An audit that is announced before it reads rows; the same id announces the same run."""
 
@@ -168,7 +186,7 @@ class RunEnd(_Request):
 
     state: Literal["finished", "failed"]
     bundle: Sha256 | None = None
-    reason: Annotated[str, StringConstraints(max_length=2000)] = ""
+    reason: Annotated[str, StringConstraints(max_length=2000, pattern=_NO_NUL)] = ""
 
 
 class RunDocument(_Document):
@@ -196,7 +214,7 @@ class VersionRequest(_Request):
 class PlanRequest(_Request):
     """A plan to register under a name."""
 
-    text: Annotated[str, StringConstraints(max_length=1_000_000)]
+    text: Annotated[str, StringConstraints(max_length=1_000_000, pattern=_NO_NUL)]
 
 
 class PlanDocument(_Document):
@@ -213,7 +231,7 @@ class PlanDocument(_Document):
 class PolicyRequest(_Request):
     """A new version of a policy."""
 
-    text: Annotated[str, StringConstraints(max_length=1_000_000)]
+    text: Annotated[str, StringConstraints(max_length=1_000_000, pattern=_NO_NUL)]
 
 
 class PolicyDocument(_Document):
@@ -233,7 +251,7 @@ class WaiverRequest(_Request):
     model: Word
     rule: Word
     owner: Word
-    reason: Annotated[str, StringConstraints(min_length=1, max_length=2000)]
+    reason: Annotated[str, StringConstraints(min_length=1, max_length=2000, pattern=_NO_NUL)]
     expires: dt.date
 
 
@@ -287,9 +305,9 @@ class JobRequest(_Request):
     model: Word
     version: Word
     kind: Literal["audit"] = "audit"
-    plan: Annotated[str, StringConstraints(max_length=2000)] | None = None
-    text: Annotated[str, StringConstraints(max_length=1_000_000)] | None = None
-    folder: Annotated[str, StringConstraints(max_length=2000)] | None = None
+    plan: Annotated[str, StringConstraints(max_length=2000, pattern=_NO_NUL)] | None = None
+    text: Annotated[str, StringConstraints(max_length=1_000_000, pattern=_NO_NUL)] | None = None
+    folder: Annotated[str, StringConstraints(max_length=2000, pattern=_NO_NUL)] | None = None
     engine: Literal["polars", "duckdb", "spark"] = "polars"
 
 

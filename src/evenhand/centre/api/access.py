@@ -171,3 +171,6 @@ def access_of(request: Request) -> Access:
     """Return how the centre lets people in."""
     found: Access = request.app.state.access
     return found
+
+
+Settings = Annotated[Access, Depends(access_of)]

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import importlib.util
+import pkgutil
 
 from fastapi import FastAPI
 from starlette.staticfiles import StaticFiles
 
 import evenhand
-from evenhand.centre.api import health, login, problem
+from evenhand.centre.api import health, login, problem, routes
 from evenhand.centre.api.access import Access
 from evenhand.centre.api.guard import Guard
 from evenhand.centre.api.header import STATIC
@@ -39,6 +40,9 @@ def create_app(centre: Centre, access: Access) -> FastAPI:
     problem.install(app)
     app.include_router(health.router)
     app.include_router(login.router)
+    for module in pkgutil.iter_modules(routes.__path__):
+        found = importlib.import_module(f"{routes.__name__}.{module.name}")
+        app.include_router(found.router, prefix=PREFIX)
     _add_pages(app)
     return app
 

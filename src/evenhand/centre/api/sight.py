@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
+from typing import TypeVarTuple
 
 from sqlalchemy import Select
 from sqlalchemy.orm import Session
@@ -13,10 +13,10 @@ from evenhand.centre.store.registry import product_named
 from evenhand.centre.store.tables import Audit, Product
 from evenhand.errors import Problem, UnknownError
 
-Row = TypeVar("Row", bound=tuple[object, ...])
+Columns = TypeVarTuple("Columns")
 
 
-def seen(query: Select[Row], principal: Principal) -> Select[Row]:
+def seen(query: Select[*Columns], principal: Principal) -> Select[*Columns]:
     """Return a query, which joins products, narrowed to those that a person sees."""
     return query if principal.product is None else query.where(Product.name == principal.product)
 

@@ -38,7 +38,7 @@ def write_policy(centre: Centre, product: str | None, text_: str, *, by: str) ->
         owner = None if product is None else ensure_product(session, centre, product, by)
         if owner is None and not centre.database.is_sqlite:
             session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
-        newest = _newest(session, owner)
+        newest = policy_row(session, owner)
         if newest is not None and newest.digest == digest:
             return newest
         policy = Policy(
@@ -70,7 +70,7 @@ def policy_record(
         UnknownError: There is no such version.
 
     """
-    found = _newest(session, product, version)
+    found = policy_row(session, product, version)
     if found is not None:
         name = product.name if product is not None and found.product_id is not None else None
         return PolicyRecord(
@@ -88,7 +88,10 @@ def longest_age(session: Session, product: Product | None) -> dt.timedelta | Non
     return parse_policy(policy_record(session, product).text).max_age
 
 
-def _newest(session: Session, product: Product | None, version: int | None = None) -> Policy | None:
+def policy_row(
+    session: Session, product: Product | None, version: int | None = None
+) -> Policy | None:
+    """Return a policy's own newest version, or the one that is named; None where there is none."""
     query = select(Policy).where(
         Policy.product_id == product.id if product is not None else Policy.product_id.is_(None)
     )

@@ -117,6 +117,25 @@ def ensure_product(
     return locked
 
 
+def describe_product(
+    session: Session,
+    centre: Centre,
+    product: Product,
+    *,
+    owner: str | None,
+    title: str | None,
+    by: str,
+) -> None:
+    """Say who owns a locked product and how it is called in full; None leaves it as it is."""
+    owner = product.owner if owner is None else owner
+    title = product.title if title is None else title
+    if (owner, title) == (product.owner, product.title):
+        return
+    product.owner, product.title = owner, title
+    body = {"owner": owner, "title": title, "by": by}
+    append(session, product, "product described", body, centre.clock())
+
+
 def ensure_version(
     session: Session,
     centre: Centre,
