@@ -10,7 +10,7 @@ from evenhand.audits.evidence.content import bundle_of, members_of
 from evenhand.audits.evidence.file import Location, check_targets, read_whole, write_whole
 from evenhand.audits.evidence.manifest import comment_with
 from evenhand.audits.evidence.signature import sign
-from evenhand.audits.evidence.verification import look
+from evenhand.audits.evidence.verification import Look, look
 from evenhand.audits.evidence.zipped import (
     MANIFEST,
     MOST_BYTES,
@@ -116,8 +116,20 @@ def parse_bundle(data: bytes, path: str, *, check: bool = True, replicates: bool
         replicates: As there.
 
     """
+    return bundle_in(look(data, Path(path).name), path, check=check, replicates=replicates)
+
+
+def bundle_in(found: Look, path: str, *, check: bool = True, replicates: bool = True) -> Bundle:
+    """Return the bundle of a file that was looked at; as `read_bundle`.
+
+    Args:
+        found: What was found in it.
+        path: What it is called, for messages.
+        check: As there.
+        replicates: As there.
+
+    """
     name = Path(path).name
-    found = look(data, name)
     if (check and found.changed) or not found.members:
         raise BundleError(_refusal(found.changed, path))
     try:

@@ -83,17 +83,30 @@ def read_yaml(text: str, name: str) -> Located:
         raise PlanError(Problem(name, f"this is not YAML: {said}.")) from error
 
 
-def _read(text: str, name: str) -> Located:
-    depth = 0
-    for event in yaml.parse(text, yaml.SafeLoader):
-        depth += isinstance(event, yaml.CollectionStartEvent)
-        depth -= isinstance(event, yaml.CollectionEndEvent)
-        if depth > DEEPEST:
-            raise PlanError(Problem(name, f"it is nested deeper than {DEEPEST} levels."))
+class _Loader(yaml.SafeLoader):
+    """Reads plain documents: no aliases, and not nested without end."""
+
+    def __init__(self, text: str, name: str) -> None:
+        super().__init__(text)
+        self._file, self._depth = name, 0
+
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        event = self.peek_event()  # type: ignore[no-untyped-call]
         if isinstance(event, yaml.AliasEvent):
-            where = f"{name}:{_line(event)}"
+            where = f"{self._file}:{_line(event)}"
             raise PlanError(Problem(where, "aliases (*name) are not read.", "Write it out."))
-    loader = yaml.SafeLoader(text)
+        inner = isinstance(event, yaml.CollectionStartEvent)
+        self._depth += inner
+        if self._depth > DEEPEST:
+            what = f"it is nested deeper than {DEEPEST} levels."
+            raise PlanError(Problem(self._file, what))
+        node = super().compose_node(parent, index)
+        self._depth -= inner
+        return node
+
+
+def _read(text: str, name: str) -> Located:
+    loader = _Loader(text, name)
     node = loader.get_single_node()
     if node is None:
         hint = "Draft a plan from a log: evenhand init LOG."
