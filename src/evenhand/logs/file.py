@@ -134,12 +134,10 @@ def find_files(path: str) -> Files:
         SourceError: There are none, or they are of no known or of several formats.
 
     """
-    paths = _matches(path) if _is_glob(path) else [path]
-    if Path(path).is_dir():
-        paths = sorted(str(file) for file in Path(path).rglob("*.parquet"))
-        if not paths:
-            hint = f"Name files of another kind by a glob, such as '{Path(path) / '*.csv'}'."
-            raise SourceError(Problem(path, "the folder holds no Parquet files.", hint))
+    paths = paths_of(path)
+    if not paths and Path(path).is_dir():
+        hint = f"Name files of another kind by a glob, such as '{Path(path) / '*.csv'}'."
+        raise SourceError(Problem(path, "the folder holds no Parquet files.", hint))
     if not paths or not Path(paths[0]).exists():
         raise SourceError(Problem(path, "no such file.", _nearby(path)))
     formats = {format_of(name) for name in paths}
@@ -156,6 +154,18 @@ def find_files(path: str) -> Files:
     faults = {name: found for name, found in looked.items() if isinstance(found, Problem)}
     columns = {name: found for name, found in looked.items() if not isinstance(found, Problem)}
     return Files(path, form, columns, faults)
+
+
+def paths_of(path: str) -> list[str]:
+    """Return the paths that a path, a folder or a glob names, in order; none is opened.
+
+    Raises:
+        SourceError: It is no glob.
+
+    """
+    if Path(path).is_dir():
+        return sorted(str(file) for file in Path(path).rglob("*.parquet"))
+    return _matches(path) if is_glob(path) else [path]
 
 
 def skipped(path: str, fault: Problem, name: str) -> Skipped:
@@ -242,7 +252,8 @@ def _matches(pattern: str) -> list[str]:
         raise SourceError(Problem(pattern, f"not a glob: {error}.", "Write a/**/*.csv.")) from error
 
 
-def _is_glob(path: str) -> bool:
+def is_glob(path: str) -> bool:
+    """Return whether a path stands for those that match it; one that is there is meant itself."""
     return any(mark in path for mark in "*?[") and not Path(path).exists()
 
 

@@ -35,7 +35,18 @@ _SECRET = re.compile(r"sig|signature|token|secret|credential|password|key|sas", 
 
 def is_remote(path: str) -> bool:
     """Return whether a source names no local file: a URI, or a table by its format."""
-    return bool(_SCHEME.match(path) or _TABLE.fullmatch(path)) or _table_format(path) is not None
+    kind, place = format_and_place(path)
+    return kind is not None or _SCHEME.match(place) is not None
+
+
+def format_and_place(path: str) -> tuple[str | None, str]:
+    """Return the format of the table that a source names, None where it is none, and where it is.
+
+    >>> format_and_place("delta:s3://bucket/events")
+    ('delta', 's3://bucket/events')
+    """
+    named = _TABLE.fullmatch(path)
+    return (named["kind"], named["place"]) if named else (_table_format(path), path)
 
 
 def is_table_name(path: str) -> bool:
@@ -78,9 +89,7 @@ def open_remote(path: str, engine: Engine, at: Any) -> Frame:  # noqa: ANN401 - 
 
     """
     _refuse_secrets(path)
-    named = _TABLE.fullmatch(path)
-    kind = named["kind"] if named else _table_format(path)
-    place = named["place"] if named else path
+    kind, place = format_and_place(path)
     scheme = place.partition("://")[0].casefold() if _SCHEME.match(place) else ""
     if scheme and engine != "spark" and scheme not in {*_READ[engine], "file"}:
         others = [one for one in _READ if one == "spark" or scheme in _READ[one]]
@@ -131,8 +140,7 @@ def _table_format(path: str) -> str | None:
 
 def _refuse_secrets(path: str) -> None:
     """Raise SourceError where a URI holds what would let others read the log."""
-    place = path.partition(":")[2] if _TABLE.fullmatch(path) else path
-    parts = urlsplit(place)
+    parts = urlsplit(format_and_place(path)[1])
     named = [name for name, _ in parse_qsl(parts.query) if _SECRET.search(name)]
     if parts.password or named or (parts.username and parts.scheme.startswith("s3")):
         shown = f"{parts.scheme}://...{parts.path}"

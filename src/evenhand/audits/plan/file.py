@@ -43,18 +43,7 @@ def open_plan(
 
     """
     file = Path(path)
-    try:
-        text = file.read_text(encoding="utf-8-sig")
-    except FileNotFoundError as error:
-        hint = "Draft one from a log: evenhand init LOG."
-        raise PlanError(Problem(str(path), "no such file.", hint)) from error
-    except IsADirectoryError as error:
-        hint = f"Name a plan in it, such as {file / 'audit.yaml'}."
-        raise PlanError(Problem(str(path), "this is a folder.", hint)) from error
-    except OSError as error:
-        raise PlanError(Problem(str(path), f"cannot be read: {reason(error)}.")) from error
-    except UnicodeDecodeError as error:
-        raise PlanError(Problem(str(path), "it is not UTF-8.", "Save it as UTF-8.")) from error
+    text = plan_text(path)
     plan, located, problems = parse_mended(text, str(path))
     if plan is None:
         raise PlanError(_ordered([*problems, *form_problems(located)], str(path)))
@@ -78,6 +67,28 @@ def open_plan(
     if problems:
         raise PlanError(problems)
     return found
+
+
+def plan_text(path: str | Path) -> str:
+    """Return what is written in the file of a plan.
+
+    Raises:
+        PlanError: It cannot be read.
+
+    """
+    file = Path(path)
+    try:
+        return file.read_text(encoding="utf-8-sig")
+    except FileNotFoundError as error:
+        hint = "Draft one from a log: evenhand init LOG."
+        raise PlanError(Problem(str(path), "no such file.", hint)) from error
+    except IsADirectoryError as error:
+        hint = f"Name a plan in it, such as {file / 'audit.yaml'}."
+        raise PlanError(Problem(str(path), "this is a folder.", hint)) from error
+    except OSError as error:
+        raise PlanError(Problem(str(path), f"cannot be read: {reason(error)}.")) from error
+    except UnicodeDecodeError as error:
+        raise PlanError(Problem(str(path), "it is not UTF-8.", "Save it as UTF-8.")) from error
 
 
 def _ordered(problems: list[Problem], name: str) -> list[Problem]:

@@ -285,7 +285,7 @@ def _open(
     (engine, on_bad_file), source = reading, table
     if source is None:
         try:
-            path = _expanded(plan.log.source)
+            path = expanded(plan.log.source)
         except EvenhandError as error:
             return None, _at(places, ("log", "source"), error)
         source = path if folder is None else within(folder, path, catalogue=_is_spark(engine))
@@ -335,7 +335,7 @@ def _tables(
     tables, problems = [], []
     for index, table in enumerate(plan.tables):
         try:
-            path = _expanded(table.source)
+            path = expanded(table.source)
         except EvenhandError as error:
             problems += _at(places, ("tables", index, "source"), error)
             continue
@@ -351,7 +351,7 @@ def _catalogue(
     if plan.catalogue is None:
         return None, []
     try:
-        path = _expanded(plan.catalogue)
+        path = expanded(plan.catalogue)
     except EvenhandError as error:
         return None, _at(places, ("catalogue",), error)
     return path if folder is None else within(folder, path, catalogue=False), []
@@ -364,7 +364,7 @@ def _is_spark(engine: EngineLike) -> bool:
 _ANY_KIND = "decisions"
 
 
-def _expanded(text: str) -> str:
+def expanded(text: str) -> str:
     """Return a path with ``${NAME}`` replaced by the environment's value."""
 
     def value(found: re.Match[str]) -> str:
@@ -374,7 +374,15 @@ def _expanded(text: str) -> str:
             raise PlanError(Problem(text, what, f"export {name}=..., or write the path."))
         return os.environ[name]
 
-    return re.sub(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}", value, text)
+    return _VARIABLE.sub(value, text)
+
+
+def variables_in(text: str) -> list[str]:
+    """Return the names of the environment variables that a path is written with."""
+    return _VARIABLE.findall(text)
+
+
+_VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
 
 _NAMED = re.compile(r"(role|group) '(.*)'")
