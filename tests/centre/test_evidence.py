@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import threading
 
@@ -9,10 +10,18 @@ import pytest
 from sqlalchemy import func, select
 
 import bundles
+from evenhand.centre.store.centre import open_centre
 from evenhand.centre.store.chain import check, head
-from evenhand.centre.store.evidence import Subject, accept, evidence_records
+from evenhand.centre.store.evidence import (
+    Subject,
+    accept,
+    evidence_records,
+    keep,
+    read_file,
+    subject_of,
+)
 from evenhand.centre.store.registry import product_named
-from evenhand.centre.store.tables import Audit, Entry, Finding, Rule, Standing
+from evenhand.centre.store.tables import Audit, Base, Entry, Finding, Rule, Standing
 from evenhand.errors import BundleError, ConflictError
 from pushed import evidence
 
@@ -93,6 +102,32 @@ def test_a_chain_that_was_written_anew_is_told_by_a_head_kept_elsewhere(centre):
         assert [one.what for one in check(session, product, kept)] == [
             f"the head that was kept is {kept.digest}; here it is missing"
         ]
+
+
+def test_files_that_are_kept_together_give_the_rows_of_pushes(centre, tmp_path, clock):
+    files = [
+        evidence(product=product, version=f"v{number // 2}", created=clock() - dt.timedelta(number))
+        for number in range(4)
+        for product in ("loans", "cards")
+    ]
+    with centre.database.writing() as session:
+        for data in files:
+            read = read_file(data)
+            centre.storage.put(read.digest, data)
+            keep(session, centre, read, subject_of(read.bundle, None), by="kim")
+    other = open_centre(
+        database=f"sqlite:///{tmp_path / 'other.db'}",
+        storage=str(tmp_path / "other"),
+        key=tmp_path / "centre.pem",
+        clock=clock,
+    )
+    for data in files:
+        accept(other, data, None, by="kim")
+    for table in Base.metadata.sorted_tables:
+        with centre.database.reading() as one, other.database.reading() as two:
+            ours, theirs = (sorted(map(repr, it.execute(table.select()))) for it in (one, two))
+        assert ours == theirs
+    other.database.close()
 
 
 def test_many_that_push_at_once_make_one_chain(centre):
