@@ -108,6 +108,29 @@ Top: TypeAlias = Annotated[
 AsJson: TypeAlias = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Force: TypeAlias = Annotated[bool, typer.Option("--force", help="Write over files that are there.")]
 
+DatabaseAddress: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        "--database",
+        help="The centre's database: sqlite:///FILE, postgresql+psycopg://user@host/name.",
+        envvar="EVENHAND_DATABASE",
+        show_default=False,
+    ),
+]
+StorageAddress: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        "--storage",
+        help="The centre's files: a folder, s3://bucket/prefix, gs:// or az://.",
+        envvar="EVENHAND_STORAGE",
+        show_default=False,
+    ),
+]
+Roots: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option("--root", help="A folder or address that jobs may read.", show_default=False),
+]
+
 HonourWaivers: TypeAlias = Annotated[
     bool,
     typer.Option(

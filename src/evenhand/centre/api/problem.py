@@ -150,7 +150,7 @@ def answer_to(request: Request, error: Exception) -> Response:
     if isinstance(error, RequestValidationError):
         return answer(request, HTTPStatus.UNPROCESSABLE_ENTITY, _invalid(error))
     if isinstance(error, HTTPException):
-        problem = Problem(_place(request), _SAID.get(error.status_code, f"{error.detail}."))
+        problem = Problem(_place(request), _SAID.get(error.status_code, f"{str(error.detail).rstrip('.')}."))
         return answer(request, error.status_code, (problem,), error.headers)
     _LOG.error("%s failed", _place(request), exc_info=error)
     what = "the centre failed; what happened is in its log."

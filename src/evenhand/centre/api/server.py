@@ -1,0 +1,232 @@
+"""Serving a centre: where it listens, by which names it is reached, and in how many processes."""
+
+from __future__ import annotations
+
+import dataclasses
+import errno
+import ipaddress
+import json
+import os
+import signal
+import socket
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+from urllib.parse import urlsplit
+
+from evenhand.centre.api.access import Access
+from evenhand.centre.store.centre import Centre, open_centre
+from evenhand.errors import CentreError, EvenhandError, Problem, StoppedError, reason
+
+if TYPE_CHECKING:
+    import uvicorn
+    from fastapi import FastAPI
+
+_NAMES = ("127.0.0.1", "localhost", "[::1]")
+"""What this machine calls itself; no name server is asked for them."""
+
+_VARIABLE = "EVENHAND_SERVED"
+"""How processes of one centre are told what they serve."""
+
+_PORTS = {"http": 80, "https": 443}
+
+GRACE_SECONDS = 10
+"""How long answers that are under way may take once the centre is stopped."""
+
+
+@dataclass(frozen=True)
+class Served:
+    """How a centre is served: all that each of its processes must know.
+
+    Attributes:
+        database: Address of its database; None for that of this machine.
+        storage: Folder or address of its files; None for that of this machine.
+        roots: What jobs may read.
+        auth: Who is let in.
+        hosts: What requests may name as their host; none for anything.
+        https: Whether browsers reach it by HTTPS.
+        cookie: The name of the cookie of its sessions.
+
+    """
+
+    database: str | None = None
+    storage: str | None = None
+    roots: tuple[str, ...] = ()
+    auth: Literal["none", "token"] = "none"
+    hosts: tuple[str, ...] = ()
+    https: bool = False
+    cookie: str = "evenhand"
+
+    def centre(self) -> Centre:
+        """Open the centre.
+
+        Raises:
+            CentreError: Something that it stands on does not answer.
+
+        """
+        return open_centre(database=self.database, storage=self.storage, roots=self.roots)
+
+    def access(self) -> Access:
+        """Return how it lets people in."""
+        return Access(self.auth, frozenset(self.hosts), self.https, self.cookie)
+
+
+def application() -> FastAPI:
+    """Return the application of a process that another one started."""
+    from evenhand.centre.api.app import create_app
+
+    told = json.loads(os.environ[_VARIABLE])
+    served = Served(**{**told, "roots": tuple(told["roots"]), "hosts": tuple(told["hosts"])})
+    return create_app(served.centre(), served.access())
+
+
+def is_loopback(host: str) -> bool:
+    """Return whether a name or address is this machine's own, which no other one reaches.
+
+    >>> [is_loopback(one) for one in ("127.0.0.1", "::1", "localhost", "0.0.0.0", "example.org")]
+    [True, True, True, False, False]
+    """
+    if host.lower() == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
+def names_of(host: str, port: int, url: str | None) -> tuple[str, ...]:
+    """Return what requests to this machine may name as their host.
+
+    Args:
+        host: Where it listens.
+        port: The port.
+        url: The address that others are told, where that is another one.
+
+    """
+    shown = f"[{host}]" if ":" in host else host.lower()
+    named = {f"{name}:{port}" for name in (*_NAMES, shown)}
+    if port == _PORTS["http"]:
+        named |= {*_NAMES, shown}
+    if url is not None:
+        named.add(urlsplit(url).netloc.lower())
+    return tuple(sorted(named))
+
+
+def check_url(url: str, auth: str) -> None:
+    """Check the address that others are told.
+
+    Raises:
+        EvenhandError: It is no address of a centre, or needs that people log in.
+
+    """
+    parts = urlsplit(url)
+    if parts.scheme not in _PORTS or not parts.hostname or parts.path.strip("/") or parts.query:
+        what = f"'{url}' is no address of a centre."
+        hint = "Write https://centre.example.org, without a path."
+        raise EvenhandError(Problem("--url", what, hint))
+    if auth == "none" and not is_loopback(parts.hostname):
+        raise EvenhandError(Problem("--url", _OPEN, TOKENS))
+
+
+def check_host(host: str, auth: str) -> None:
+    """Check that nobody else reaches a centre where nobody logs in.
+
+    Raises:
+        EvenhandError: Others would.
+
+    """
+    if auth == "none" and not is_loopback(host):
+        raise EvenhandError(Problem(f"--host {host}", _OPEN, TOKENS))
+
+
+_OPEN = "other machines would reach it, and nobody logs in."
+
+TOKENS = "evenhand serve --auth token, and evenhand centre token issue --person NAME --rights read"
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Return a socket that listens.
+
+    Raises:
+        CentreError: The port is in use, or the address is not this machine's.
+
+    """
+    where = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    try:
+        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        opened = socket.socket(family)
+        try:
+            opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            opened.bind(address)
+            # Whoever connects from now on waits until the first answer.
+            opened.listen(2048)
+        except OSError:
+            opened.close()
+            raise
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            what = f"port {port} is in use already."
+            hint = f"Is a centre running there? Or take another port: --port {port + 1}"
+            raise CentreError(Problem(where, what, hint)) from error
+        what = f"it cannot listen there: {reason(error)}."
+        raise CentreError(
+            Problem(where, what, "Name an address of this machine: --host")
+        ) from error
+    opened.set_inheritable(True)
+    return opened
+
+
+def run(
+    served: Served, centre: Centre, opened: socket.socket, *, processes: int, workers: int
+) -> None:
+    """Serve a centre until somebody stops it; what is under way is answered first.
+
+    Args:
+        served: How it is served.
+        centre: The centre, opened.
+        opened: The socket that listens.
+        processes: In how many processes.
+        workers: How many workers run jobs beside them.
+
+    """
+    del workers
+    import uvicorn
+
+    from evenhand.centre.api.app import create_app
+
+    # uvicorn sends the signal that stopped it once more, when all is done.
+    signal.signal(signal.SIGTERM, _stopped)
+    if processes == 1:
+        config = _config(create_app(centre, served.access()))
+        try:
+            uvicorn.Server(config).run(sockets=[opened])
+        except (StoppedError, KeyboardInterrupt):
+            return
+        return
+    from uvicorn.supervisors import Multiprocess
+
+    os.environ[_VARIABLE] = json.dumps(dataclasses.asdict(served))
+    config = _config(f"{__name__}:application", factory=True, workers=processes)
+    # Connections are opened by each process itself.
+    centre.database.close()
+    Multiprocess(config, sockets=[opened]).run()
+
+
+def _config(app: FastAPI | str, **more: Any) -> uvicorn.Config:  # noqa: ANN401 - of uvicorn
+    from uvicorn import Config
+
+    return Config(
+        app,
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        ws="none",
+        timeout_keep_alive=15,
+        timeout_graceful_shutdown=GRACE_SECONDS,
+        limit_concurrency=1000,
+        **more,
+    )
+
+
+def _stopped(*_: object) -> None:
+    raise StoppedError
