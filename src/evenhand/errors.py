@@ -104,6 +104,10 @@ class CentreError(EvenhandError):
     """
 
 
+class UnreachableError(CentreError):
+    """The centre does not answer now: it is away, or what it stands on is."""
+
+
 class UnknownError(CentreError):
     """A product, model, version or job that is not there, or that may not be seen."""
 

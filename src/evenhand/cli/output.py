@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import typer
 from rich.console import Console, RenderableType
 
-from evenhand.errors import EngineError, EvenhandError
+from evenhand.errors import CentreError, EngineError, EvenhandError, UnreachableError
 
 if TYPE_CHECKING:
     from evenhand.audits.gate.verdict import RuleVerdict
@@ -67,4 +67,6 @@ def fail(error: EvenhandError, *, as_json: bool) -> int:
         typer.echo(json.dumps({"errors": errors}, indent=2, ensure_ascii=False))
     else:
         typer.echo(str(error), err=True)
-    return ENGINE if isinstance(error, EngineError) else USAGE
+    # As itself an error of the centre says that it failed, and not that it was asked wrongly.
+    failed = isinstance(error, EngineError | UnreachableError) or type(error) is CentreError
+    return ENGINE if failed else USAGE

@@ -1,1 +1,5 @@
-"""The centre from a laptop or a pipeline: a typed client, and a gate that works without it."""
+"""The centre from elsewhere: its API from Python, what is cached of it, and gates without it."""
+
+from evenhand.centre.client.client import Client
+
+__all__ = ["Client"]
