@@ -117,12 +117,12 @@ _WORDS: dict[Right, str] = {
 
 @dataclass(frozen=True)
 class Needs:
-    """A dependency of routes: gives who asks, who must have a right.
+    """A dependency of routes: gives who asks, who must have a right, or any.
 
     Whatever a session of a browser changes must come with its CSRF token.
     """
 
-    right: Right
+    right: Right | Literal["any"]
 
     async def __call__(self, request: Request) -> Principal:
         """Return who asks.
@@ -132,7 +132,7 @@ class Needs:
 
         """
         principal: Principal = request.state.principal
-        if self.right not in principal.rights:
+        if self.right != "any" and self.right not in principal.rights:
             raise DeniedError(_refusal(principal, self.right, principal.product))
         if request.method not in SAFE and principal.csrf is not None:
             await _check_csrf(request, principal.csrf)
@@ -151,13 +151,13 @@ async def _check_csrf(request: Request, expected: str) -> None:
 
 _FORMS = {"application/x-www-form-urlencoded", "multipart/form-data"}
 
-reader, pusher, approver, administrator = (
-    Needs("read"),
-    Needs("push"),
-    Needs("approve"),
-    Needs("admin"),
-)
+insider = Needs("any")
+reader = Needs("read")
+pusher = Needs("push")
+approver = Needs("approve")
+administrator = Needs("admin")
 
+Insider = Annotated[Principal, Depends(insider)]
 Reader = Annotated[Principal, Depends(reader)]
 Pusher = Annotated[Principal, Depends(pusher)]
 Approver = Annotated[Principal, Depends(approver)]

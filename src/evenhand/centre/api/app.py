@@ -9,7 +9,7 @@ from fastapi import FastAPI
 from starlette.staticfiles import StaticFiles
 
 import evenhand
-from evenhand.centre.api import health, login, problem, routes
+from evenhand.centre.api import health, login, openapi, problem, routes
 from evenhand.centre.api.access import Access
 from evenhand.centre.api.guard import Guard
 from evenhand.centre.api.header import STATIC
@@ -44,6 +44,7 @@ def create_app(centre: Centre, access: Access) -> FastAPI:
         found = importlib.import_module(f"{routes.__name__}.{module.name}")
         app.include_router(found.router, prefix=PREFIX)
     _add_pages(app)
+    openapi.describe(app)
     return app
 
 

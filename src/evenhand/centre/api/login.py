@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Form, Request
 from starlette.responses import RedirectResponse, Response
 
-from evenhand.centre.api.access import Reader, access_of
+from evenhand.centre.api.access import Insider, access_of
 from evenhand.centre.api.guard import local_path, set_cookie
 from evenhand.centre.api.problem import answer
 from evenhand.centre.store import sessions
@@ -84,7 +84,7 @@ def login(
 
 
 @router.post("/logout")
-def logout(request: Request, principal: Reader) -> Response:
+def logout(request: Request, principal: Insider) -> Response:
     """End the session of a browser."""
     del principal
     centre: Centre = request.app.state.centre

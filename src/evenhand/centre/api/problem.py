@@ -13,6 +13,8 @@ from typing import Any
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ConfigDict
+from sqlalchemy.exc import DataError
+from sqlalchemy.exc import TimeoutError as WaitedError
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
@@ -150,8 +152,16 @@ def answer_to(request: Request, error: Exception) -> Response:
     if isinstance(error, RequestValidationError):
         return answer(request, HTTPStatus.UNPROCESSABLE_ENTITY, _invalid(error))
     if isinstance(error, HTTPException):
-        problem = Problem(_place(request), _SAID.get(error.status_code, f"{str(error.detail).rstrip('.')}."))
+        said = _SAID.get(error.status_code, f"{str(error.detail).rstrip('.')}.")
+        problem = Problem(_place(request), said)
         return answer(request, error.status_code, (problem,), error.headers)
+    if isinstance(error, DataError | OverflowError):
+        # The last that notices; checks before it name the place.
+        problem = Problem(_place(request), "something in it is longer or larger than can be kept.")
+        return answer(request, HTTPStatus.UNPROCESSABLE_ENTITY, (problem,))
+    if isinstance(error, WaitedError):
+        problem = Problem("database", "too many ask it at once.", "Try again.")
+        return answer(request, HTTPStatus.SERVICE_UNAVAILABLE, (problem,))
     _LOG.error("%s failed", _place(request), exc_info=error)
     what = "the centre failed; what happened is in its log."
     problem = Problem(_place(request), what, "Tell whoever runs it.")
@@ -160,7 +170,7 @@ def answer_to(request: Request, error: Exception) -> Response:
 
 def install(app: FastAPI) -> None:
     """Let an application answer every error as a problem."""
-    for kind in (EvenhandError, RequestValidationError, HTTPException):
+    for kind in (EvenhandError, RequestValidationError, HTTPException, DataError, OverflowError):
         app.add_exception_handler(kind, answer_to)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter
 
 import evenhand
-from evenhand.centre.api.access import Reader, Settings
+from evenhand.centre.api.access import Insider, Settings
 from evenhand.centre.api.ask import Here
 from evenhand.centre.key import public_pem
 from evenhand.centre.protocol import About
@@ -15,7 +15,7 @@ router = APIRouter(tags=["about"])
 
 
 @router.get("/")
-def about(centre: Here, access: Settings, principal: Reader) -> About:
+def about(centre: Here, access: Settings, principal: Insider) -> About:
     """Say what the centre is, by which key it signs, and who asks."""
     return About(
         evenhand=evenhand.__version__,

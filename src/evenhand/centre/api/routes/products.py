@@ -39,6 +39,7 @@ from evenhand.centre.store.registry import (
     version_named,
 )
 from evenhand.centre.store.tables import Audit, Model, Product, Version
+from evenhand.errors import ConflictError, Problem
 
 router = APIRouter(tags=["products"])
 
@@ -167,6 +168,11 @@ def put_version(
             artefact=asked.artefact,
             by=principal.person,
         )
+        bound = place.version.artefact
+        if asked.artefact is not None and bound != asked.artefact:
+            what = f"it is bound to another artefact, {bound}."
+            hint = "What ships as another file is another version."
+            raise ConflictError(Problem(f"version {version[:80]}", what, hint))
         session.flush()
         return _version(session, place.product, place.model, place.version)
 
