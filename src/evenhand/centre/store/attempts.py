@@ -78,7 +78,9 @@ def moment(session: Session, centre: Centre) -> dt.datetime:
     return found
 
 
-def claim(centre: Centre, job_id: str, worker: str, *, lease: dt.timedelta) -> Claim | None:
+def claim(
+    centre: Centre, job_id: str, worker: str, *, lease: dt.timedelta, most_lost: int = MOST_LOST
+) -> Claim | None:
     """Take a job that waits, or whose attempt gave no sign of life; None where somebody else has.
 
     Args:
@@ -86,6 +88,7 @@ def claim(centre: Centre, job_id: str, worker: str, *, lease: dt.timedelta) -> C
         job_id: The job.
         worker: Who takes it.
         lease: For how long, unless it beats.
+        most_lost: How many attempts may end without a word.
 
     """
     with centre.database.writing() as session:
@@ -99,7 +102,7 @@ def claim(centre: Centre, job_id: str, worker: str, *, lease: dt.timedelta) -> C
         left = case((Job.state == "running", 1), else_=0)
         changed = session.execute(
             update(Job)
-            .where(Job.id == job_id, takeable(now), Job.lost + left < MOST_LOST)
+            .where(Job.id == job_id, takeable(now), Job.lost + left < most_lost)
             .values(
                 state="running",
                 attempt=Job.attempt + 1,
@@ -224,32 +227,34 @@ def finish(centre: Centre, claim: Claim, state: Literal["failed", "cancelled"], 
     return _leave(centre, claim, why, state)
 
 
-def release(centre: Centre, claim: Claim, why: str, *, lost: bool) -> bool:
+def release(
+    centre: Centre, claim: Claim, why: str, *, lost: bool, most_lost: int = MOST_LOST
+) -> bool:
     """Put a job back into the queue; False where the attempt does not hold it any more.
 
     Args:
         centre: The centre.
         claim: The attempt.
         why: What ended it.
-        lost: Whether it ended without a word, which counts against the job: after `MOST_LOST`
-            times the job has failed.
+        lost: Whether it ended without a word, which counts against the job.
+        most_lost: After how many such attempts the job has failed.
 
     """
-    if lost and claim.job.lost + 1 >= MOST_LOST:
-        return _leave(centre, claim, f"{why}, {MOST_LOST} times", "failed", lost=1)
+    if lost and claim.job.lost + 1 >= most_lost:
+        return _leave(centre, claim, f"{why}, {most_lost} times", "failed", lost=1)
     return _leave(centre, claim, why, "queued", lost=int(lost))
 
 
-def reap(centre: Centre) -> list[str]:
+def reap(centre: Centre, most_lost: int = MOST_LOST) -> list[str]:
     """End what nobody may take any more, and return what a worker may take.
 
     A job whose worker gave no sign of life is cancelled where somebody asked for that, and has
-    failed where it was the last of `MOST_LOST` such attempts.
+    failed where it was the last of so many such attempts.
     """
     with centre.database.reading() as session:
         now = moment(session, centre)
         left = select(Job.id, Job.product_id).where(Job.state == "running", Job.lease < now)
-        dead = session.execute(left.where(Job.cancel | (Job.lost + 1 >= MOST_LOST))).all()
+        dead = session.execute(left.where(Job.cancel | (Job.lost + 1 >= most_lost))).all()
     for job_id, product_id in dead:
         with centre.database.writing() as session:
             product = lock(session, product_id)
