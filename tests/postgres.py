@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import shutil
 import socket
 import subprocess
@@ -21,9 +22,27 @@ def _version(path: Path) -> int:
     return int(text) if text.isdecimal() else 0
 
 
+def new_database(address: str) -> str:
+    """Return the address of a new database on a server."""
+    from sqlalchemy import create_engine, text
+
+    name = f"test_{secrets.token_hex(6)}"
+    engine = create_engine(f"{address}/postgres", isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.execute(text(f"CREATE DATABASE {name}"))
+    engine.dispose()
+    return f"{address}/{name}"
+
+
 @contextmanager
-def running(folder: Path):
-    """Start a server whose files are in a folder; gives its address without a database."""
+def running(folder: Path, **changed: str):
+    """Start a server whose files are in a folder; gives its address without a database.
+
+    Args:
+        folder: The folder.
+        changed: Settings that are not those of tests.
+
+    """
     data = folder / "data"
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -45,6 +64,7 @@ def running(folder: Path):
         "unix_socket_directories": "",
         "fsync": "off",
         "max_connections": 200,
+        **changed,
     }
     options = " ".join(f"-c {name}='{value}'" for name, value in settings.items())
     control = [*prefix, tool("pg_ctl"), "-D", data, "-w", "-l", folder / "log"]

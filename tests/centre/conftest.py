@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-import secrets
+import shutil
 import tempfile
 from pathlib import Path
 
@@ -14,8 +14,7 @@ import postgres as server
 pytest.importorskip("sqlalchemy")
 pytest.importorskip("fastapi")
 
-from sqlalchemy import create_engine, text
-
+from evenhand.centre.store import migration
 from evenhand.centre.store.centre import open_centre
 
 
@@ -30,6 +29,28 @@ class Clock:
 
     def pass_(self, **span: float) -> None:
         self.time += dt.timedelta(**span)
+
+
+NEXT = '''
+"""A column that a later release may add."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "{revision}"
+down_revision = "{before}"
+
+
+def upgrade():
+    with op.batch_alter_table("product") as table:
+        table.add_column(sa.Column("site", sa.String(20), server_default="here", nullable=False))
+    {after}
+
+
+def downgrade():
+    with op.batch_alter_table("product") as table:
+        table.drop_column("site")
+'''
 
 
 @pytest.fixture(scope="session")
@@ -49,17 +70,7 @@ def database(request, tmp_path) -> str:
     """The address of an empty database, of each kind in turn."""
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path / 'centre.db'}"
-    return new_database(request.getfixturevalue("postgres"))
-
-
-def new_database(address: str) -> str:
-    """Return the address of a new database on a server."""
-    name = f"test_{secrets.token_hex(6)}"
-    engine = create_engine(f"{address}/postgres", isolation_level="AUTOCOMMIT")
-    with engine.connect() as connection:
-        connection.execute(text(f"CREATE DATABASE {name}"))
-    engine.dispose()
-    return f"{address}/{name}"
+    return server.new_database(request.getfixturevalue("postgres"))
 
 
 @pytest.fixture
@@ -80,3 +91,19 @@ def centre(database, tmp_path, clock):
     )
     yield opened
     opened.database.close()
+
+
+@pytest.fixture
+def later(tmp_path, monkeypatch):
+    """Add a migration that a later release may bring."""
+
+    def add(after=""):
+        newest = migration.newest()
+        folder = tmp_path / "migrations"
+        shutil.copytree(migration.FOLDER, folder)
+        made = NEXT.format(revision="9000", before=newest, after=after)
+        (folder / "versions" / "9000_later.py").write_text(made)
+        monkeypatch.setattr(migration, "FOLDER", folder)
+        return newest
+
+    return add

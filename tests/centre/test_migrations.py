@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 import sys
 
@@ -21,27 +20,6 @@ from evenhand.centre.store.tables import Base
 from evenhand.errors import CentreError
 from pushed import evidence
 
-NEXT = '''
-"""A column that a later release may add."""
-
-import sqlalchemy as sa
-from alembic import op
-
-revision = "{revision}"
-down_revision = "{before}"
-
-
-def upgrade():
-    with op.batch_alter_table("product") as table:
-        table.add_column(sa.Column("site", sa.String(20), server_default="here", nullable=False))
-    {after}
-
-
-def downgrade():
-    with op.batch_alter_table("product") as table:
-        table.drop_column("site")
-'''
-
 
 @pytest.fixture
 def opened(database):
@@ -49,22 +27,6 @@ def opened(database):
     found = Database(database)
     yield found
     found.close()
-
-
-@pytest.fixture
-def later(tmp_path, monkeypatch):
-    """Add a migration that a later release may bring."""
-
-    def add(after=""):
-        newest = migration.newest()
-        folder = tmp_path / "migrations"
-        shutil.copytree(migration.FOLDER, folder)
-        made = NEXT.format(revision="9000", before=newest, after=after)
-        (folder / "versions" / "9000_later.py").write_text(made)
-        monkeypatch.setattr(migration, "FOLDER", folder)
-        return newest
-
-    return add
 
 
 def tables(opened) -> set[str]:

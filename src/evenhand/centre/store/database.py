@@ -7,6 +7,8 @@ another came first.
 
 from __future__ import annotations
 
+import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,6 +22,8 @@ from evenhand.errors import CentreError, MissingExtraError, Problem, first_line
 
 _WAIT_SECONDS = 30
 """How long a writer waits for another; a transaction takes milliseconds."""
+
+_AGAIN_SECONDS = 0.01
 
 _WRITES = "writes"
 
@@ -47,6 +51,16 @@ class Database:
     def reading(self) -> Iterator[Session]:
         """Give a session that only reads."""
         with _told(self.url), self._sessions() as session:
+            yield session
+
+    @contextmanager
+    def snapshot(self) -> Iterator[Session]:
+        """Give a session that reads everything as it was at one moment, while others write."""
+        with _told(self.url), self._sessions() as session:
+            if not self.is_sqlite:
+                # SQLite's transactions are so by themselves.
+                repeatable = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
+                session.connection(execution_options=repeatable)
             yield session
 
     @contextmanager
@@ -115,8 +129,8 @@ def _prepare(connection: Any, _: Any) -> None:  # noqa: ANN401 - of the driver
     # The driver must not begin transactions by itself: `_begin` says which kind.
     connection.isolation_level = None
     cursor = connection.cursor()
+    _write_ahead(cursor)
     for name, value in (
-        ("journal_mode", "WAL"),
         # In WAL mode a power failure may lose the last transactions, never the file; accepted
         # evidence must not be lost, hence FULL.
         ("synchronous", "FULL"),
@@ -125,6 +139,28 @@ def _prepare(connection: Any, _: Any) -> None:  # noqa: ANN401 - of the driver
     ):
         cursor.execute(f"PRAGMA {name}={value}")
     cursor.close()
+
+
+def _write_ahead(cursor: sqlite3.Cursor) -> None:
+    """Let readers and a writer work side by side: the file keeps that once it is said.
+
+    Of several that say it to a new file at once, SQLite refuses some without making them wait.
+
+    Raises:
+        sqlite3.OperationalError: The file cannot be opened or written.
+
+    """
+    until = time.monotonic() + _WAIT_SECONDS
+    while True:
+        try:
+            if cursor.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
+                cursor.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > until:
+                raise
+            time.sleep(_AGAIN_SECONDS)
+        else:
+            return
 
 
 def _begin(connection: Any) -> None:  # noqa: ANN401 - SQLAlchemy's own

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy.orm import Session
 
+from evenhand.audits.evidence.canonical import canonical, digest_of
 from evenhand.audits.gate.verdict import Verdict
 from evenhand.centre.decision import CLOCKS, Decision, decide
 from evenhand.centre.protocol import Compared
@@ -147,6 +148,7 @@ def _keep(
         "policy": decision.policy.digest,
         "mode": decision.mode,
         "compared": compared,
+        "body": digest_of(canonical(decision.to_dict(), "decision")),
         "by": by,
     }
     append(session, product, "decision", body, at)

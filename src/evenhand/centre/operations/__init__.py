@@ -1,0 +1,1 @@
+"""Running a centre: inspection, backup and restore, what a watcher scrapes, what is logged."""
