@@ -98,9 +98,15 @@ def waiver_text(waiver: WaiverNote) -> str:
     return f"until {waiver.expires.isoformat()} by {waiver.owner}: {waiver.reason}"
 
 
-def facts(bundle: Bundle, rule: RuleVerdict) -> dict[str, str]:
-    """Return what is known of a verdict, by what it is; what there is not is left out."""
-    figure = finding_of(bundle, rule)
+def facts(bundle: Bundle | None, rule: RuleVerdict) -> dict[str, str]:
+    """Return what is known of a verdict, by what it is; what there is not is left out.
+
+    Args:
+        bundle: The evidence; None where only its verdicts are known, and no figure is.
+        rule: The verdict.
+
+    """
+    figure = None if bundle is None else finding_of(bundle, rule)
     size = ""
     if figure is not None:
         size = brief(summary(figure.outcome))
@@ -137,7 +143,7 @@ def rules_view(
 ) -> tuple[list[dict[str, Any]], str]:
     """Return the verdicts, what fails first, and a sentence about those that are left out."""
     places = {
-        (one.key, one.scope): f"f{block.number}"
+        (one.key, one.scope): f"#f{block.number}"
         for section in sections
         for block in section.blocks
         for one in block.findings
@@ -149,15 +155,15 @@ def rules_view(
     return shown, told
 
 
-def rule_view(one: RuleVerdict, anchor: str = "") -> dict[str, Any]:
-    """Return the verdict of a rule."""
+def rule_view(one: RuleVerdict, address: str = "") -> dict[str, Any]:
+    """Return the verdict of a rule, and where its figure is shown."""
     failed = [versus(member, name_of) for member in one.failed_groups]
     return {
         "id": one.id,
         "rule": one.rule,
         "verdict": one.verdict,
         "scope": one.scope,
-        "anchor": anchor,
+        "address": address,
         "reason": capital(brief(one.reason.removeprefix(f"{one.verdict}: "))),
         "failed": "; ".join(first(failed, _NAMED)) if one.verdict == "fail" else "",
         "undecided": [

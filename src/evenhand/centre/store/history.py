@@ -13,7 +13,16 @@ from sqlalchemy.orm import Session, aliased
 
 from evenhand.audits.gate.verdict import Verdict
 from evenhand.centre.policy import Policy
-from evenhand.centre.store.tables import Audit, Decision, Model, Plan, Product, Run, Version
+from evenhand.centre.store.tables import (
+    Audit,
+    Decision,
+    JobLine,
+    Model,
+    Plan,
+    Product,
+    Run,
+    Version,
+)
 
 RunState = Literal["started", "finished", "failed", "unpushed"]
 
@@ -277,3 +286,9 @@ def missing_of(
         for one in policy.require
         if not plans.get(one.plan, set()) & there.get((model.id, model.newest), set())
     ]
+
+
+def last_lines(session: Session, job: str, *, most: int) -> list[JobLine]:
+    """Return the last lines of a job's log, in order."""
+    query = select(JobLine).where(JobLine.job_id == job).order_by(JobLine.id.desc()).limit(most)
+    return [*session.scalars(query)][::-1]

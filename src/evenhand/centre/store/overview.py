@@ -209,6 +209,11 @@ def standing_of_models(
 _NEVER = tuple(Cell(pillar, "never audited") for pillar in PILLARS)
 
 
+def never() -> tuple[Cell, ...]:
+    """Return where something stands that was never audited."""
+    return _NEVER
+
+
 def _fits(row: Row, wanted: Wanted) -> bool:
     if wanted.search and wanted.search.casefold() not in f"{row.name}\n{row.title}".casefold():
         return False

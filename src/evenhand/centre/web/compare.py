@@ -1,0 +1,253 @@
+"""The page on which two audits are compared: what is surely worse first, mere chance last."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from fastapi import APIRouter, Request
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+from starlette.responses import Response
+
+from evenhand.audits.contrasts import form_of
+from evenhand.audits.evidence.bundle import Bundle
+from evenhand.audits.finding import Finding
+from evenhand.centre.api.access import Principal, Reader
+from evenhand.centre.api.ask import Here
+from evenhand.centre.api.sight import audit_seen, seen
+from evenhand.centre.protocol import PREFIX
+from evenhand.centre.store.comparison import compared
+from evenhand.centre.store.opened import opened
+from evenhand.centre.store.tables import Audit, Model, Product, Version
+from evenhand.centre.web.company import Text
+from evenhand.centre.web.page import Crumb, page, part
+from evenhand.errors import BundleError, Problem
+from evenhand.render.wording import DASH, MINUS, brief, name_of, number, own_reason
+
+router = APIRouter()
+
+_CHOICES = 200
+_ROWS = 100
+
+Kind = Literal["worse", "better", "changed", "unclear", "unknown"]
+
+_PARTS: Mapping[Kind, tuple[str, str]] = {
+    "worse": ("Surely worse", "The whole interval of the change lies on the worse side."),
+    "better": ("Surely better", "The whole interval of the change lies on the better side."),
+    "changed": (
+        "Surely changed",
+        "The interval of the change leaves out 0; neither direction is better in itself.",
+    ),
+    "unclear": (
+        "Within chance",
+        "The interval of the change contains 0: these rows do not tell whether it moved.",
+    ),
+    "unknown": ("Not comparable", "There is no interval of the change, for the reason given."),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """One of the two audits."""
+
+    audit: Audit
+    product: str
+    model: str
+    version: str
+
+
+@router.get("/compare")
+def compare(
+    request: Request, principal: Reader, centre: Here, *, before: Text = "", after: Text = ""
+) -> Response:
+    """Show what changed from one audit to another."""
+    problems: list[Problem] = []
+    shown: dict[str, Any] = {"sides": (), "parts_": (), "same": 0, "added": (), "removed": ()}
+    heading, lead, pairing, twin = "What changed", "", "", None
+    with centre.database.reading() as session:
+        sides = [_side(session, principal, one) for one in (before, after) if one]
+        choices = _choices(session, principal)
+    if len(sides) == 2:  # noqa: PLR2004 - before and after
+        twin = f"{PREFIX}/audits/{part(before)}/diff/{part(after)}"
+        heading = _heading(sides)
+        try:
+            found = compared(centre, before, after)
+        except BundleError as error:
+            problems = [*error.problems]
+        else:
+            parts = _parts(found["changes"], opened(centre, after))
+            shown = {
+                "sides": sides,
+                "parts_": parts,
+                "same": sum(one["same"] for one in found["changes"]),
+                "added": found["added"],
+                "removed": found["removed"],
+            }
+            lead, pairing = _lead(parts), _pairing(found)
+    return page(
+        request,
+        "compare.html",
+        title=heading,
+        twin=twin,
+        crumbs=(Crumb("Products", "/"),),
+        heading=heading,
+        lead=lead,
+        pairing=pairing,
+        problems=problems,
+        choices=choices,
+        chosen={"before": before, "after": after},
+        **shown,
+    )
+
+
+def _side(session: Session, principal: Principal, bundle: str) -> Side:
+    audit = audit_seen(session, principal, bundle)
+    return Side(
+        audit,
+        session.get_one(Product, audit.product_id).name,
+        session.get_one(Model, audit.model_id).name,
+        session.get_one(Version, audit.version_id).name,
+    )
+
+
+def _choices(session: Session, principal: Principal) -> list[Side]:
+    query = (
+        select(Audit, Product.name, Model.name, Version.name)
+        .join(Product, Product.id == Audit.product_id)
+        .join(Model, Model.id == Audit.model_id)
+        .join(Version, Version.id == Audit.version_id)
+        .order_by(Audit.id.desc())
+        .limit(_CHOICES)
+    )
+    return [Side(*row) for row in session.execute(seen(query, principal))]
+
+
+def _heading(sides: Sequence[Side]) -> str:
+    one, other = sides
+    if (one.product, one.model) == (other.product, other.model):
+        return f"{other.model} {one.version} to {other.version}"
+    return f"{one.model} {one.version} to {other.model} {other.version}"
+
+
+def _pairing(found: Mapping[str, Any]) -> str:
+    level = f"{100 * found['level']:g}% intervals, each by itself"
+    said = str(found["pairing"])
+    return (
+        f"The audits are {said}. {level}." if found["paired"] else f"{said}. {level}.".capitalize()
+    )
+
+
+def _lead(parts: Sequence[Mapping[str, Any]]) -> str:
+    many = {one["id"]: one["found"] for one in parts}
+    if not many:
+        return "Both have the same figures."
+    told = [
+        f"{many.get(kind, 0):,} {word}"
+        for kind, word in (("worse", "surely worse"), ("better", "surely better"))
+    ]
+    left = sum(count for kind, count in many.items() if kind not in {"worse", "better"})
+    return f"{', '.join(told)}, {left:,} other."
+
+
+def _parts(changes: Sequence[Mapping[str, Any]], after: Bundle) -> list[dict[str, Any]]:
+    """Return changes by what can be said of them, those with rules and the largest first."""
+    known = {_identity(one): one for one in after.findings}
+    found: dict[Kind, list[dict[str, Any]]] = {kind: [] for kind in _PARTS}
+    for change in changes:
+        if change["same"]:
+            continue
+        one = known.get(_named(change))
+        found[_kind(change, one)].append(_row(change))
+    parts = []
+    for kind, rows in found.items():
+        if not rows:
+            continue
+        rows.sort(key=lambda row: row["order"])
+        title, about = _PARTS[kind]
+        parts.append(
+            {
+                "id": kind,
+                "title": title,
+                "about": about,
+                "rows": rows[:_ROWS],
+                "found": len(rows),
+            }
+        )
+    return parts
+
+
+def _identity(one: Finding) -> tuple[object, ...]:
+    pair = tuple(tuple(sorted(group.items())) for group in one.pair)
+    return one.key, one.slice, pair, one.part
+
+
+def _named(change: Mapping[str, Any]) -> tuple[object, ...]:
+    pair = tuple(tuple(sorted(group.items())) for group in change.get("pair", ()))
+    return change["key"], change["slice"], pair, change.get("part", "")
+
+
+def _kind(change: Mapping[str, Any], one: Finding | None) -> Kind:
+    gap = change["difference"]
+    if gap["low"] is None or gap["high"] is None:
+        return "unknown"
+    if gap["low"] <= 0 <= gap["high"]:
+        return "unclear"
+    better = "neither" if one is None else _better(one, whole=change["group"] is None)
+    if better == "neither":
+        return "changed"
+    rises = gap["low"] > 0
+    return "better" if rises == (better == "higher") else "worse"
+
+
+def _better(one: Finding, *, whole: bool) -> str:
+    """Return in which direction a figure is better: of a gap downwards, of a measure as it says."""
+    if one.pair:
+        return "neither"
+    own = one.conventions.get("better", "")
+    own = own if own in {"higher", "lower"} else "neither"
+    if not whole:
+        return own
+    match form_of(one.contrast):
+        case None | "worst":
+            return own
+        case "ratio":
+            return "higher"
+    return "lower"
+
+
+def _row(change: Mapping[str, Any]) -> dict[str, Any]:
+    gap = change["difference"]
+    about = []
+    if change.get("pair"):
+        about.append(f" {MINUS} ".join(name_of(group) for group in change["pair"]))
+    about += [change["part"]] if change.get("part") else []
+    about += [name_of(change["group"])] if change["group"] else []
+    about += [f"in {change['slice']}"] if change["slice"] else []
+    verdicts = (change["verdict_before"], change["verdict_after"])
+    has_interval = gap["low"] is not None and gap["high"] is not None
+    return {
+        "key": change["key"],
+        "about": ", ".join(about),
+        "verdicts": verdicts if change["group"] is None else (None, None),
+        "before": _number(change["before"]),
+        "after": _number(change["after"]),
+        "change": DASH if gap["value"] is None else _signed(gap["value"]),
+        "interval": f"[{_signed(gap['low'])}, {_signed(gap['high'])}]" if has_interval else DASH,
+        "reason": own_reason(brief(gap["reason"])) if gap["reason"] else "",
+        "order": (
+            verdicts[0] == verdicts[1] or change["group"] is not None,
+            verdicts == (None, None) or change["group"] is not None,
+            change["group"] is not None,
+            -abs(gap["value"] or 0.0),
+        ),
+    }
+
+
+def _number(value: float | None) -> str:
+    return DASH if value is None else number(value)
+
+
+def _signed(value: float) -> str:
+    return f"{'+' if value > 0 else MINUS if value < 0 else ''}{number(abs(value))}"
