@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from evenhand.audits import Finding
     from evenhand.audits.evidence.bundle import Bundle
     from evenhand.audits.plan import AuditPlan
+    from evenhand.centre.client import Client
     from evenhand.logs import Group, Log
     from evenhand.logs.backend import Spark
     from evenhand.logs.source import EngineLike, OnBadFile
@@ -29,6 +30,7 @@ __version__ = "0.1.0"
 __all__ = [
     "__version__",
     "audit",
+    "connect",
     "converted",
     "estimate",
     "estimates",
@@ -369,3 +371,30 @@ def read_bundle(path: str | Path) -> Bundle:
     from evenhand.audits.evidence.archive import read_bundle as read
 
     return read(Path(path))
+
+
+def connect(
+    address: str | None = None,
+    *,
+    token: str | None = None,
+    token_file: str | Path | None = None,
+    insecure: bool = False,
+) -> Client:
+    """Return a centre that others run: its products, evidence, gates and jobs.
+
+    Args:
+        address: Its address, such as ``http://127.0.0.1:8642``; None for ``EVENHAND_CENTRE``.
+        token: What it lets in by; None for that of the file, or of ``EVENHAND_TOKEN``.
+        token_file: A file with the token.
+        insecure: Whether the token may be sent unencrypted to another machine.
+
+    Raises:
+        EvenhandError: No centre is named, or the token cannot be read.
+        DeniedError: The token would be sent unencrypted to another machine.
+
+    """
+    from evenhand.centre.client.address import address_of, named, read_token
+    from evenhand.centre.client.client import Client
+
+    given = token or read_token(None if token_file is None else Path(token_file))
+    return Client(address_of(named(address), given, insecure=insecure))

@@ -29,6 +29,23 @@ class Condition(BaseModel):
     reason: str
     hint: str = ""
 
+    @property
+    def asked(self) -> str:
+        """What must be so, whatever the case."""
+        named = self.id.removeprefix("plan ")
+        return _ASKED.get(self.id, f"there is evidence of the plan registered as {named}")
+
+
+_ASKED = {
+    "artefact": "the evidence is about the file that ships",
+    "evidence": "there is evidence, and it has rules",
+    "clock": "no evidence is from the future",
+    "age": "evidence is as new as the policy asks",
+    "data": "data are as new as the policy asks",
+    "runs": "no plan is run more often than the policy allows",
+    "against": "what the other version passed is passed again",
+}
+
 
 @dataclass(frozen=True)
 class Case:

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from evenhand.cli import flags
-from evenhand.cli.output import exit_with, show
+from evenhand.cli.output import exit_with, show, status_of
 from evenhand.cli.progress import shown_progress
+from evenhand.cli.sending import begin, finish, told
 
 if TYPE_CHECKING:
     from evenhand.audits.plan.fit import Fit
@@ -98,6 +99,14 @@ def audit(
     sign: Annotated[
         Path | None, typer.Option(help="Sign the evidence with this Ed25519 key (PEM).")
     ] = None,
+    to: Annotated[
+        str | None,
+        typer.Option(
+            help="The address of a centre: announce the audit there, and push its evidence."
+        ),
+    ] = None,
+    token_file: flags.TokenFile = None,
+    insecure: flags.Insecure = False,
     force: flags.Force = False,
     as_json: flags.AsJson = False,
 ) -> None:
@@ -112,13 +121,15 @@ def audit(
       evenhand audit decisions.csv --label repaid --prediction approved --group sex --html v7.html
 
       evenhand audit audit.yaml --engine spark --master spark://host:7077 --states day.states
+
+      evenhand audit audit.yaml --out v7.evidence.zip --to http://127.0.0.1:8642
     """
     import evenhand
     from evenhand.audits.run import conclude, count_rows
     from evenhand.audits.states.file import read_states, write_states
     from evenhand.audits.states.states import fit_states
     from evenhand.logs.table_spec import spec_of
-    from evenhand.render import states as told
+    from evenhand.render import states as as_states
     from evenhand.render import verdicts
     from evenhand.render.file import check_audit, check_targets, write_audit
 
@@ -174,27 +185,40 @@ def audit(
         fit = _fitted(str(source), document, slices, reading)
     if gate:
         _check_rules(fit, str(source or plan or from_states))
-    with shown_progress(silent=as_json) as progress:
-        if from_states is None:
-            with _kept(states or out) as folder:
-                counted = count_rows(
-                    fit, version=evenhand.__version__, progress=progress, folder=folder
+    sent = None if to is None else begin(to, fit, out, token_file, insecure=insecure)
+    with told(sent):
+        with shown_progress(silent=as_json) as progress:
+            if from_states is None:
+                with _kept(states or out) as folder:
+                    counted = count_rows(
+                        fit, version=evenhand.__version__, progress=progress, folder=folder
+                    )
+                    if states is not None:
+                        write_states(counted, states, force=force)
+            elif states is not None:
+                write_states(counted, states, force=force)
+            if states is not None and not (out or html or gate or to):
+                show(
+                    as_states.written(counted, states),
+                    as_states.to_dict(counted, states),
+                    as_json=as_json,
                 )
-                if states is not None:
-                    write_states(counted, states, force=force)
-        elif states is not None:
-            write_states(counted, states, force=force)
-        if states is not None and not (out or html or gate):
-            show(told.written(counted, states), told.to_dict(counted, states), as_json=as_json)
-            return
-        bundle = conclude(fit, counted, version=evenhand.__version__, progress=progress)
-    write_audit(bundle, out, html, key=sign, force=force)
+                return
+            bundle = conclude(fit, counted, version=evenhand.__version__, progress=progress)
+        write_audit(bundle, out, html, key=sign, force=force)
+        end = None if sent is None else finish(sent, bundle, out)
     document = {**bundle.to_dict(), "bundle": None if out is None else str(out)}
     if bundle.skipped:
         document["skipped"] = bundle.skipped
+    if end is not None:
+        document["pushed"] = end.to_dict()
     show(verdicts.audited(bundle, out=out, html=html), document, as_json=as_json)
+    if end is not None:
+        typer.echo(end.line, err=True)
     if gate:
         exit_with(bundle.rules, honour_waivers=honour_waivers)
+    if end is not None and end.error is not None:
+        raise typer.Exit(status_of(end.error))
 
 
 @contextmanager
@@ -259,6 +283,7 @@ def _fitted(
 _BESIDE_A_PLAN = {
     *("source", "engine", "master", "on_bad_file", "states", "from_states", "plan"),
     *("gate", "out", "html", "sign", "force", "as_json", "honour_waivers"),
+    *("to", "token_file", "insecure"),
 }
 """Parameters that say how a plan is audited, and not what."""
 

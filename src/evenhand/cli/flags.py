@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 
 import typer
@@ -10,6 +11,7 @@ import typer
 from evenhand.errors import Problem, RoleError
 
 if TYPE_CHECKING:
+    from evenhand.centre.client.client import Client
     from evenhand.logs.backend import Spark
 
 Kind: TypeAlias = Annotated[str, typer.Option(help="What the rows are.")]
@@ -138,6 +140,26 @@ HonourWaivers: TypeAlias = Annotated[
     ),
 ]
 
+To: TypeAlias = Annotated[
+    str | None,
+    typer.Option("--to", help="The centre's address; by default \\$EVENHAND_CENTRE."),
+]
+From: TypeAlias = Annotated[
+    str | None,
+    typer.Option("--from", help="The centre's address; by default \\$EVENHAND_CENTRE."),
+]
+TokenFile: TypeAlias = Annotated[
+    Path | None,
+    typer.Option(help="A file with the token that the centre lets in by; else \\$EVENHAND_TOKEN."),
+]
+Insecure: TypeAlias = Annotated[
+    bool,
+    typer.Option("--insecure", help="Send the token unencrypted, where the way is safe."),
+]
+Product: TypeAlias = Annotated[str | None, typer.Option(help="The product.")]
+Model: TypeAlias = Annotated[str | None, typer.Option(help="The model.")]
+Version: TypeAlias = Annotated[str | None, typer.Option(help="The model's version.")]
+
 
 def engine_of(name: str | None, master: str | None) -> str | Spark | None:
     """Return the engine that was asked for.
@@ -159,3 +181,18 @@ def engine_of(name: str | None, master: str | None) -> str | Spark | None:
 def given(**roles: str | None) -> Mapping[str, str]:
     """Return the roles that were given."""
     return {role: column for role, column in roles.items() if column is not None}
+
+
+def client_of(to: str | None, token_file: Path | None, *, insecure: bool) -> Client:
+    """Return the centre that the flags, or the environment, name.
+
+    Raises:
+        EvenhandError: None is named, or the token cannot be read.
+        DeniedError: The token would be sent unencrypted to another machine.
+
+    """
+    from evenhand.centre.client.address import address_of, named, read_token
+    from evenhand.centre.client.client import Client
+
+    token = read_token(token_file)
+    return Client(address_of(named(to), token, insecure=insecure))

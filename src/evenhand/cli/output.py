@@ -17,7 +17,7 @@ from rich.console import Console, RenderableType
 from evenhand.errors import CentreError, EngineError, EvenhandError, UnreachableError
 
 if TYPE_CHECKING:
-    from evenhand.audits.gate.verdict import RuleVerdict
+    from evenhand.audits.gate.verdict import RuleVerdict, Verdict
 
 FAIL = 1
 USAGE = 2
@@ -46,7 +46,7 @@ _PIPED = 160
 
 
 def exit_with(rules: Sequence[RuleVerdict], *, honour_waivers: bool) -> None:
-    """Leave with the status of a gate: 0 pass, 1 fail, 3 undecided."""
+    """Leave with the status of a gate, as `leave`."""
     from evenhand.audits.gate.verdict import of_all
 
     today = dt.datetime.now(dt.UTC).date()
@@ -55,7 +55,12 @@ def exit_with(rules: Sequence[RuleVerdict], *, honour_waivers: bool) -> None:
         for rule in rules
         if not (honour_waivers and rule.waiver and rule.waiver.expires >= today)
     ]
-    status = {"pass": 0, "fail": FAIL, "undecided": UNDECIDED}[of_all(standing)]
+    leave(of_all(standing))
+
+
+def leave(verdict: Verdict) -> None:
+    """Leave with the status of a verdict: 0 pass, 1 fail, 3 undecided."""
+    status = {"pass": 0, "fail": FAIL, "undecided": UNDECIDED}[verdict]
     if status:
         raise typer.Exit(status)
 
@@ -63,10 +68,19 @@ def exit_with(rules: Sequence[RuleVerdict], *, honour_waivers: bool) -> None:
 def fail(error: EvenhandError, *, as_json: bool) -> int:
     """Print all problems of an error and return the exit status."""
     if as_json:
-        errors = [dataclasses.asdict(problem) for problem in error.problems]
-        typer.echo(json.dumps({"errors": errors}, indent=2, ensure_ascii=False))
+        typer.echo(json.dumps({"errors": errors_of(error)}, indent=2, ensure_ascii=False))
     else:
         typer.echo(str(error), err=True)
+    return status_of(error)
+
+
+def errors_of(error: EvenhandError) -> list[dict[str, str]]:
+    """Return all problems of an error as JSON has them."""
+    return [dataclasses.asdict(problem) for problem in error.problems]
+
+
+def status_of(error: EvenhandError) -> int:
+    """Return the exit status of an error."""
     # As itself an error of the centre says that it failed, and not that it was asked wrongly.
     failed = isinstance(error, EngineError | UnreachableError) or type(error) is CentreError
     return ENGINE if failed else USAGE

@@ -12,10 +12,8 @@ from collections.abc import Mapping
 
 from evenhand.audits.evidence.bundle import Bundle
 from evenhand.audits.finding import ALL_ROWS
-from evenhand.audits.gate.verdict import RuleVerdict
-from evenhand.render.card import subject_facts
 from evenhand.render.format import Format
-from evenhand.render.rule import facts, waiver_text
+from evenhand.render.judged import Judged, Suite, suite_of
 
 _NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
@@ -30,81 +28,68 @@ def render(bundle: Bundle, *, plan_file: str | None = None, undecided_fails: boo
         undecided_fails: Whether an undecided rule is a failure, rather than skipped.
 
     """
-    file = plan_file or bundle.plan_file
-    kinds = [_kind(rule, undecided_fails=undecided_fails) for rule in bundle.rules]
-    seconds = f"{float(bundle.environment.get('seconds', 0)):.3f}"
+    return written(suite_of(bundle, plan_file), undecided_fails=undecided_fails)
+
+
+def written(suite: Suite, *, undecided_fails: bool = False) -> str:
+    """Return what was judged as JUnit XML; as `render`."""
+    kinds = [_kind(one, undecided_fails=undecided_fails) for one in suite.judged]
+    seconds = f"{suite.seconds:.3f}"
     counts = {
         "tests": str(len(kinds)),
         "failures": str(kinds.count("failure")),
         "errors": "0",
     }
-    name = bundle.plan.subject.title or "evenhand"
     root = _element(None, "testsuites", {"name": "evenhand", "time": seconds, **counts})
-    suite = _element(
+    element = _element(
         root,
         "testsuite",
         {
-            "name": name,
+            "name": suite.title or "evenhand",
             **counts,
             "skipped": str(kinds.count("skipped")),
             "time": seconds,
-            "timestamp": bundle.created.isoformat(),
+            "timestamp": suite.created.isoformat(),
         },
     )
-    properties = _element(suite, "properties", {})
-    for key, value in _properties(bundle).items():
-        _element(properties, "property", {"name": key, "value": value})
-    for rule, kind in zip(bundle.rules, kinds, strict=True):
-        _case(suite, bundle, rule, kind, file)
+    properties = _element(element, "properties", {})
+    for key, value in {"verdict": suite.verdict or "", **suite.properties}.items():
+        if value:
+            _element(properties, "property", {"name": key, "value": value})
+    for one, kind in zip(suite.judged, kinds, strict=True):
+        _case(element, one, kind, suite.file)
     ET.indent(root)
     return f'<?xml version="1.0" encoding="UTF-8"?>\n{ET.tostring(root, encoding="unicode")}\n'
 
 
-def _kind(rule: RuleVerdict, *, undecided_fails: bool) -> str:
+def _kind(one: Judged, *, undecided_fails: bool) -> str:
     undecided = "failure" if undecided_fails else "skipped"
-    return {"pass": "", "fail": "failure", "undecided": undecided}[rule.verdict]
+    return {"pass": "", "fail": "failure", "undecided": undecided}[one.verdict]
 
 
-def _case(suite: ET.Element, bundle: Bundle, rule: RuleVerdict, kind: str, plan_file: str) -> None:
-    where = "" if rule.scope == ALL_ROWS else f" in {rule.scope}"
+def _case(suite: ET.Element, one: Judged, kind: str, plan_file: str) -> None:
+    where = "" if one.scope == ALL_ROWS else f" in {one.scope}"
     attributes = {
-        "name": f"{rule.id}{where}",
-        "classname": bundle.plan.subject.title or "evenhand",
+        "name": f"{one.id}{where}",
+        "classname": one.suite or "evenhand",
         # All rules are judged from the same sums; the suite has the time of the audit.
         "time": "0.000",
         "file": plan_file,
     }
-    if rule.line is not None:
-        attributes["line"] = str(rule.line)
+    if one.line is not None:
+        attributes["line"] = str(one.line)
     case = _element(suite, "testcase", attributes)
-    said = facts(bundle, rule)
     if kind:
-        result = _element(case, kind, {"message": rule.reason, "type": rule.verdict})
-        result.text = _lines({name: said[name] for name in _ABOUT if name in said})
-    _element(case, "system-out", {}).text = _lines(said)
+        result = _element(case, kind, {"message": one.reason, "type": one.verdict})
+        result.text = _lines({name: one.said[name] for name in _ABOUT if name in one.said})
+    _element(case, "system-out", {}).text = _lines(one.said)
 
 
-_ABOUT = ("figure", "broken by", "undecided", "units needed")
+_ABOUT = ("figure", "broken by", "undecided", "units needed", "what to do")
 
 
 def _lines(said: Mapping[str, str]) -> str:
     return _safe("\n".join(f"{name}: {text}" for name, text in said.items()))
-
-
-def _properties(bundle: Bundle) -> dict[str, str]:
-    waived = {
-        f"waiver {rule.id}": waiver_text(rule.waiver)
-        for rule in bundle.rules
-        if rule.waiver is not None
-    }
-    said = {
-        "verdict": bundle.verdict or "",
-        **subject_facts(bundle),
-        "plan sha256": bundle.plan.digest,
-        "evenhand": bundle.version,
-        **waived,
-    }
-    return {name: text for name, text in said.items() if text}
 
 
 def _element(parent: ET.Element | None, tag: str, attributes: Mapping[str, str]) -> ET.Element:

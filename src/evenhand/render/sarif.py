@@ -17,9 +17,8 @@ from urllib.parse import quote
 import rfc8785
 
 from evenhand.audits.evidence.bundle import Bundle
-from evenhand.audits.gate.verdict import RuleVerdict
 from evenhand.render.format import Format
-from evenhand.render.rule import facts
+from evenhand.render.judged import Judged, Suite, suite_of
 
 SCHEMA = (
     "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
@@ -38,86 +37,90 @@ def render(bundle: Bundle, *, plan_file: str | None = None) -> str:
             the audit.
 
     """
-    file = plan_file or bundle.plan_file
-    rules = {rule.id: rule for rule in bundle.rules}
+    return written(suite_of(bundle, plan_file))
+
+
+def written(suite: Suite) -> str:
+    """Return what was judged as SARIF: an alert for everything that does not pass."""
+    rules = {one.id: one for one in suite.judged}
     places = {name: place for place, name in enumerate(rules)}
     driver: dict[str, Any] = {
         "name": "Evenhand",
-        "version": bundle.version,
+        "version": suite.version,
         "informationUri": PROJECT,
-        "rules": [_rule(rule) for rule in rules.values()],
+        "rules": [_rule(one) for one in rules.values()],
     }
-    if _SEMANTIC.fullmatch(bundle.version):
-        driver["semanticVersion"] = bundle.version
+    if _SEMANTIC.fullmatch(suite.version):
+        driver["semanticVersion"] = suite.version
     run = {
         "tool": {"driver": driver},
         # GitHub reads the category up to the last slash, and this run's name after it.
-        "automationDetails": {"id": _automation(bundle)},
+        "automationDetails": {"id": _automation(suite)},
         "columnKind": "unicodeCodePoints",
         "results": [
-            _result(bundle, rule, places[rule.id], file)
-            for rule in bundle.rules
-            if rule.verdict in _LEVELS
+            _result(suite, one, places[one.id]) for one in suite.judged if one.verdict in _LEVELS
         ],
     }
     document = {"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}
     return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
 
 
-def _rule(rule: RuleVerdict) -> dict[str, Any]:
-    why = f" {rule.why}" if rule.why else ""
-    text = _message(
-        f"The rule holds when {rule.rule}, {100 * rule.certainty:g}% sure.{why} "
-        "An error is a rule that surely fails; a warning is one that the data cannot decide."
-    )
+def _rule(one: Judged) -> dict[str, Any]:
+    why = f" {one.why}" if one.why else ""
+    text = f"The policy asks for it: {one.asked}.{why} It passes or fails, and is never undecided."
+    if one.sure:
+        text = (
+            f"The rule holds when {one.asked}, {one.sure} sure.{why} "
+            "An error is a rule that surely fails; a warning is one that the data cannot decide."
+        )
     return {
-        "id": rule.id,
-        "shortDescription": {"text": _message(rule.rule)},
-        "fullDescription": {"text": _message(rule.why or rule.rule)},
-        "help": {"text": text},
-        "helpUri": f"{PROJECT}/tree/main/docs/exports.md",
+        "id": one.id,
+        "shortDescription": {"text": _message(one.asked)},
+        "fullDescription": {"text": _message(one.why or one.asked)},
+        "help": {"text": _message(text)},
+        "helpUri": f"{PROJECT}/tree/main/docs/{'exports' if one.sure else 'gate'}.md",
         "defaultConfiguration": {"level": "error"},
         "properties": {"tags": ["fairness"]},
     }
 
 
-def _result(bundle: Bundle, rule: RuleVerdict, place: int, plan_file: str) -> dict[str, Any]:
-    said = facts(bundle, rule)
-    shown = ("figure", "broken by", "undecided", "units needed", "waiver")
-    details = ". ".join(f"{name}: {said[name]}" for name in shown if name in said)
-    text = f"{rule.id} in {rule.scope}: {rule.reason}. {rule.rule}; {details}."
+def _result(suite: Suite, one: Judged, place: int) -> dict[str, Any]:
+    shown = ("figure", "broken by", "undecided", "units needed", "what to do", "waiver")
+    details = ". ".join(f"{name}: {one.said[name]}" for name in shown if name in one.said)
+    scope = f" in {one.scope}" if one.sure else ""
+    text = f"{one.id}{scope}: {one.reason}. {one.asked}; {details}."
     return {
-        "ruleId": rule.id,
+        "ruleId": one.id,
         "ruleIndex": place,
-        "level": _LEVELS[rule.verdict],
+        "level": _LEVELS[one.verdict],
         "message": {"text": _message(text)},
         "locations": [
             {
                 "physicalLocation": {
-                    "artifactLocation": {"uri": quote(plan_file)},
-                    "region": {"startLine": rule.line or 1},
+                    "artifactLocation": {"uri": quote(suite.file)},
+                    "region": {"startLine": one.line or 1},
                 }
             }
         ],
-        "partialFingerprints": {"evenhand/v1": fingerprint(bundle, rule)},
+        "partialFingerprints": {"evenhand/v1": fingerprint(suite, one)},
         "properties": {
-            "verdict": rule.verdict,
-            "waived": rule.waiver is not None,
-            **{name: said[name] for name in said if name not in {"reason", "verdict"}},
+            "verdict": one.verdict,
+            "waived": bool(one.waiver),
+            **{name: one.said[name] for name in one.said if name not in {"reason", "verdict"}},
         },
     }
 
 
-def fingerprint(bundle: Bundle, rule: RuleVerdict) -> str:
+def fingerprint(suite: Suite, one: Judged) -> str:
     """Return what an alert is known by from run to run: no figure, version or line is in it."""
-    identity = [bundle.plan.subject.product or "", rule.id, rule.key, rule.scope]
+    identity = [suite.subject[0], one.id, one.key, one.scope, *filter(None, [one.apart])]
     return hashlib.sha256(rfc8785.dumps(identity)).hexdigest()
 
 
-def _automation(bundle: Bundle) -> str:
-    subject = bundle.plan.subject
-    category = [part for part in (subject.product, subject.model) if part]
-    return "/".join(quote(part, safe="") for part in ("evenhand", *category, subject.version or ""))
+def _automation(suite: Suite) -> str:
+    product, model, version = suite.subject
+    category = [part for part in (product, model) if part]
+    return "/".join(quote(part, safe="") for part in ("evenhand", *category, version))
 
 
 def _message(text: str) -> str:

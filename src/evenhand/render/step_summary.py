@@ -5,14 +5,14 @@ Markdown for the file that ``$GITHUB_STEP_SUMMARY`` names. A waiver stands besid
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from evenhand.audits.evidence.bundle import Bundle
 from evenhand.audits.finding import ALL_ROWS, Finding
-from evenhand.audits.gate.verdict import RuleVerdict
 from evenhand.render.format import Format
 from evenhand.render.gfm import code, plain, table
-from evenhand.render.rule import LIMITS, counted, facts, worst_first
+from evenhand.render.judged import Judged, suite_of, worst_first
+from evenhand.render.rule import LIMITS, counted
 from evenhand.render.wording import ALONE, alone, brief, first, name_of, summary, versus
 
 _MOST = 200
@@ -25,39 +25,44 @@ def render(bundle: Bundle) -> str:
     if not bundle.rules:
         loud = [f"**{plain(text)}**" for text in _alone(bundle)]
         return "\n\n".join([f"## {title}: no rules", _figures(bundle.findings), *loud]) + "\n"
-    ordered = worst_first(bundle.rules)
     parts = [
         f"## {title}: {bundle.verdict}",
         f"{counted(bundle.rules)}.",
-        _rules(bundle, ordered[:_MOST]),
-        plain(LIMITS),
+        *rules_told(suite_of(bundle).judged),
+        *(f"**{plain(text)}**" for text in _alone(bundle)),
     ]
-    if len(ordered) > _MOST:
-        parts.append(f"{len(ordered) - _MOST:,} more are in the evidence.")
-    if any(rule.waiver for rule in bundle.rules):
-        parts.append("A waiver says who answers for a rule; the verdict stays what it is.")
-    parts += [f"**{plain(text)}**" for text in _alone(bundle)]
     parts.append(_made(bundle))
     return "\n\n".join(parts) + "\n"
 
 
-def _rules(bundle: Bundle, rules: Sequence[RuleVerdict]) -> str:
+def rules_told(rules: Sequence[Judged]) -> Iterator[str]:
+    """Yield rules as Markdown, failures first: their table, and what must be said of it."""
+    ordered = worst_first(rules)
+    yield _rules(ordered[:_MOST])
+    yield plain(LIMITS)
+    if len(ordered) > _MOST:
+        yield f"{len(ordered) - _MOST:,} more are in the evidence."
+    if any(rule.waiver for rule in rules):
+        yield "A waiver says who answers for a rule; the verdict stays what it is."
+
+
+def _rules(rules: Sequence[Judged]) -> str:
     headings = ["verdict", "rule", "rows", "figure", "groups", "sure", "units needed"]
     waived = any(rule.waiver for rule in rules)
     rows = []
     for rule in rules:
-        said = facts(bundle, rule)
+        said = rule.said
         groups = [f"{name}: {said[name]}" for name in ("broken by", "undecided") if name in said]
         cells = [
             f"**{rule.verdict}**",
-            f"{plain(rule.id)}: {code(rule.rule)}",
+            f"{plain(rule.id)}: {code(rule.asked)}",
             rule.scope if rule.scope == ALL_ROWS else code(rule.scope),
             plain(said.get("figure", "")),
             "<br>".join(map(plain, groups)),
             plain(said["sure"]),
             plain(said.get("units needed", "")),
         ]
-        rows.append([*cells, plain(said.get("waiver", ""))] if waived else cells)
+        rows.append([*cells, plain(rule.waiver)] if waived else cells)
     return table([*headings, *(["waiver"] if waived else [])], rows)
 
 

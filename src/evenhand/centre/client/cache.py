@@ -13,7 +13,7 @@ import datetime as dt
 import hashlib
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,7 +25,14 @@ from evenhand.centre.client.address import Address
 from evenhand.centre.decision import CLOCKS, Decision, days
 from evenhand.centre.dossier import Dossier, EvidenceRecord
 from evenhand.centre.key import unseal
-from evenhand.errors import CentreError, EvenhandError, MissingExtraError, Problem, reason
+from evenhand.errors import (
+    CentreError,
+    EvenhandError,
+    MissingExtraError,
+    OutputError,
+    Problem,
+    reason,
+)
 
 CACHE = "EVENHAND_CACHE"
 """The variable that names another folder for all that is cached."""
@@ -61,7 +68,7 @@ class Cache:
         """
         known = self.trusted()
         if known is None:
-            self._make(self.folder)
+            _make(self.folder)
             write_whole(pem.encode(), self.pinned, force=True)
         elif known.strip() != pem.strip():
             what = "the centre signs by another key than the one that is trusted."
@@ -98,7 +105,7 @@ class Cache:
 
         """
         folder = self._dossiers(product, model)
-        self._make(folder)
+        _make(folder)
         write_whole(envelope, folder / f"{_short(*of)}.json", force=True)
         for old in _newest_first(folder)[MOST:]:
             with contextlib.suppress(OSError):
@@ -148,32 +155,51 @@ class Cache:
             }
         )
 
-    def wait(self, decision: Decision) -> Path:
-        """Keep a decision until the centre has it."""
-        folder = self.folder / "pending"
-        self._make(folder)
-        path = folder / f"{decision.id}.json"
-        write_whole(decision.model_dump_json(indent=2).encode(), path, force=True)
-        return path
+    def wait(self, decision: Decision, evidence: Iterable[bytes] = ()) -> None:
+        """Keep a decision, and the evidence at hand that it rests on, until the centre has both.
 
-    def waiting(self, product: str) -> Iterator[tuple[Path, Decision]]:
-        """Yield the decisions about a product that the centre does not have yet, the oldest first.
+        Raises:
+            OutputError: They cannot be written.
+
+        """
+        folder = self.folder / "pending"
+        _make(folder)
+        for number, data in enumerate(evidence):
+            write_whole(data, folder / f"{decision.id}.{number}.evidence.zip", force=True)
+        text = decision.model_dump_json(indent=2)
+        write_whole(text.encode(), folder / f"{decision.id}.json", force=True)
+
+    def waiting(self, product: str) -> list[Waiting]:
+        """Return the decisions about a product that the centre does not have yet, oldest first.
 
         Raises:
             CentreError: One cannot be read.
 
         """
         found = []
-        for path in sorted((self.folder / "pending").glob("*.json")):
+        for path in (self.folder / "pending").glob("*.json"):
             try:
                 decision = Decision.model_validate_json(read_whole(path))
             except (EvenhandError, ValidationError) as error:
                 what = "this decision of a cache cannot be read."
                 hint = "Look at it, and delete it if the centre need not know."
                 raise CentreError(Problem(str(path), what, hint)) from error
-            found.append((path, decision))
-        found.sort(key=lambda one: one[1].at)
-        yield from (one for one in found if one[1].product == product)
+            files = tuple(sorted(path.parent.glob(f"{path.stem}.*.evidence.zip")))
+            found.append(Waiting(path, decision, files))
+        mine = (one for one in found if one.decision.product == product)
+        return sorted(mine, key=lambda one: one.decision.at)
+
+    def set_aside(self, data: bytes, name: str) -> Path:
+        """Return the file in which evidence is kept that the centre could not take.
+
+        Raises:
+            OutputError: It cannot be written.
+
+        """
+        folder = self.folder / "unpushed"
+        _make(folder)
+        write_whole(data, folder / name, force=True)
+        return folder / name
 
     def _read(self, product: str, model: str) -> list[Dossier]:
         """Return the dossiers of a model, the last that was issued first.
@@ -205,14 +231,19 @@ class Cache:
     def _dossiers(self, product: str, model: str) -> Path:
         return self.folder / "dossiers" / _short(product, model)
 
-    @staticmethod
-    def _make(folder: Path) -> None:
-        try:
-            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        except OSError as error:
-            what = f"nothing can be cached here: {reason(error)}."
-            hint = f"Name another folder: {CACHE}=FOLDER."
-            raise CentreError(Problem(str(folder), what, hint)) from error
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A decision that waits for the centre, in a file, with the evidence that was at hand."""
+
+    path: Path
+    decision: Decision
+    evidence: tuple[Path, ...]
+
+    def done(self) -> None:
+        """Delete what the centre has now."""
+        for path in (*self.evidence, self.path):
+            path.unlink(missing_ok=True)
 
 
 def cache_of(address: Address, key: Path | None = None) -> Cache:
@@ -224,6 +255,21 @@ def cache_of(address: Address, key: Path | None = None) -> Cache:
 
     """
     return Cache(_home() / "centres" / address.folder, key)
+
+
+def _make(folder: Path) -> None:
+    """Make a folder that others do not read: verdicts are not everybody's.
+
+    Raises:
+        OutputError: It cannot be made.
+
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        what = f"nothing can be cached here: {reason(error)}."
+        hint = f"Name another folder: {CACHE}=FOLDER."
+        raise OutputError(Problem(str(folder), what, hint)) from error
 
 
 def _home() -> Path:
