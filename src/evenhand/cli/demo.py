@@ -122,13 +122,18 @@ def demo(
         parts.append(Text(f"Skipped: {data} is not here; EVENHAND_DATA names the folder.", "dim"))
     if centre or serve:
         folder = _filled(cast("Path", out) / "centre", audited, seed)
-        parts.append(Text(f"\nA centre with five products: {folder}"))
-        parts.append(Text(f"served by  evenhand serve --home {folder}", "dim"))
+        # A file to try the first-run page on.
+        trial = folder / "rows" / "moderation.csv"
+        trial.parent.mkdir(exist_ok=True)
+        rows.write_csv(trial)
+        again = f"EVENHAND_HOME={folder} evenhand serve --root {trial.parent}"
+        parts.append(Text(f"\nA centre with five products: {folder}\nserve it   {again}"))
     show(Group(*parts), document, as_json=as_json)
     if serve:
         from evenhand.cli.serve import serve as start
 
-        start(home=folder, port=port)
+        os.environ["EVENHAND_HOME"] = str(folder)
+        start(port=port, root=[str(trial.parent)])
 
 
 def _filled(folder: Path, audited: Mapping[str, Bundle], seed: int) -> Path:

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, fields
 from typing import Any
 
 from sqlalchemy import select
@@ -32,6 +32,18 @@ class Head:
 
 
 @dataclass(frozen=True, slots=True)
+class Line:
+    """A line of a chain as its digest is of it; ``body`` is canonical text."""
+
+    sequence: int
+    at: str
+    kind: str
+    body: str
+    previous: str
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
 class Broken:
     """A line that is not as it was written."""
 
@@ -45,8 +57,10 @@ def lock(session: Session, product_id: int) -> Product:
 
     On SQLite the transaction holds the whole database already.
     """
+    # What this session saw of the row before it waited for the lock is out of date.
     return session.execute(
-        select(Product).where(Product.id == product_id).with_for_update()
+        select(Product).where(Product.id == product_id).with_for_update(),
+        execution_options={"populate_existing": True},
     ).scalar_one()
 
 
@@ -96,39 +110,50 @@ def check(session: Session, product: Product, kept: Head | None = None) -> Itera
         kept: A head that somebody kept elsewhere.
 
     """
-    previous, sequence = START, 0
+    columns = (getattr(Entry, one.name) for one in fields(Line))
+    query = select(*columns).where(Entry.product_id == product.id).order_by(Entry.sequence)
+    with session.execute(query.execution_options(yield_per=1000)) as rows:
+        yield from follow((Line(*row) for row in rows), head(product), kept)
+
+
+def follow(lines: Iterable[Line], last: Head, kept: Head | None = None) -> Iterator[Broken]:
+    """Yield every line that is not as it was written.
+
+    Args:
+        lines: The lines of a chain, in order.
+        last: What the product names as its last line.
+        kept: A head that somebody kept elsewhere.
+
+    """
+    name, previous, sequence = last.product, START, 0
     at_kept = START if kept is not None and kept.sequence == 0 else None
-    query = select(Entry).where(Entry.product_id == product.id).order_by(Entry.sequence)
-    with session.scalars(query.execution_options(yield_per=1000)) as entries:
-        for entry in entries:
-            sequence += 1
-            if entry.sequence != sequence:
-                what = f"lines {sequence} to {entry.sequence - 1} are missing"
-                yield Broken(product.name, sequence, what)
-                sequence = entry.sequence
-            found = _digest(
-                product.name,
-                entry.sequence,
-                entry.at,
-                kind=entry.kind,
-                body=entry.body,
-                previous=entry.previous,
-            )
-            if found != entry.digest:
-                yield Broken(product.name, sequence, f"its digest is {found}, not {entry.digest}")
-            if entry.previous != previous:
-                yield Broken(
-                    product.name, sequence, f"it does not follow the line before, {previous}"
-                )
-            previous = entry.digest
-            if kept is not None and sequence == kept.sequence:
-                at_kept = entry.digest
-    if (product.sequence, product.head or START) != (sequence, previous):
-        what = f"the product names line {product.sequence} as its last, {product.head}"
-        yield Broken(product.name, sequence, what)
+    for line in lines:
+        sequence += 1
+        if line.sequence != sequence:
+            what = f"lines {sequence} to {line.sequence - 1} are missing"
+            yield Broken(name, sequence, what)
+            sequence = line.sequence
+        found = _digest(
+            name,
+            line.sequence,
+            line.at,
+            kind=line.kind,
+            body=line.body,
+            previous=line.previous,
+        )
+        if found != line.digest:
+            yield Broken(name, sequence, f"its digest is {found}, not {line.digest}")
+        if line.previous != previous:
+            yield Broken(name, sequence, f"it does not follow the line before, {previous}")
+        previous = line.digest
+        if kept is not None and sequence == kept.sequence:
+            at_kept = line.digest
+    if (last.sequence, last.digest) != (sequence, previous):
+        what = f"the product names line {last.sequence} as its last, {last.digest}"
+        yield Broken(name, sequence, what)
     if kept is not None and at_kept != kept.digest:
         what = f"the head that was kept is {kept.digest}; here it is {at_kept or 'missing'}"
-        yield Broken(product.name, kept.sequence, what)
+        yield Broken(name, kept.sequence, what)
 
 
 def body_of(entry: Entry) -> dict[str, Any]:

@@ -95,14 +95,20 @@ def ensure_product(
 ) -> Product:
     """Return a product, locked for writing; made where there is none.
 
+    One that has no owner yet gets the one that is named.
+
     Raises:
         ConflictError: The name cannot be given.
 
     """
     found = session.scalar(select(Product).where(Product.name == name))
-    if found is not None:
-        return lock(session, found.id)
     at = centre.clock()
+    if found is not None:
+        locked = lock(session, found.id)
+        if owner is not None and locked.owner is None:
+            locked.owner = owner
+            append(session, locked, "owner", {"owner": owner, "by": by}, at)
+        return locked
     made = Product(
         name=check_name("product", name), title="", owner=owner, created=at, sequence=0, head=""
     )
