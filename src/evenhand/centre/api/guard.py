@@ -33,9 +33,12 @@ from evenhand.centre.store import sessions
 from evenhand.centre.store.centre import Centre
 from evenhand.centre.store.sessions import Known
 from evenhand.centre.store.tables import Token
-from evenhand.errors import CentreError, DeniedError, Problem
+from evenhand.errors import CentreError, DeniedError, EvenhandError, Problem
 
-PUBLIC = frozenset({"/healthz", "/readyz", "/login", f"{PREFIX}/openapi.json"})
+HEALTH = frozenset({"/healthz", "/readyz"})
+"""What whoever watches a machine asks by whatever name it has for it."""
+
+PUBLIC = HEALTH | {"/login", f"{PREFIX}/openapi.json"}
 """What is answered to anybody; it tells of no product."""
 
 LARGE = frozenset({f"{PREFIX}/bundles", "/push"})
@@ -98,7 +101,9 @@ class Guard:
             CentreError: They are refused.
 
         """
-        self._check_host(request)
+        _check_text(request)
+        if request.url.path not in HEALTH:
+            self._check_host(request)
         self._check_page(request)
         if self.access.auth == "none":
             once = request.query_params.get("once") if request.url.path == "/" else None
@@ -218,6 +223,18 @@ class Guard:
         except CentreError:
             # Reading must go on where nothing can be written.
             return
+
+
+def _check_text(request: Request) -> None:
+    """Refuse an address that no database could look for.
+
+    Raises:
+        EvenhandError: It holds NUL.
+
+    """
+    if "\x00" in request.url.path or "%00" in request.url.query:
+        what = "it holds the character NUL, which no name has."
+        raise EvenhandError(Problem("address", what))
 
 
 def set_cookie(response: Response, access: Access, secret: str, span: dt.timedelta) -> None:

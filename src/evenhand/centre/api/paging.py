@@ -15,6 +15,7 @@ from sqlalchemy import ColumnElement, Select, func, literal, select, tuple_
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from evenhand.centre.protocol import Page
+from evenhand.centre.store.tables import Instant
 from evenhand.errors import EvenhandError, Problem
 
 MOST = 200
@@ -113,7 +114,7 @@ def _key(given: object, column: Key) -> object:
 
     """
     kind = column.type.python_type
-    if kind is dt.datetime and isinstance(given, str):
+    if isinstance(column.type, Instant) and isinstance(given, str):
         time = dt.datetime.fromisoformat(given)
         if time.tzinfo is not None and 1 < time.year < _LAST_YEAR:
             return time

@@ -131,15 +131,24 @@ def answer(
         told.setdefault("WWW-Authenticate", 'Bearer realm="evenhand"')
     told["Cache-Control"] = "no-store"
     if not for_programs(request):
-        page = getattr(request.app.state, "problem_page", None)
-        if page is not None:
-            found: Response = page(request, document)
-            found.headers.update(told)
-            return found
-        text = f"{document.title}\n\n{document.detail}\n"
-        return PlainTextResponse(text, status_code=status, headers=told)
+        found = _page(request, document)
+        found.headers.update(told)
+        return found
     content = document.model_dump(mode="json")
     return JSONResponse(content, status_code=status, media_type=MEDIA_TYPE, headers=told)
+
+
+def _page(request: Request, document: ProblemDocument) -> Response:
+    """Return what a browser shows of a problem; a text where the page for it fails too."""
+    page = getattr(request.app.state, "problem_page", None)
+    try:
+        if page is not None:
+            found: Response = page(request, document)
+            return found
+    except Exception:
+        _LOG.exception("the page that tells of a problem failed")
+    text = f"{document.title}\n\n{document.detail}\n"
+    return PlainTextResponse(text, status_code=document.status)
 
 
 def answer_to(request: Request, error: Exception) -> Response:
