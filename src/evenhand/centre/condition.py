@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from evenhand.audits.finding import ALL_ROWS
 from evenhand.centre.dossier import Dossier, EvidenceRecord, PlanRecord
 from evenhand.centre.policy import Policy, Required
 from evenhand.centre.regression import Held
@@ -362,7 +363,11 @@ def _against(case: Case, held: Held) -> Iterator[Condition]:
         reason = f"{told if held.passed else f'{other} passed no rule'}{changed}"
         yield Condition(id="against", verdict="pass", reason=reason)
         return
-    told = "; ".join(f"{one.id} was {one.before}, is {one.after}" for one in held.regressions)
+    told = "; ".join(
+        f"{one.id}{'' if one.scope == ALL_ROWS else f' in {one.scope}'} was {one.before}, "
+        f"is {one.after}"
+        for one in held.regressions
+    )
     fails = case.policy.against == "not_worse"
     yield Condition(
         id="against",

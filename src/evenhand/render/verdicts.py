@@ -19,7 +19,7 @@ from evenhand.render.rule import counted, waiver_text
 from evenhand.render.wording import brief, first, hints, left_out, name_of, own_reason
 
 SYMBOLS: dict[Verdict, str] = {"pass": "✓", "fail": "✗", "undecided": "?"}
-_STYLES: dict[Verdict, str] = {"pass": "bold blue", "fail": "bold red", "undecided": "bold yellow"}
+STYLES: dict[Verdict, str] = {"pass": "bold blue", "fail": "bold red", "undecided": "bold yellow"}
 """Blue for pass, since red and green look alike to many."""
 
 _NAMED = 4
@@ -30,15 +30,20 @@ def verdicts(verdict: Verdict | None, rules: Sequence[RuleVerdict]) -> Renderabl
     """Return the verdict of a gate and those of its rules."""
     if verdict is None:
         return Text("no rules, so no verdict", style="dim")
-    headline = Text(f"{SYMBOLS[verdict]} {verdict.upper()}", style=_STYLES[verdict])
+    headline = Text(f"{SYMBOLS[verdict]} {verdict.upper()}", style=STYLES[verdict])
     headline.append(f"  {counted(rules)}", style="not bold")
+    return Group(headline, rules_table(rules))
+
+
+def rules_table(rules: Sequence[RuleVerdict]) -> RenderableType:
+    """Return the verdicts of rules, each with what it says."""
     table = Table(box=None, pad_edge=False, header_style="dim", show_header=False)
     for _ in range(3):
         table.add_column(overflow="fold")
     for rule in rules:
-        mark = Text(SYMBOLS[rule.verdict], style=_STYLES[rule.verdict])
+        mark = Text(SYMBOLS[rule.verdict], style=STYLES[rule.verdict])
         table.add_row(mark, Text(rule.id, style="bold"), _told(rule))
-    return Group(headline, Padding(table, (0, 0, 0, 2), expand=False))
+    return Padding(table, (0, 0, 0, 2), expand=False)
 
 
 def _told(rule: RuleVerdict) -> Text:

@@ -70,7 +70,7 @@ def address_of(text: str, token: str | None = None, *, insecure: bool = False) -
     local = _is_local(host)
     if token is not None and parts.scheme == "http" and not local and not insecure:
         what = f"the token would go to {host} for everybody on the way to read."
-        hint = f"Use https://{parts.netloc}, or --insecure where the way is safe."
+        hint = f"Use https://{host}, or --insecure where the way is safe."
         raise DeniedError(Problem(url, what, hint))
     place = f"{host}:{port or _PORTS[parts.scheme]}{parts.path.rstrip('/')}"
     return Address(url, local, quote(place, safe=""), token)

@@ -27,6 +27,7 @@ from evenhand.centre.protocol import (
     EntryDocument,
     FindingDocument,
     GateRequest,
+    HeadDocument,
     JobDocument,
     JobLineDocument,
     JobRequest,
@@ -151,6 +152,10 @@ class Client:
     def chain(self, product: str) -> Iterator[EntryDocument]:
         """Yield the lines of a product's chain."""
         return self._connection.pages(EntryDocument, _path("products", product, "chain"))
+
+    def heads(self) -> Iterator[HeadDocument]:
+        """Yield the last lines of all chains, to be kept elsewhere."""
+        return self._connection.pages(HeadDocument, "/chain/heads")
 
     # Evidence
 

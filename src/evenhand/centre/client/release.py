@@ -85,6 +85,7 @@ class Answer:
 
     Attributes:
         decision: The decision.
+        centre: The centre's address.
         reconciled: What the cache decided before, compared by the centre.
         unpushed: Files at hand that the centre lacks: it did not decide by them.
         notes: What else somebody should know.
@@ -92,6 +93,7 @@ class Answer:
     """
 
     decision: Decision
+    centre: str = ""
     reconciled: tuple[Reconciled, ...] = ()
     unpushed: tuple[Path, ...] = ()
     notes: tuple[str, ...] = ()
@@ -183,7 +185,7 @@ def _asked(client: Client, cache: Cache, release: Release, at: dt.datetime) -> A
         reconciled = ()
     decision = client.gate(*key, artefact=release.artefact, against=release.against)
     missing = tuple(path for path, one in release.at_hand.items() if not _there(client, one))
-    return Answer(decision, reconciled, missing, tuple(notes))
+    return Answer(decision, client.address.url, reconciled, missing, tuple(notes))
 
 
 def _check(envelope: bytes, pem: str) -> None:

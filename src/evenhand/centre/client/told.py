@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
 
 from rich.console import Group, RenderableType
@@ -12,7 +13,7 @@ from rich.text import Text
 import evenhand
 from evenhand.audits.evidence.document import read_rules
 from evenhand.audits.evidence.legible import legible
-from evenhand.audits.gate.verdict import WORST_FIRST, RuleVerdict, Verdict, of_all
+from evenhand.audits.gate.verdict import WORST_FIRST, RuleVerdict
 from evenhand.centre.client.release import Answer, Reconciled
 from evenhand.centre.condition import Condition, brief
 from evenhand.centre.decision import Decision, Used
@@ -21,7 +22,7 @@ from evenhand.render.gfm import bullets, plain, table
 from evenhand.render.judged import Judged, Suite, judged
 from evenhand.render.rule import facts
 from evenhand.render.step_summary import rules_told
-from evenhand.render.verdicts import SYMBOLS, verdicts
+from evenhand.render.verdicts import STYLES, SYMBOLS, rules_table
 
 
 def rules_of(decision: Decision) -> tuple[RuleVerdict, ...]:
@@ -90,38 +91,34 @@ def _fact(one: Condition) -> Judged:
 def text(answer: Answer) -> RenderableType:
     """Return an answer for the terminal: the verdict, what the policy asks, rules, evidence."""
     decision = answer.decision
-    rules = rules_of(decision)
-    mark = Text(f"{SYMBOLS[decision.verdict]} {decision.verdict.upper()}", style="bold")
-    title = f"  {decision.product} / {decision.model} / {decision.version}, {decided(decision)}"
-    mark.append(legible(title), style="not bold")
+    verdict, subject = decision.verdict, f"{decision.product} / {decision.model}"
+    headline = Text(f"{SYMBOLS[verdict]} {verdict.upper()}", style=STYLES[verdict])
+    headline.append("  ", style="not bold")
+    told = f"{subject} / {decision.version}, {decided(decision)}"
+    headline.append(legible(told), style="not bold")
     grid = Table(box=None, pad_edge=False, show_header=False)
     for _ in range(3):
         grid.add_column(overflow="fold")
     for one in _failed_first(decision.conditions):
-        told = Text(legible(one.reason), style="dim")
+        said = Text(legible(one.reason), style="dim")
         if one.hint:
-            told.append(f"\n{legible(one.hint)}")
-        grid.add_row(SYMBOLS[one.verdict], Text(one.id, style="bold"), told)
-    parts: list[RenderableType] = [mark, Padding(grid, (0, 0, 0, 2), expand=False)]
-    if rules:
-        parts.append(verdicts(_worst(rules), rules))
-    parts.append(Text("\n".join(map(legible, _lines(answer)))))
-    return Group(*parts)
+            said.append(f"\n{legible(one.hint)}")
+        mark = Text(SYMBOLS[one.verdict], style=STYLES[one.verdict])
+        grid.add_row(mark, Text(one.id, style="bold"), said)
+    facts = Text("\n".join(f"{name:<10}{legible(line)}" for name, line in _facts(answer)))
+    conditions = Padding(grid, (0, 0, 0, 2), expand=False)
+    return Group(headline, conditions, rules_table(rules_of(decision)), facts)
 
 
-def _lines(answer: Answer) -> Iterator[str]:
+def _facts(answer: Answer) -> Iterator[tuple[str, str]]:
+    """Yield what a decision rests on, by what it is."""
     decision = answer.decision
     for one in decision.evidence:
-        yield f"evidence  {used_text(one)}"
-    for worse in decision.regressions:
-        yield (
-            f"against   {decision.against}: {worse.id} in {worse.scope} was {worse.before}, "
-            f"is {worse.after}"
-        )
-    yield f"policy    {policy_text(decision.policy)}"
-    yield f"decision  {decision.id}"
+        yield "evidence", used_text(one)
+    yield "policy", policy_text(decision.policy)
+    yield "decision", decision.id
     for earlier in answer.reconciled:
-        yield f"cached    {reconciled_text(earlier)}"
+        yield "cached", reconciled_text(earlier)
 
 
 def warnings(answer: Answer) -> Iterator[str]:
@@ -132,11 +129,9 @@ def warnings(answer: Answer) -> Iterator[str]:
         if one.compared != "same":
             yield f"a verdict of the cache: {reconciled_text(one)}"
     if answer.unpushed:
-        named = " ".join(str(path) for path in answer.unpushed)
-        yield (
-            f"not pushed, so not decided by: evenhand push {named} --product {decision.product} "
-            f"--model {decision.model} --version {decision.version} --to URL"
-        )
+        words = ["evenhand", "push", *map(str, answer.unpushed), "--product", decision.product]
+        words += ["--model", decision.model, "--version", decision.version, "--to", answer.centre]
+        yield f"at hand and not pushed, so not decided by: {shlex.join(words)}"
 
 
 def summary(answer: Answer) -> str:
@@ -153,7 +148,7 @@ def summary(answer: Answer) -> str:
         parts.append(table(["verdict", "asked by the policy", "because", "what to do"], conditions))
     if rules:
         parts += rules_told(rules)
-    parts.append(bullets(plain(line) for line in _lines(answer)))
+    parts.append(bullets(plain(f"{name}: {line}") for name, line in _facts(answer)))
     loud = [f"**{plain(one)}**" for one in warnings(answer)]
     return "\n\n".join([*parts, *loud]) + "\n"
 
@@ -194,7 +189,3 @@ def reconciled_text(one: Reconciled) -> str:
 
 def _failed_first(conditions: list[Condition]) -> list[Condition]:
     return sorted(conditions, key=lambda one: WORST_FIRST.index(one.verdict))
-
-
-def _worst(rules: tuple[RuleVerdict, ...]) -> Verdict:
-    return of_all(rule.verdict for rule in rules)
