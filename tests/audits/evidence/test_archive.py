@@ -14,6 +14,7 @@ import yaml
 
 import bundles
 from evenhand.audits.evidence import read_bundle, verify, write_bundle
+from evenhand.audits.evidence.archive import bundle_again, parse_bundle
 from evenhand.audits.evidence.bundle import FORMAT, Input
 from evenhand.audits.evidence.canonical import canonical, digest_of
 from evenhand.audits.evidence.manifest import comment_with, named
@@ -46,6 +47,15 @@ def test_what_is_read_is_written_to_the_same_bytes(path, tmp_path):
     write_bundle(bundles.bundle(), path)
     write_bundle(read_bundle(path), tmp_path / "again.zip")
     assert path.read_bytes() == (tmp_path / "again.zip").read_bytes()
+
+
+def test_what_was_read_before_is_read_alike(path):
+    write_bundle(bundles.bundle(), path)
+    data = path.read_bytes()
+    first, again = parse_bundle(data, "x"), bundle_again(data, "x", replicates=True)
+    assert again.replicates.equals(first.replicates)
+    for name in ("plan", "findings", "rules", "environment", "inputs", "units", "created"):
+        assert getattr(again, name) == getattr(first, name)
 
 
 def test_the_digest_is_that_which_verify_says(path):

@@ -226,3 +226,14 @@ def test_side_tables_are_read_as_they_are_written():
     assert again.digest == plan.digest
     longer, _ = parse_plan(text.replace("key: who", "key: {who: who}"))
     assert longer.digest == plan.digest
+
+
+EXAMPLES = sorted((Path(__file__).parents[3] / "examples").glob("*.yaml"))
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
+def test_a_plan_that_was_read_before_is_read_alike(path):
+    text = path.read_text(encoding="utf-8")
+    assert parse_plan(text, again=True) == parse_plan(text)
+    written = parse_plan(text)[0].to_yaml()
+    assert parse_plan(written, again=True) == parse_plan(written)

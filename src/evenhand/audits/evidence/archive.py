@@ -17,7 +17,9 @@ from evenhand.audits.evidence.zipped import (
     MOST_MEMBERS,
     SIGNATURE,
     Changed,
+    UnreadableError,
     pack,
+    unpack,
 )
 from evenhand.errors import BundleError, OutputError, Problem
 
@@ -138,6 +140,27 @@ def bundle_in(found: Look, path: str, *, check: bool = True, replicates: bool = 
         raise BundleError(
             [Problem(f"{name}: {one.where}", one.what, one.hint) for one in error.problems]
         ) from error
+
+
+def bundle_again(data: bytes, path: str, *, replicates: bool = False) -> Bundle:
+    """Return the bundle of bytes that `parse_bundle` has read before, without its charts.
+
+    Nothing is checked that cannot have changed: whoever keeps files by their SHA-256 knows that
+    these are the same bytes.
+
+    Args:
+        data: The bytes.
+        path: What they are called, for messages.
+        replicates: Whether replicates are read.
+
+    Raises:
+        BundleError: They are no evidence after all.
+
+    """
+    try:
+        return bundle_of(unpack(data), replicates=replicates, again=True)
+    except UnreadableError as error:
+        raise BundleError(Problem(path, f"it is no evidence: {error}.")) from error
 
 
 _NAMED = 20

@@ -38,14 +38,21 @@ def canonical(value: object, name: str) -> bytes:
         raise OutputError(Problem(name, what)) from error
 
 
-def parse(data: bytes, name: str) -> Any:  # noqa: ANN401 - any JSON
+def parse(data: bytes, name: str, *, again: bool = False) -> Any:  # noqa: ANN401 - any JSON
     """Return the value of a canonical text.
+
+    Args:
+        data: The text.
+        name: What it is, for messages.
+        again: Whether these bytes were read before, so that they are canonical.
 
     Raises:
         BundleError: It is no canonical JSON.
 
     """
     try:
+        if again:
+            return json.loads(data, parse_int=_number)
         reading = _Reading()
         value = json.loads(
             data.decode("utf-8"),

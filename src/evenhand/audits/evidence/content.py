@@ -55,8 +55,16 @@ def members_of(bundle: Bundle) -> dict[str, bytes]:
     return members
 
 
-def bundle_of(members: Mapping[str, bytes], *, replicates: bool = True) -> Bundle:
-    """Return the bundle that members say; without replicates where they are not asked for.
+def bundle_of(
+    members: Mapping[str, bytes], *, replicates: bool = True, again: bool = False
+) -> Bundle:
+    """Return the bundle that members say.
+
+    Args:
+        members: The members.
+        replicates: Whether replicates are read.
+        again: Whether these bytes were read before: what was checked then is not checked again,
+            and charts, which are drawn from findings, are left out.
 
     Raises:
         BundleError: A member is missing or is not as the format says.
@@ -65,22 +73,22 @@ def bundle_of(members: Mapping[str, bytes], *, replicates: bool = True) -> Bundl
     missing = [name for name in REQUIRED if name not in members]
     if missing:
         raise BundleError([Problem(name, "this member is missing.", AGAIN) for name in missing])
-    manifest = read_manifest(members[MANIFEST])
-    plan = _plan(members[PLAN])
-    environment = _mapping(members, ENVIRONMENT)
+    manifest = read_manifest(members[MANIFEST], again=again)
+    plan = _plan(members[PLAN], again=again)
+    drawn = [] if again else sorted(name for name in members if CHART.fullmatch(name))
     return Bundle(
         plan=plan,
-        findings=read_findings(parse(members[FINDINGS], FINDINGS), plan.level),
-        rules=read_rules(parse(members[RULES], RULES)),
+        findings=read_findings(parse(members[FINDINGS], FINDINGS, again=again), plan.level),
+        rules=read_rules(parse(members[RULES], RULES, again=again)),
         replicates=_replicates(members[REPLICATES]) if replicates else pl.DataFrame(schema=COLUMNS),
-        environment=environment,
+        environment=_mapping(members, ENVIRONMENT),
         inputs=tuple(
             Input(one.name, one.bytes, one.sha256, table=one.table) for one in manifest.inputs
         ),
         units=manifest.units.model_dump(),
         created=_instant(manifest.created),
         version=manifest.evenhand,
-        charts={name: _mapping(members, name) for name in sorted(members) if CHART.fullmatch(name)},
+        charts={name: _mapping(members, name) for name in drawn},
     )
 
 
@@ -115,9 +123,9 @@ def _written(plan: AuditPlan) -> bytes:
     return text.encode()
 
 
-def _plan(data: bytes) -> AuditPlan:
+def _plan(data: bytes, *, again: bool) -> AuditPlan:
     try:
-        return parse_plan(data.decode("utf-8"), PLAN)[0]
+        return parse_plan(data.decode("utf-8"), PLAN, again=again)[0]
     except UnicodeDecodeError as error:
         what = f"byte {error.start:,} is no UTF-8."
         raise BundleError(Problem(PLAN, what, AGAIN)) from error

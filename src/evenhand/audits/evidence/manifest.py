@@ -120,14 +120,18 @@ def manifest_of(
     return canonical(content, MANIFEST)
 
 
-def read_manifest(data: bytes) -> Manifest:
+def read_manifest(data: bytes, *, again: bool = False) -> Manifest:
     """Return a manifest.
+
+    Args:
+        data: The member.
+        again: Whether these bytes were read before.
 
     Raises:
         BundleError: It is none.
 
     """
-    found = checked(_MANIFEST, parse(data, MANIFEST), MANIFEST)
+    found = checked(_MANIFEST, parse(data, MANIFEST, again=again), MANIFEST)
     if found.format != FORMAT:
         what = f"it has format {found.format}; this release reads {FORMAT}."
         raise BundleError(Problem(MANIFEST, what, UPGRADE))

@@ -58,8 +58,13 @@ def written(place: Place) -> str:
     return text
 
 
-def read_yaml(text: str, name: str) -> Located:
+def read_yaml(text: str, name: str, *, again: bool = False) -> Located:
     """Return a YAML document with its lines.
+
+    Args:
+        text: The document.
+        name: The name of its file, for messages.
+        again: Whether it was read before: then a faster parser may read it, whose errors say less.
 
     Raises:
         PlanError: The text is no YAML, repeats a key, or uses anchors, which a plan does not need
@@ -70,7 +75,7 @@ def read_yaml(text: str, name: str) -> Located:
         what = f"it has {len(text):,} characters; a plan has at most {MOST_CHARACTERS:,}."
         raise PlanError(Problem(name, what))
     try:
-        return _read(text, name)
+        return _read(_scanned_in_c(text) if again else _Loader(text, name), name)
     except PlanError:
         raise
     except yaml.MarkedYAMLError as error:
@@ -105,8 +110,12 @@ class _Loader(yaml.SafeLoader):
         return node
 
 
-def _read(text: str, name: str) -> Located:
-    loader = _Loader(text, name)
+def _scanned_in_c(text: str) -> yaml.SafeLoader | yaml.CSafeLoader:
+    """Return a loader of a text that was read before; a slower one where PyYAML has no C."""
+    return yaml.CSafeLoader(text) if yaml.__with_libyaml__ else yaml.SafeLoader(text)
+
+
+def _read(loader: yaml.SafeLoader | yaml.CSafeLoader, name: str) -> Located:
     node = loader.get_single_node()
     if node is None:
         hint = "Draft a plan from a log: evenhand init LOG."

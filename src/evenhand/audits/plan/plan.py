@@ -245,14 +245,21 @@ class AuditPlan(_Part):
         return hashlib.sha256(rfc8785.dumps(self.model_dump(mode="json"))).hexdigest()
 
 
-def parse_plan(text: str, name: str = "audit.yaml") -> tuple[AuditPlan, Located]:
+def parse_plan(
+    text: str, name: str = "audit.yaml", *, again: bool = False
+) -> tuple[AuditPlan, Located]:
     """Return the plan that a YAML text writes, and where everything stands in it.
+
+    Args:
+        text: The text.
+        name: The name of its file, for messages.
+        again: Whether it was read before, as in `read_yaml`.
 
     Raises:
         PlanError: With the line of every problem.
 
     """
-    located = read_yaml(text, name)
+    located = read_yaml(text, name, again=again)
     return plan_from(located), located
 
 

@@ -10,7 +10,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
-from evenhand.audits.evidence.archive import parse_bundle
+from evenhand.audits.evidence.archive import bundle_again
 from evenhand.audits.evidence.bundle import Bundle
 from evenhand.centre.store.centre import Centre
 
@@ -61,7 +61,7 @@ _AT_LEAST = 100
 
 
 def opened(centre: Centre, bundle: str) -> Bundle:
-    """Return a bundle that was accepted, without its replicates.
+    """Return a bundle that was accepted, without its replicates and its charts.
 
     Args:
         centre: The centre.
@@ -73,8 +73,8 @@ def opened(centre: Centre, bundle: str) -> Bundle:
     """
 
     def make() -> tuple[Bundle, int]:
-        # It was verified when it was accepted; that nothing changed since is checked again.
-        made = parse_bundle(centre.storage.read(bundle), bundle[:19], replicates=False)
+        # It was verified when it was accepted; that these are the same bytes is checked here.
+        made = bundle_again(centre.storage.read(bundle), bundle[:19])
         return made, _AT_LEAST + sum(1 + len(one.groups) for one in made.findings)
 
     return _SHELF.get(bundle, make)
