@@ -145,7 +145,7 @@ def _page(request: Request, document: ProblemDocument) -> Response:
         if page is not None:
             found: Response = page(request, document)
             return found
-    except Exception:
+    except Exception:  # noqa: BLE001 - whatever it is, the problem is told
         _LOG.exception("the page that tells of a problem failed")
     text = f"{document.title}\n\n{document.detail}\n"
     return PlainTextResponse(text, status_code=document.status)

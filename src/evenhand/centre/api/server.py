@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import errno
+import http.client
 import ipaddress
 import json
 import os
 import signal
 import socket
+import threading
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
@@ -188,19 +192,55 @@ def run(
         workers: How many workers run jobs beside them.
 
     """
-    del workers
-    import uvicorn
-
-    from evenhand.centre.api.app import create_app
-
     # uvicorn sends the signal that stopped it once more, when all is done.
     signal.signal(signal.SIGTERM, _stopped)
-    if processes == 1:
-        config = _config(create_app(centre, served.access()))
+    with contextlib.suppress(StoppedError, KeyboardInterrupt), _working(served, opened, workers):
+        _answer(served, centre, opened, processes)
+
+
+@contextlib.contextmanager
+def _working(served: Served, opened: socket.socket, workers: int) -> Iterator[None]:
+    """Run workers once the first answer is given, which they would only delay."""
+    if not workers:
+        yield
+        return
+    from evenhand.centre.jobs.embedded import Launch, start_workers
+    from evenhand.centre.jobs.settings import Settings
+
+    launch = Launch(Settings(roots=served.roots), served.database, served.storage)
+    with contextlib.ExitStack() as running:
+
+        def start() -> None:
+            _wait_for_answer(opened)
+            running.enter_context(start_workers(launch, workers))
+
+        starting = threading.Thread(target=start, daemon=True)
+        starting.start()
         try:
-            uvicorn.Server(config).run(sockets=[opened])
-        except (StoppedError, KeyboardInterrupt):
-            return
+            yield
+        finally:
+            starting.join()
+
+
+def _wait_for_answer(opened: socket.socket) -> None:
+    host, port = opened.getsockname()[:2]
+    with contextlib.suppress(OSError, http.client.HTTPException):
+        connection = http.client.HTTPConnection(host, port, timeout=_SLOWEST_START)
+        connection.request("GET", "/healthz")
+        connection.getresponse().read()
+        connection.close()
+
+
+_SLOWEST_START = 30.0
+
+
+def _answer(served: Served, centre: Centre, opened: socket.socket, processes: int) -> None:
+    if processes == 1:
+        import uvicorn
+
+        from evenhand.centre.api.app import create_app
+
+        uvicorn.Server(_config(create_app(centre, served.access()))).run(sockets=[opened])
         return
     from uvicorn.supervisors import Multiprocess
 
