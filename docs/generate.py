@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from evenhand.audits.evidence.document import FINDINGS, RULES
 from evenhand.audits.plan.plan import FORMAT, AuditPlan
-from evenhand.cli.main import app, verbs
+from evenhand.cli.main import app, commands
 from evenhand.measures.measure import Measure
 from evenhand.measures.ranking import Ranking
 from evenhand.measures.registry import own
@@ -78,13 +78,14 @@ def _written(name: str, cls: type[Measure]) -> str:
 
 
 def cli_page() -> str:
-    """Return the help text of every verb."""
+    """Return the help text of every command."""
     lines = ["# The command line", "", "Written by `make docs` from the help texts."]
     environment = {"COLUMNS": "100", "TERM": "dumb", "NO_COLOR": "1"}
-    for verb in verbs():
-        result = CliRunner().invoke(app, [verb, "--help"], env=environment, prog_name="evenhand")
+    for command in commands():
+        words = [*command.split(), "--help"]
+        result = CliRunner().invoke(app, words, env=environment, prog_name="evenhand")
         shown = "\n".join(line.rstrip() for line in result.output.strip().splitlines())
-        lines += ["", f"## evenhand {verb}", "", "```", shown, "```"]
+        lines += ["", f"## evenhand {command}", "", "```", shown, "```"]
     return "\n".join(lines) + "\n"
 
 

@@ -11,7 +11,7 @@ import signal
 import sys
 import threading
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Annotated
 
 import typer
@@ -58,20 +58,41 @@ def _options(
 
 
 def verbs() -> list[str]:
-    """Return the names of all verbs: each module with a function of its own name is one."""
+    """Return the names of all verbs: each module with something of its own name is one.
+
+    That is a function, or an app where the verb has commands of its own.
+    """
     names = sorted(module.name for module in pkgutil.iter_modules(cli.__path__))
-    return [name for name in names if name != "main" and _function(name) is not None]
+    return [name for name in names if name != "main" and _verb(name) is not None]
 
 
-def _function(name: str) -> Callable[..., None] | None:
-    found: Callable[..., None] | None = vars(importlib.import_module(f"{cli.__name__}.{name}")).get(
-        name
-    )
+def commands() -> list[str]:
+    """Return all commands in full: the verbs, and in place of some the commands that they have."""
+    return [*_commands(typer.main.get_command(app), "")]
+
+
+def _commands(command: object, name: str) -> Iterator[str]:
+    of_verb: dict[str, object] | None = getattr(command, "commands", None)
+    if of_verb is None:
+        yield name
+        return
+    for word, one in of_verb.items():
+        yield from _commands(one, f"{name} {word}".strip())
+
+
+def _verb(name: str) -> Callable[..., None] | typer.Typer | None:
+    found: Callable[..., None] | typer.Typer | None = vars(
+        importlib.import_module(f"{cli.__name__}.{name}")
+    ).get(name)
     return found
 
 
-for _verb in verbs():
-    app.command(_verb)(_function(_verb))  # type: ignore[type-var]
+for _name in verbs():
+    _found = _verb(_name)
+    if isinstance(_found, typer.Typer):
+        app.add_typer(_found, name=_name)
+    else:
+        app.command(_name)(_found)  # type: ignore[type-var]
 
 
 _stopped = threading.Event()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,11 +10,13 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from evenhand.audits.evidence.archive import parse_bundle
+from evenhand.audits.evidence.canonical import canonical
+from evenhand.centre.client.client import Client
 from evenhand.centre.dossier import evidence_of
 from evenhand.centre.operations.record import disagreements
 from evenhand.centre.policy import policy_digest
 from evenhand.centre.store.centre import Centre
-from evenhand.centre.store.chain import START, Head, check
+from evenhand.centre.store.chain import START, Broken, Head, Line, check, follow
 from evenhand.centre.store.evidence import facts_of, finding_rows, rule_rows
 from evenhand.centre.store.tables import Audit, Finding, Policy, Product, Rule
 from evenhand.errors import BundleError, CentreError, Problem
@@ -95,18 +97,73 @@ def heads(session: Session) -> list[Head]:
     return [Head(name, sequence, last or START) for name, sequence, last in session.execute(query)]
 
 
+def heads_of(client: Client) -> list[Head]:
+    """Return the heads of all chains of a centre that is asked."""
+    return [Head(one.product, one.sequence, one.digest) for one in client.heads()]
+
+
+def follow_from(
+    client: Client,
+    *,
+    kept: Sequence[Head] = (),
+    progress: Progress = lambda _what, _share: None,
+) -> Inspection:
+    """Follow the chains of a centre that is asked, without trusting it: digests are computed here.
+
+    Args:
+        client: The centre.
+        kept: Heads of chains that somebody kept elsewhere.
+        progress: Told how far it has come.
+
+    Raises:
+        EvenhandError: The centre is away, or does not let one in.
+
+    """
+    last, before = heads_of(client), {one.product: one for one in kept}
+    problems: list[Problem] = []
+    for position, one in enumerate(last):
+        progress(f"chain of {one.product}", position / len(last))
+        lines = (
+            Line(
+                **line.model_dump(exclude={"body"}),
+                body=canonical(line.body, line.kind).decode(),
+            )
+            for line in client.chain(one.product)
+            # It may have grown since its head was read.
+            if line.sequence <= one.sequence
+        )
+        found = follow(lines, one, before.pop(one.product, None))
+        problems += map(_broken, found)
+    problems += _gone(before)
+    return Inspection(
+        products=len(last),
+        lines=sum(one.sequence for one in last),
+        audits=0,
+        files=0,
+        problems=tuple(problems),
+        orphans=(),
+    )
+
+
 def _chains(
     session: Session, products: Sequence[Product], kept: Sequence[Head], progress: Progress
 ) -> Iterator[Problem]:
     before = {one.product: one for one in kept}
     for position, product in enumerate(products):
         progress(f"chain of {product.name}", position / len(products))
-        for broken in check(session, product, before.pop(product.name, None)):
-            what = f"the chain is broken: {broken.what}."
-            hint = "What comes from here on may have been edited; compare with a backup."
-            yield Problem(f"{product.name}: line {broken.sequence}", what, hint)
+        yield from map(_broken, check(session, product, before.pop(product.name, None)))
         yield from disagreements(session, product)
-    for name, one in sorted(before.items()):
+    yield from _gone(before)
+
+
+def _broken(found: Broken) -> Problem:
+    what = f"the chain is broken: {found.what}."
+    hint = "What comes from here on may have been edited; compare with a backup."
+    return Problem(f"{found.product}: line {found.sequence}", what, hint)
+
+
+def _gone(kept: Mapping[str, Head]) -> Iterator[Problem]:
+    for name, one in sorted(kept.items()):
         what = f"it had {one.sequence} lines when its head was kept, and is gone."
         yield Problem(f"product '{name}'", what, "Restore a backup.")
 

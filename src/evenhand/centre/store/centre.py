@@ -52,6 +52,7 @@ def open_centre(
     key: Path | None = None,
     roots: tuple[str, ...] = (),
     clock: Clock = now,
+    prepare: bool = True,
 ) -> Centre:
     """Return a centre; its tables are brought up to date, and its key is made, where need be.
 
@@ -62,6 +63,7 @@ def open_centre(
         key: Its key; by default a file in that folder.
         roots: The folders and addresses that jobs may read.
         clock: The time.
+        prepare: False leaves tables and key as they are.
 
     Raises:
         CentreError: Something that it stands on does not answer.
@@ -74,11 +76,14 @@ def open_centre(
     if database is None or storage is None or key is None:
         base.mkdir(parents=True, exist_ok=True, mode=0o700)
     opened = Database(database or f"sqlite:///{base / 'centre.db'}")
-    upgrade(opened)
+    pem = key or base / "centre.pem"
+    if prepare:
+        upgrade(opened)
+        ensure_key(pem)
     return Centre(
         database=opened,
         storage=open_storage(storage or str(base / "evidence")),
-        key=ensure_key(key or base / "centre.pem"),
+        key=pem,
         roots=roots,
         clock=clock,
     )

@@ -41,6 +41,22 @@ def downgrade(database: Database, revision: str) -> None:
     command.downgrade(_config(database), revision)
 
 
+def ensure(database: Database) -> None:
+    """Make tables where there are none; those of another release are left to whoever runs it.
+
+    Raises:
+        CentreError: An older or a newer release made the tables.
+
+    """
+    found = known(database)
+    if found is None:
+        upgrade(database)
+    elif found != newest():
+        what = f"its tables were made by an older release (revision {found})."
+        hint = "Back it up, stop its servers, then: evenhand centre migrate up."
+        raise CentreError(Problem("database", what, hint))
+
+
 def known(database: Database) -> str | None:
     """Return the revision of the tables, which this release knows.
 

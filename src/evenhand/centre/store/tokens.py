@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from evenhand.centre.protocol import Right
 from evenhand.centre.store.centre import Centre
 from evenhand.centre.store.registry import ensure_product
-from evenhand.centre.store.tables import Token
+from evenhand.centre.store.tables import Product, Token
 from evenhand.errors import ConflictError, Problem, UnknownError
 
 PREFIX = "eh_"
@@ -82,6 +82,17 @@ def token_of(session: Session, text: str, at: dt.datetime) -> Token | None:
     """Return the token that a text is; None where it is unknown, revoked or expired."""
     found = session.scalar(select(Token).where(Token.hash == hash_of(text)))
     return found if found is not None and is_valid(found, at) else None
+
+
+def issued(session: Session) -> Sequence[Token]:
+    """Return all tokens that were issued, in order."""
+    return session.scalars(select(Token).order_by(Token.id)).all()
+
+
+def products_of(session: Session) -> dict[int, str]:
+    """Return the names of the products that tokens are for, by the product's key."""
+    query = select(Product.id, Product.name).join(Token, Token.product_id == Product.id)
+    return {row.id: row.name for row in session.execute(query.distinct())}
 
 
 def is_valid(token: Token, at: dt.datetime) -> bool:
