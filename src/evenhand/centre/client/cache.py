@@ -86,7 +86,7 @@ class Cache:
         """
         try:
             return self.pinned.read_text(encoding="utf-8")
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             if self.key is None:
                 return None
             raise CentreError(Problem(str(self.key), "no such file.")) from None
@@ -169,25 +169,22 @@ class Cache:
         text = decision.model_dump_json(indent=2)
         write_whole(text.encode(), folder / f"{decision.id}.json", force=True)
 
-    def waiting(self, product: str) -> list[Waiting]:
+    def waiting(self, product: str) -> tuple[list[Waiting], list[Path]]:
         """Return the decisions about a product that the centre does not have yet, oldest first.
 
-        Raises:
-            CentreError: One cannot be read.
-
+        Files that cannot be read come beside them.
         """
-        found = []
-        for path in (self.folder / "pending").glob("*.json"):
+        found, broken = [], []
+        for path in sorted((self.folder / "pending").glob("*.json")):
             try:
                 decision = Decision.model_validate_json(read_whole(path))
-            except (EvenhandError, ValidationError) as error:
-                what = "this decision of a cache cannot be read."
-                hint = "Look at it, and delete it if the centre need not know."
-                raise CentreError(Problem(str(path), what, hint)) from error
+            except (EvenhandError, ValidationError):
+                broken.append(path)
+                continue
             files = tuple(sorted(path.parent.glob(f"{path.stem}.*.evidence.zip")))
             found.append(Waiting(path, decision, files))
         mine = (one for one in found if one.decision.product == product)
-        return sorted(mine, key=lambda one: one.decision.at)
+        return sorted(mine, key=lambda one: one.decision.at), broken
 
     def set_aside(self, data: bytes, name: str) -> Path:
         """Return the file in which evidence is kept that the centre could not take.

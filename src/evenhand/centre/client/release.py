@@ -216,8 +216,10 @@ def _reconcile(client: Client, cache: Cache, product: str, notes: list[str]) -> 
         UnreachableError: The centre is away again.
 
     """
+    waiting, broken = cache.waiting(product)
+    notes += [f"no decision can be read from {path}; look at it, and delete it" for path in broken]
     found = []
-    for one in cache.waiting(product):
+    for one in waiting:
         try:
             answer = client.send_decision(one.decision)
             if answer.compared == "unpushed" and one.evidence:
