@@ -135,7 +135,9 @@ def _figures(
         where = [Finding.measure == measure, *mine]
         if measure.casefold() in wanted and measure.casefold() != wanted:
             where.append(_has(Finding.key, text))
-        found += hits(session, where, most=MOST - len(found))
+        # A figure of its own says more than one of many pairs.
+        single = hits(session, [*where, Finding.about == ""], most=MOST - len(found))
+        found += single or hits(session, where, most=MOST - len(found))
         if len(found) >= MOST:
             break
     if found:

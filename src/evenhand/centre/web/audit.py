@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Request
 from starlette.responses import Response
 
+from evenhand.audits.contrasts import form_of
 from evenhand.audits.evidence.block import shape_of
 from evenhand.audits.evidence.bundle import Bundle
 from evenhand.audits.evidence.chart import charts
@@ -78,7 +79,7 @@ def show_audit(
         others = history.audits_of(session, Audit.model_id == model.id, most=_CHOICES)
     read = _read(centre, bundle)
     evidence = read.bundle
-    title = evidence.plan.subject.title or f"{model.name} {version.name}"
+    title = f"{model.name} {version.name}"
     name = bundle.removeprefix("sha256:")[:16]
     here = audit_address(bundle)
     return page(
@@ -141,7 +142,7 @@ def show_finding(
     block = read.blocks[position]
     shown = block if shape_of(block.findings) in _TOGETHER else _alone(block, one)
     view = block_view(shown, roles, drawn=svg.can_draw(), live=False)
-    pictures = [{**picture, "label": shown.title} for picture in view["pictures"]]
+    pictures = [{**picture, "label": shown.title} for picture in _own(view["pictures"], shown, one)]
     could = any(charts(shown.findings)) and not pictures
     outcome = one.outcome
     return page(
@@ -170,7 +171,9 @@ def show_finding(
         no_charts=f"Charts need one more package: {svg.INSTALL}." if could else "",
         warnings=view["warnings"],
         table=view["table"],
-        table_title=view["title"] if one.pair else view["table_title"],
+        table_title=f"{_ALL.get(form_of(one.contrast), 'All lines')} {view['title']}"
+        if one.pair
+        else view["table_title"],
         table_caption=view["table_caption"],
         siblings=_siblings(read, block, position),
         definition=definition_of(one.measure),
@@ -182,6 +185,20 @@ def show_finding(
 
 _TOGETHER = {"family", "depths", "curve"}
 """Blocks whose picture and table are about all findings of theirs."""
+
+
+_ALL: Mapping[str | None, str] = {"pair": "All pairs", "to overall": "All groups"}
+"""What the lines of a family are."""
+
+
+def _own(
+    pictures: Sequence[dict[str, Any]], block: Block, one: Finding
+) -> Sequence[dict[str, Any]]:
+    """Return the pictures of a block that are about a finding: not those of other depths."""
+    if shape_of(block.findings) != "depths" or len(pictures) != len(block.findings) + 1:
+        return pictures
+    place = next(i for i, other in enumerate(block.findings) if other is one)
+    return pictures[0], pictures[1 + place]
 
 
 @dataclass(frozen=True)

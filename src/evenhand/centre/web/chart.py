@@ -109,7 +109,7 @@ def line_of(points: Sequence[Point], limit: float | None = None) -> Line | None:
         height=_TOP + _TALL + 3 * _MARK + 22,
         bottom=_TOP + _TALL,
         dots=dots,
-        ticks=tuple((y, number(tick)) for tick in ticks if (y := down(tick)) is not None),
+        ticks=tuple((y, f"{tick:,g}") for tick in ticks if (y := down(tick)) is not None),
         limit=down(limit),
         path=f"M{'L'.join(known)}" if len(known) > 1 else "",
     )

@@ -22,7 +22,7 @@ from evenhand.centre.store.comparison import compared
 from evenhand.centre.store.opened import opened
 from evenhand.centre.store.tables import Audit, Model, Product, Version
 from evenhand.centre.web.company import Text
-from evenhand.centre.web.page import Crumb, page, part
+from evenhand.centre.web.page import Crumb, page, part, version_crumbs
 from evenhand.errors import BundleError, Problem
 from evenhand.render.wording import DASH, MINUS, brief, name_of, number, own_reason
 
@@ -32,6 +32,14 @@ _CHOICES = 200
 _ROWS = 100
 
 Kind = Literal["worse", "better", "changed", "unclear", "unknown"]
+
+_WORDS: Mapping[Kind, str] = {
+    "worse": "surely worse",
+    "better": "surely better",
+    "changed": "surely changed",
+    "unclear": "within chance",
+    "unknown": "no interval",
+}
 
 _PARTS: Mapping[Kind, tuple[str, str]] = {
     "worse": ("Surely worse", "The whole interval of the change lies on the worse side."),
@@ -77,21 +85,21 @@ def compare(
         except BundleError as error:
             problems = [*error.problems]
         else:
-            parts = _parts(found["changes"], opened(centre, after))
+            rows = _rows(found["changes"], opened(centre, after))
             shown = {
                 "sides": sides,
-                "parts_": parts,
+                "parts_": _parts(rows),
                 "same": sum(one["same"] for one in found["changes"]),
                 "added": found["added"],
                 "removed": found["removed"],
             }
-            lead, pairing = _lead(parts), _pairing(found)
+            lead, pairing = _lead(rows), _pairing(found)
     return page(
         request,
         "compare.html",
         title=heading,
         twin=twin,
-        crumbs=(Crumb("Products", "/"),),
+        crumbs=_crumbs(sides),
         heading=heading,
         lead=lead,
         pairing=pairing,
@@ -131,6 +139,12 @@ def _heading(sides: Sequence[Side]) -> str:
     return f"{one.model} {one.version} to {other.model} {other.version}"
 
 
+def _crumbs(sides: Sequence[Side]) -> tuple[Crumb, ...]:
+    if len({(one.product, one.model) for one in sides}) != 1:
+        return (Crumb("Products", "/"),)
+    return version_crumbs(sides[0].product, sides[0].model, sides[0].version)[:3]
+
+
 def _pairing(found: Mapping[str, Any]) -> str:
     level = f"{100 * found['level']:g}% intervals, each by itself"
     said = str(found["pairing"])
@@ -139,43 +153,56 @@ def _pairing(found: Mapping[str, Any]) -> str:
     )
 
 
-def _lead(parts: Sequence[Mapping[str, Any]]) -> str:
-    many = {one["id"]: one["found"] for one in parts}
-    if not many:
+def _lead(rows: Sequence[Mapping[str, Any]]) -> str:
+    if not rows:
         return "Both have the same figures."
-    told = [
-        f"{many.get(kind, 0):,} {word}"
-        for kind, word in (("worse", "surely worse"), ("better", "surely better"))
-    ]
-    left = sum(count for kind, count in many.items() if kind not in {"worse", "better"})
-    return f"{', '.join(told)}, {left:,} other."
+    kinds = [row["kind"] for row in rows]
+    left = len(kinds) - kinds.count("worse") - kinds.count("better")
+    return (
+        f"{kinds.count('worse'):,} surely worse, {kinds.count('better'):,} surely better, "
+        f"{left:,} other."
+    )
 
 
-def _parts(changes: Sequence[Mapping[str, Any]], after: Bundle) -> list[dict[str, Any]]:
-    """Return changes by what can be said of them, those with rules and the largest first."""
+def _rows(changes: Sequence[Mapping[str, Any]], after: Bundle) -> list[dict[str, Any]]:
+    """Return what is not the same, a group's figure once however many contrasts have it."""
     known = {_identity(one): one for one in after.findings}
-    found: dict[Kind, list[dict[str, Any]]] = {kind: [] for kind in _PARTS}
-    for change in changes:
+    found: dict[object, dict[str, Any]] = {}
+    for place, change in enumerate(changes):
         if change["same"]:
             continue
         one = known.get(_named(change))
-        found[_kind(change, one)].append(_row(change))
-    parts = []
-    for kind, rows in found.items():
-        if not rows:
-            continue
-        rows.sort(key=lambda row: row["order"])
-        title, about = _PARTS[kind]
-        parts.append(
-            {
-                "id": kind,
-                "title": title,
-                "about": about,
-                "rows": rows[:_ROWS],
-                "found": len(rows),
-            }
-        )
-    return parts
+        same: object = place
+        if one is not None and change["group"]:
+            same = (one.measure, one.by, one.slice, *sorted(change["group"].items()))
+        found.setdefault(same, _row(change, one))
+    return sorted(found.values(), key=lambda row: row["order"])
+
+
+def _parts(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return what changed: first what rules are about, then by what can be said of it."""
+    ruled = [row for row in rows if row["verdicts"] != (None, None)]
+    by: list[tuple[str, tuple[str, str], list[dict[str, Any]]]] = [("rules", _RULED, ruled)]
+    for kind, heading in _PARTS.items():
+        some = [row for row in rows if row["kind"] == kind and row not in ruled]
+        by.append((kind, heading, some))
+    return [
+        {
+            "id": name,
+            "title": heading[0],
+            "about": heading[1],
+            "rows": some[:_ROWS],
+            "found": len(some),
+        }
+        for name, heading, some in by
+        if some
+    ]
+
+
+_RULED = (
+    "What rules are about",
+    "A verdict can change although the change is within chance: its limit was near.",
+)
 
 
 def _identity(one: Finding) -> tuple[object, ...]:
@@ -217,8 +244,8 @@ def _better(one: Finding, *, whole: bool) -> str:
     return "lower"
 
 
-def _row(change: Mapping[str, Any]) -> dict[str, Any]:
-    gap = change["difference"]
+def _row(change: Mapping[str, Any], one: Finding | None) -> dict[str, Any]:
+    gap, kind = change["difference"], _kind(change, one)
     about = []
     if change.get("pair"):
         about.append(f" {MINUS} ".join(name_of(group) for group in change["pair"]))
@@ -228,20 +255,17 @@ def _row(change: Mapping[str, Any]) -> dict[str, Any]:
     verdicts = (change["verdict_before"], change["verdict_after"])
     has_interval = gap["low"] is not None and gap["high"] is not None
     return {
-        "key": change["key"],
+        "key": one.measure if one is not None and change["group"] else change["key"],
         "about": ", ".join(about),
+        "kind": kind,
+        "word": _WORDS[kind],
         "verdicts": verdicts if change["group"] is None else (None, None),
         "before": _number(change["before"]),
         "after": _number(change["after"]),
         "change": DASH if gap["value"] is None else _signed(gap["value"]),
         "interval": f"[{_signed(gap['low'])}, {_signed(gap['high'])}]" if has_interval else DASH,
         "reason": own_reason(brief(gap["reason"])) if gap["reason"] else "",
-        "order": (
-            verdicts[0] == verdicts[1] or change["group"] is not None,
-            verdicts == (None, None) or change["group"] is not None,
-            change["group"] is not None,
-            -abs(gap["value"] or 0.0),
-        ),
+        "order": (verdicts[0] == verdicts[1], change["group"] is not None, -abs(gap["value"] or 0)),
     }
 
 

@@ -26,7 +26,7 @@ from evenhand.centre.api.ask import centre_of
 from evenhand.centre.decision import days
 from evenhand.centre.protocol import PREFIX
 from evenhand.render.html import asset
-from evenhand.render.wording import DASH, number
+from evenhand.render.wording import DASH, brief, number, own_reason
 
 STATIC = Path(__file__).parent / "static"
 """Files that are sent as they are."""
@@ -97,6 +97,7 @@ def environment() -> Environment:
         "cut": cut,
         "figure": figure,
         "interval": interval,
+        "reason": reason,
         "sized": sized,
         "plural": plural,
     }
@@ -104,7 +105,7 @@ def environment() -> Environment:
         "DASH": DASH,
         "API": PREFIX,
         "CSRF": CSRF_FIELD,
-        "version": evenhand.__version__,
+        "release": evenhand.__version__,
         "style": address_of("evenhand.css"),
         "program": address_of("evenhand.js"),
         "query": query,
@@ -188,6 +189,11 @@ def figure(value: float | None) -> str:
 def interval(low: float | None, high: float | None) -> str:
     """Return an interval of the index of findings."""
     return DASH if low is None or high is None else f"[{number(low)}, {number(high)}]"
+
+
+def reason(text: str) -> str:
+    """Return why a figure is undefined, without what its own page says of each group."""
+    return own_reason(brief(text))
 
 
 def plural(count: int, word: str, several: str = "") -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Annotated, Any
 
@@ -40,7 +40,8 @@ from evenhand.centre.web.page import (
     version_crumbs,
 )
 from evenhand.centre.web.terms import terms_of
-from evenhand.render.wording import first
+from evenhand.render.reading import capital
+from evenhand.render.wording import brief, first
 
 router = APIRouter()
 
@@ -192,9 +193,17 @@ def show_version(
         audits=audits,
         pager=Pager(start, _AUDITS, many, here, {}),
         choices=[one for one in choices if one.audit.bundle != newest],
+        since=_since(choices, decided),
         gate=advice.gate(request, owner.name, of_model.name, found.name),
         push=advice.push(request, owner.name, of_model.name, found.name),
     )
+
+
+def _since(audits: Sequence[history.AuditLine], decided: Mapping[str, Any] | None) -> str:
+    """Return the newest audit of the version that a decision held this one against."""
+    against = decided["against"] if decided else None
+    found = (one.audit.bundle for one in audits if one.version == against)
+    return next(found, "")
 
 
 def _other_versions(session: Session, model: Model, version: Version) -> list[str]:
@@ -243,7 +252,7 @@ def _decision(row: DecisionRow) -> dict[str, Any]:
         "compared": row.compared,
         "policy_name": name,
         "conditions": sorted(kept.conditions, key=lambda one: one.verdict != "fail"),
-        "rules": rules[:_RULES],
+        "rules": [{**rule, "reason": _reason(rule)} for rule in rules[:_RULES]],
         "rules_left": max(0, len(rules) - _RULES),
         "all_rules": kept.rules,
         "regressions": kept.regressions,
@@ -257,6 +266,11 @@ def _decision(row: DecisionRow) -> dict[str, Any]:
             for one in kept.evidence
         ],
     }
+
+
+def _reason(rule: Mapping[str, Any]) -> str:
+    """Return why a rule has its verdict, which stands beside it."""
+    return capital(brief(str(rule["reason"]).removeprefix(f"{rule['verdict']}: ")))
 
 
 def _which(runs: int, others: list[str]) -> str:
@@ -274,14 +288,15 @@ def _sentence(decided: Mapping[str, Any]) -> str:
     """Return a decision in a sentence."""
     facts = [one.verdict for one in decided["conditions"]]
     verdicts = [rule["verdict"] for rule in decided["all_rules"]]
-    told = []
+    told: list[str] = []
     for word, verb, several in (
         ("fail", "fails", "fail"),
         ("undecided", "is undecided", "are undecided"),
     ):
         count = verdicts.count(word)
         if count:
-            told.append(f"{plural(count, 'rule')} {verb if count == 1 else several}")
+            what = plural(count, "rule") if not told else f"{count:,}"
+            told.append(f"{what} {verb if count == 1 else several}")
     if facts.count("fail"):
         count = facts.count("fail")
         what = plural(count, "condition of the policy", "conditions of the policy")
@@ -289,7 +304,7 @@ def _sentence(decided: Mapping[str, Any]) -> str:
     if not told:
         conditions = plural(len(facts), "condition")
         return f"{plural(len(verdicts), 'rule')} and {conditions} of the policy pass."
-    text = " and ".join(told)
+    text = told[0] if len(told) == 1 else f"{', '.join(told[:-1])} and {told[-1]}"
     waived = sum(bool(rule["waiver"]) for rule in decided["all_rules"])
     note = f" Waived: {waived:,}." if waived else ""
     return f"{text[0].upper()}{text[1:]}.{note}"

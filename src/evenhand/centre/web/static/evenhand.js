@@ -17,7 +17,10 @@ for (const block of document.querySelectorAll("pre.command")) {
     }
     setTimeout(() => { button.textContent = "Copy"; }, 2000);
   });
-  block.after(button);
+  const row = document.createElement("div");
+  row.className = "copyable";
+  block.replaceWith(row);
+  row.append(block, button);
 }
 
 document.getElementById("problems")?.focus();
