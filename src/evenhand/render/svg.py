@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 from xml.etree import ElementTree as ET
 
@@ -32,11 +32,29 @@ def can_draw() -> bool:
     return True
 
 
-@functools.lru_cache(maxsize=512)
-def _drawn(spec: str) -> str:
+def draw(spec: str) -> str:
+    """Return the picture of a chart, as the renderer draws it in this process."""
     import vl_convert
 
     return str(vl_convert.vegalite_to_svg(spec))
+
+
+_by: Callable[[str], str] = draw
+
+
+def draw_by(other: Callable[[str], str]) -> None:
+    """Let something else draw from now on.
+
+    While the renderer draws, no other thread of its process runs: where many are served, it stands
+    in a process of its own.
+    """
+    global _by  # noqa: PLW0603 - one renderer in a process
+    _by = other
+
+
+@functools.lru_cache(maxsize=512)
+def _drawn(spec: str) -> str:
+    return _by(spec)
 
 
 def svg(spec: Mapping[str, Any]) -> str:

@@ -63,10 +63,10 @@ def parse(data: bytes, name: str, *, again: bool = False) -> Any:  # noqa: ANN40
         if reading.canonical and _TOKENS.fullmatch(data):
             return value
         # Not shown to be canonical at a glance: written again, it is the same or it is not.
-        again = _written(value)
+        written = _written(value)
     except (ValueError, RecursionError, OverflowError) as error:
         raise BundleError(Problem(name, f"it is not JSON: {_said(error)}.", AGAIN)) from error
-    if again != data:
+    if written != data:
         what = "it is not canonical JSON (RFC 8785), the only form that is read."
         raise BundleError(Problem(name, what, AGAIN))
     return value

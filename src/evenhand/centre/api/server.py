@@ -77,7 +77,9 @@ class Served:
 def application() -> FastAPI:
     """Return the application of a process that another one started."""
     from evenhand.centre.api.app import create_app
+    from evenhand.centre.web.picture import draw_elsewhere
 
+    draw_elsewhere()
     told = json.loads(os.environ[_VARIABLE])
     served = Served(**{**told, "roots": tuple(told["roots"]), "hosts": tuple(told["hosts"])})
     return create_app(served.centre(), served.access())
@@ -239,7 +241,9 @@ def _answer(served: Served, centre: Centre, opened: socket.socket, processes: in
         import uvicorn
 
         from evenhand.centre.api.app import create_app
+        from evenhand.centre.web.picture import draw_elsewhere
 
+        draw_elsewhere()
         uvicorn.Server(_config(create_app(centre, served.access()))).run(sockets=[opened])
         return
     from uvicorn.supervisors import Multiprocess
