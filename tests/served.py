@@ -37,6 +37,32 @@ def serving(centre, *, port: int = 0, auth: str = "none") -> Iterator[str]:
         opened.close()
 
 
+class Served:
+    """A centre that goes away and comes back at the same address."""
+
+    def __init__(self, folder) -> None:
+        from evenhand.centre.store.centre import open_centre
+
+        self.centre = open_centre(
+            database=f"sqlite:///{folder / 'centre.db'}",
+            storage=str(folder / "evidence"),
+            key=folder / "centre.pem",
+        )
+        self.port = free_port()
+        self.address = f"http://127.0.0.1:{self.port}"
+        self._running = contextlib.ExitStack()
+
+    def start(self, auth: str = "none") -> None:
+        self._running.enter_context(serving(self.centre, port=self.port, auth=auth))
+
+    def stop(self) -> None:
+        self._running.close()
+
+    def close(self) -> None:
+        self.stop()
+        self.centre.database.close()
+
+
 def free_port() -> int:
     """Return a port that nothing listens on."""
     with socket.socket() as one:

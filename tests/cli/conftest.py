@@ -74,3 +74,20 @@ gate:
         return path
 
     return write
+
+
+@pytest.fixture
+def served(tmp_path, monkeypatch):
+    """A centre that listens, with a cache of its own and no pauses between tries."""
+    pytest.importorskip("sqlalchemy")
+    pytest.importorskip("fastapi")
+    from served import Served
+
+    monkeypatch.setenv("EVENHAND_CACHE", str(tmp_path / "cache"))
+    for name in ("EVENHAND_CENTRE", "EVENHAND_TOKEN", "GITHUB_STEP_SUMMARY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("evenhand.centre.client.connection.PAUSES", (0.0,))
+    made = Served(tmp_path)
+    made.start()
+    yield made
+    made.close()

@@ -13,7 +13,7 @@ import typer
 from evenhand.cli import flags
 from evenhand.cli.output import exit_with, show, status_of
 from evenhand.cli.progress import shown_progress
-from evenhand.cli.sending import begin, finish, told
+from evenhand.cli.sending import announced, finish
 
 if TYPE_CHECKING:
     from evenhand.audits.plan.fit import Fit
@@ -129,7 +129,7 @@ def audit(
     from evenhand.audits.states.file import read_states, write_states
     from evenhand.audits.states.states import fit_states
     from evenhand.logs.table_spec import spec_of
-    from evenhand.render import states as as_states
+    from evenhand.render import states as told
     from evenhand.render import verdicts
     from evenhand.render.file import check_audit, check_targets, write_audit
 
@@ -185,8 +185,7 @@ def audit(
         fit = _fitted(str(source), document, slices, reading)
     if gate:
         _check_rules(fit, str(source or plan or from_states))
-    sent = None if to is None else begin(to, fit, out, token_file, insecure=insecure)
-    with told(sent):
+    with announced(to, fit, out, token_file, insecure=insecure) as sending:
         with shown_progress(silent=as_json) as progress:
             if from_states is None:
                 with _kept(states or out) as folder:
@@ -199,14 +198,14 @@ def audit(
                 write_states(counted, states, force=force)
             if states is not None and not (out or html or gate or to):
                 show(
-                    as_states.written(counted, states),
-                    as_states.to_dict(counted, states),
+                    told.written(counted, states),
+                    told.to_dict(counted, states),
                     as_json=as_json,
                 )
                 return
             bundle = conclude(fit, counted, version=evenhand.__version__, progress=progress)
         write_audit(bundle, out, html, key=sign, force=force)
-        end = None if sent is None else finish(sent, bundle, out)
+        end = None if sending is None else finish(sending, bundle, out)
     document = {**bundle.to_dict(), "bundle": None if out is None else str(out)}
     if bundle.skipped:
         document["skipped"] = bundle.skipped

@@ -57,10 +57,20 @@ class Sent:
         return str(self.error) if self.pushed is None else line_of(self.client, self.pushed)
 
 
-def begin(
-    to: str, fit: Fit, out: Path | None, token_file: Path | None, *, insecure: bool
-) -> Sending:
-    """Announce an audit; while the centre is away it goes on where its evidence is kept.
+@contextlib.contextmanager
+def announced(
+    to: str | None, fit: Fit, out: Path | None, token_file: Path | None, *, insecure: bool
+) -> Iterator[Sending | None]:
+    """Announce an audit and give what its end is told by; an error in between is told too.
+
+    While the centre is away the audit goes on where its evidence is kept.
+
+    Args:
+        to: The centre; None for none, and then nothing is given.
+        fit: The plan.
+        out: Where the evidence is kept.
+        token_file: A file with the token.
+        insecure: Whether the token may be sent unencrypted to another machine.
 
     Raises:
         PlanError: The plan does not say what is audited, or leaves it to the rows what is measured.
@@ -68,6 +78,20 @@ def begin(
         EvenhandError: The centre refuses.
 
     """
+    if to is None:
+        yield None
+        return
+    _check(fit)
+    with flags.client_of(to, token_file, insecure=insecure) as client:
+        sending = _begin(client, fit, out)
+        try:
+            yield sending
+        except BaseException as error:
+            _tell(sending, error)
+            raise
+
+
+def _begin(client: Client, fit: Fit, out: Path | None) -> Sending:
     from pydantic import ValidationError
 
     from evenhand.centre.client.client import new_run
@@ -78,8 +102,6 @@ def begin(
 
     said = fit.plan.subject
     subject = Subject(said.product or "", said.model or "", said.version or "")
-    client = flags.client_of(to, token_file, insecure=insecure)
-    _check(fit)
     try:
         asked = RunRequest(
             id=new_run(),
@@ -133,20 +155,16 @@ def _check(fit: Fit) -> None:
         raise PlanError(problems)
 
 
-@contextlib.contextmanager
-def told(sending: Sending | None) -> Iterator[None]:
+def _tell(sending: Sending, error: BaseException) -> None:
     """Tell the centre of an error, as far as it can be told."""
-    try:
-        yield
-    except BaseException as error:
-        if sending is not None and sending.run is not None:
-            from evenhand.errors import EvenhandError, StoppedError, first_line
+    from evenhand.errors import EvenhandError, StoppedError, first_line
 
-            stopped = isinstance(error, StoppedError | KeyboardInterrupt)
-            why = "stopped" if stopped else first_line(error)[:2000]
-            with contextlib.suppress(EvenhandError):
-                sending.client.end_run(sending.run, "failed", reason=why)
-        raise
+    if sending.run is None:
+        return
+    stopped = isinstance(error, StoppedError | KeyboardInterrupt)
+    why = "stopped" if stopped else first_line(error)[:2000]
+    with contextlib.suppress(EvenhandError):
+        sending.client.end_run(sending.run, "failed", reason=why)
 
 
 def finish(sending: Sending, bundle: Bundle, out: Path | None) -> Sent:
