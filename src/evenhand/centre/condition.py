@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import shlex
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -193,7 +194,8 @@ def _required(case: Case, wanted: Required, used: Sequence[EvidenceRecord]) -> C
             id=name,
             verdict="fail",
             reason=f"no plan is registered as '{wanted.plan}'",
-            hint=f"Register it: evenhand centre register audit.yaml --name {wanted.plan}",
+            hint=f"Register it: evenhand centre register audit.yaml --product "
+            f"{shlex.quote(case.dossier.product)} --name {shlex.quote(wanted.plan)}",
         )
     found = [one for one in used if any(one.plan == plan.digest for plan in plans)]
     tried = [_in_time(wanted, plans, one, name) for one in found]
