@@ -13,6 +13,7 @@ from evenhand.centre.api import health, login, openapi, problem, routes
 from evenhand.centre.api.access import Access
 from evenhand.centre.api.guard import Guard
 from evenhand.centre.api.header import STATIC
+from evenhand.centre.operations.metrics import instrument
 from evenhand.centre.protocol import PREFIX
 from evenhand.centre.store.centre import Centre
 
@@ -44,6 +45,7 @@ def create_app(centre: Centre, access: Access) -> FastAPI:
         found = importlib.import_module(f"{routes.__name__}.{module.name}")
         app.include_router(found.router, prefix=PREFIX)
     _add_pages(app)
+    instrument(app, centre)
     openapi.describe(app)
     return app
 
