@@ -150,7 +150,6 @@ def fill(centre: Centre, planted: Mapping[str, Bundle], seed: int) -> None:
         ("short videos", "moderation", "v7", None),
         ("short videos", "moderation", "v8", "v7"),
         ("lending", "credit score", "v3", None),
-        ("comments", "filter", "v1", None),
     ):
         decide_now(centre, Place(product, model, version), against=against, by=BY)
     request_waiver(
