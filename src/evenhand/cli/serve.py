@@ -32,6 +32,10 @@ def serve(
         str | None,
         typer.Option(help="The address that people use, where a proxy stands before it."),
     ] = None,
+    log: Annotated[
+        Literal["text", "json"],
+        typer.Option(help="What is logged: what goes wrong, or every request as JSON."),
+    ] = "text",
     browser: Annotated[
         bool, typer.Option("--open/--no-open", help="Open a browser on it.")
     ] = False,
@@ -74,6 +78,7 @@ def serve(
         hosts=named,
         https=url is not None and url.startswith("https://"),
         cookie=f"evenhand-{port}" if url is None else "evenhand",
+        log=log,
     )
     centre = served.centre()
     document = _told(centre, served, _address(host, port, url))

@@ -11,6 +11,7 @@ import json
 import os
 import signal
 import socket
+import tempfile
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,6 +19,8 @@ from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
 
 from evenhand.centre.api.access import Access
+from evenhand.centre.operations import log, metrics
+from evenhand.centre.operations.log import Form
 from evenhand.centre.store.centre import Centre, open_centre
 from evenhand.errors import CentreError, EvenhandError, Problem, StoppedError, reason
 
@@ -49,6 +52,7 @@ class Served:
         hosts: What requests may name as their host; none for anything.
         https: Whether browsers reach it by HTTPS.
         cookie: The name of the cookie of its sessions.
+        log: How it logs; ``json`` tells of every request.
 
     """
 
@@ -59,6 +63,7 @@ class Served:
     hosts: tuple[str, ...] = ()
     https: bool = False
     cookie: str = "evenhand"
+    log: Form = "text"
 
     def centre(self) -> Centre:
         """Open the centre.
@@ -82,6 +87,7 @@ def application() -> FastAPI:
     draw_elsewhere()
     told = json.loads(os.environ[_VARIABLE])
     served = Served(**{**told, "roots": tuple(told["roots"]), "hosts": tuple(told["hosts"])})
+    log.configure(served.log)
     return create_app(served.centre(), served.access())
 
 
@@ -237,6 +243,7 @@ _SLOWEST_START = 30.0
 
 
 def _answer(served: Served, centre: Centre, opened: socket.socket, processes: int) -> None:
+    log.configure(served.log)
     if processes == 1:
         import uvicorn
 
@@ -252,7 +259,9 @@ def _answer(served: Served, centre: Centre, opened: socket.socket, processes: in
     config = _config(f"{__name__}:application", factory=True, workers=processes)
     # Connections are opened by each process itself.
     centre.database.close()
-    Multiprocess(config, sockets=[opened]).run()
+    with tempfile.TemporaryDirectory(prefix="evenhand-metrics-") as folder:
+        os.environ.setdefault(metrics.SHARED, folder)
+        Multiprocess(config, sockets=[opened]).run()
 
 
 def _config(app: FastAPI | str, **more: Any) -> uvicorn.Config:  # noqa: ANN401 - of uvicorn
@@ -261,6 +270,7 @@ def _config(app: FastAPI | str, **more: Any) -> uvicorn.Config:  # noqa: ANN401 
     return Config(
         app,
         log_level="warning",
+        log_config=None,
         access_log=False,
         server_header=False,
         proxy_headers=False,
