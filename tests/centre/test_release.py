@@ -23,7 +23,13 @@ from evenhand.centre.store.evidence import accept
 from evenhand.centre.store.migration import upgrade
 from evenhand.centre.store.policies import write_policy
 from evenhand.centre.subject import Subject
-from evenhand.errors import CentreError, ConflictError, DeniedError, UnreachableError
+from evenhand.errors import (
+    CentreError,
+    ConflictError,
+    DeniedError,
+    MissingExtraError,
+    UnreachableError,
+)
 from evenhand.render import junit, sarif
 from pushed import evidence
 
@@ -339,6 +345,33 @@ def test_an_expired_dossier_of_this_version_is_not_passed_over(known, decided, w
     wire.away = True
     clock.pass_(minutes=1)
     assert "what is cached of version v2: it expired" in refusal(decided, V2)
+
+
+def test_without_the_packages_that_check_signatures_the_centre_decides_and_no_cache_does(
+    known, decided, wire, monkeypatch
+):
+    let_caches_decide(known)
+
+    def missing():
+        raise MissingExtraError("sign", where="the centre's key")
+
+    decided(V1)
+    wire.away = True
+    with monkeypatch.context() as without:
+        without.setattr("evenhand.centre.key._module", missing)
+        assert "pip install 'evenhand[sign]'" in refusal(decided, V1)
+    # What was kept unchecked is checked when it is used.
+    assert decided(V1).decision.mode == "cached"
+
+
+def test_a_policy_of_a_newer_release_decides_nothing_here(known, decided, wire, cache):
+    decided(V1)
+    wire.away = True
+    (path,) = envelopes(cache)
+    dossier = unseal(path.read_bytes(), cache.trusted())
+    dossier["policy"]["text"] = "policy: 2\n"
+    path.write_bytes(seal(dossier, known.key))
+    assert "pip install --upgrade evenhand" in refusal(decided, V1)
 
 
 @pytest.mark.usefixtures("known")

@@ -62,7 +62,7 @@ def held_against(before: Iterable[EvidenceRecord], rules: Sequence[dict[str, Any
         rules: Rules of the new one as they are judged, each with its ``plan`` and ``waiver``.
 
     """
-    regressions, changed, passed = [], {}, 0
+    regressions, changed, passed = list[Regression](), dict[str, None](), 0
     for one in newest(in_order(before)):
         for rule in one.rules:
             if rule["verdict"] != "pass":

@@ -142,15 +142,15 @@ HonourWaivers: TypeAlias = Annotated[
 
 To: TypeAlias = Annotated[
     str | None,
-    typer.Option("--to", help="The centre's address; by default \\$EVENHAND_CENTRE."),
+    typer.Option("--to", help="The centre's address; by default EVENHAND_CENTRE."),
 ]
 From: TypeAlias = Annotated[
     str | None,
-    typer.Option("--from", help="The centre's address; by default \\$EVENHAND_CENTRE."),
+    typer.Option("--from", help="The centre's address; by default EVENHAND_CENTRE."),
 ]
 TokenFile: TypeAlias = Annotated[
     Path | None,
-    typer.Option(help="A file with the token that the centre lets in by; else \\$EVENHAND_TOKEN."),
+    typer.Option(help="A file with the token that the centre lets in by; else EVENHAND_TOKEN."),
 ]
 Insecure: TypeAlias = Annotated[
     bool,

@@ -278,11 +278,9 @@ def _cached(
         dossier = cache.dossier(
             subject.product, subject.model, subject.version, against=release.against, at=at
         )
-    except MissingExtraError as other:
-        raise UnreachableError([*error.problems, *other.problems]) from other
+        policy = parse_policy(dossier.policy.text, "the policy that is cached")
     except EvenhandError as other:
         raise UnreachableError([*error.problems, *other.problems]) from other
-    policy = parse_policy(dossier.policy.text, "the policy that is cached")
     if on_unreachable is None and policy.on_unreachable == "fail":
         raise UnreachableError([*error.problems, _undecided("on_unreachable: fail in the policy")])
     decision = decide(
