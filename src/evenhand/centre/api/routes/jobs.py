@@ -11,6 +11,7 @@ from evenhand.centre.api.ask import Here, Id, Name
 from evenhand.centre.api.document import document_of, job_document
 from evenhand.centre.api.paging import Paged, part
 from evenhand.centre.api.sight import check_seen, seen
+from evenhand.centre.jobs.queue import queue_of
 from evenhand.centre.protocol import PREFIX, JobDocument, JobLineDocument, JobRequest, Page
 from evenhand.centre.store.evidence import Subject
 from evenhand.centre.store.jobs import State, Told, cancel, enqueue, job_told
@@ -27,6 +28,7 @@ def ask(centre: Here, principal: Pusher, asked: JobRequest, response: Response) 
     body = asked.model_dump(include={"plan", "text", "folder", "engine"})
     subject = Subject(asked.product, asked.model, asked.version)
     job = enqueue(centre, subject, body, kind=asked.kind, by=principal.person)
+    queue_of(centre.database).wake(job.id)
     response.headers["Location"] = f"{PREFIX}/jobs/{job.id}"
     with centre.database.reading() as session:
         return job_document(job_told(session, job.id))
