@@ -166,6 +166,19 @@ def test_evidence_at_hand_that_the_centre_lacks_does_not_count_and_is_said(decid
     assert decided(V1, at_hand=[file("v1")]).unpushed == ()
 
 
+@pytest.mark.usefixtures("known")
+def test_what_the_centre_decided_stands_though_it_goes_away_at_once(
+    decided, file, monkeypatch, cache
+):
+    def away(*_):
+        raise UnreachableError(Problem("x", "away."))
+
+    monkeypatch.setattr(Client, "audit", away)
+    answer = decided(V1, at_hand=[file("v1")])
+    assert (answer.decision.mode, answer.unpushed) == ("online", ())
+    assert not pending(cache)
+
+
 def test_evidence_at_hand_must_be_about_what_is_released(file):
     with pytest.raises(ConflictError, match="is about 'v2', and is pushed as 'v3'"):
         evidence_at(file("v2"), V3)

@@ -184,7 +184,9 @@ def _asked(client: Client, cache: Cache, release: Release, at: dt.datetime) -> A
         notes.append(f"nothing is cached: {first_line(error)}")
         reconciled = ()
     decision = client.gate(*key, artefact=release.artefact, against=release.against)
-    missing = tuple(path for path, one in release.at_hand.items() if not _there(client, one))
+    missing = tuple(
+        path for path, one in release.at_hand.items() if not _there(client, one, subject)
+    )
     return Answer(decision, client.address.url, reconciled, missing, tuple(notes))
 
 
@@ -201,12 +203,16 @@ def _check(envelope: bytes, pem: str) -> None:
         return
 
 
-def _there(client: Client, one: EvidenceRecord) -> bool:
+def _there(client: Client, one: EvidenceRecord, subject: Subject) -> bool:
+    """Return whether the centre has evidence of this version, as far as it can be asked."""
     try:
-        client.audit(one.bundle)
+        audit = client.audit(one.bundle)
     except UnknownError:
         return False
-    return True
+    except UnreachableError:
+        # It has decided; that it is away since then takes nothing back.
+        return True
+    return Subject(audit.product, audit.model, audit.version) == subject
 
 
 def _reconcile(client: Client, cache: Cache, product: str, notes: list[str]) -> list[Reconciled]:
