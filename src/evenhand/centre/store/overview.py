@@ -9,11 +9,22 @@ from __future__ import annotations
 
 import datetime as dt
 import functools
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from sqlalchemy import Select, case, func, select
+from sqlalchemy import (
+    CTE,
+    ColumnElement,
+    Select,
+    Subquery,
+    case,
+    exists,
+    func,
+    literal,
+    or_,
+    select,
+)
 from sqlalchemy.orm import Session
 
 from evenhand.audits.gate.verdict import Verdict
@@ -165,28 +176,36 @@ def overview(
         most: How many to return.
 
     """
-    asked = wanted or Wanted()
-    query = select(Product.id, Product.name, Product.title, Product.owner)
-    query = query if only is None else query.where(Product.name == only)
-    products = session.execute(query).all()
-    cells = _cells(session, now, products[0].id if len(products) == 1 else None)
-    rows = [
-        Row(id_, name, title, owner, cells.get(id_) or _NEVER)
-        for id_, name, title, owner in products
-    ]
-    found = [row for row in rows if _fits(row, asked)]
-    found.sort(key=_worst_first)
-    counts = dict.fromkeys(WORST_FIRST, 0)
-    for row in rows:
-        for cell in row.cells:
-            counts[cell.state] += 1
-    shown = found[start : start + most]
+    cells = _cells(session, now)
+    states = _counted(cells)
+    mine = [] if only is None else [Product.name == only]
+    found = select(Product.id, Product.name, Product.title, Product.owner)
+    found = found.outerjoin(cells.products, cells.products.c.product_id == Product.id)
+    found = found.where(*mine, *_fitting(cells, states, wanted or Wanted()))
+    order = [states[state].desc() for state in WORST_FIRST]
+    # Every row brings how many there are, so that they are counted with what is read anyway.
+    counted = func.count().over().label("found")
+    query = found.add_columns(counted).order_by(*order, func.lower(Product.name), Product.name)
+    rows = session.execute(query.offset(start).limit(most)).all()
+    many = rows[0].found if rows else 0
+    if not rows and start:
+        many = session.scalar(select(func.count()).select_from(found.subquery())) or 0
+    products, red, *counts = session.execute(
+        select(
+            func.count(),
+            func.coalesce(func.sum(case((states["fail"] > 0, 1), else_=0)), 0),
+            *(func.coalesce(func.sum(states[state]), 0) for state in WORST_FIRST),
+        )
+        .select_from(Product)
+        .outerjoin(cells.products, cells.products.c.product_id == Product.id)
+        .where(*mine)
+    ).one()
     return Overview(
-        rows=tuple(_told(session, now, shown)),
-        found=len(found),
-        products=len(rows),
-        red=sum(any(cell.state == "fail" for cell in row.cells) for row in rows),
-        counts=counts,
+        rows=tuple(_told(session, now, rows)),
+        found=many,
+        products=products,
+        red=red,
+        counts=dict(zip(WORST_FIRST, map(int, counts), strict=True)),
     )
 
 
@@ -214,54 +233,109 @@ def never() -> tuple[Cell, ...]:
     return _NEVER
 
 
-def _fits(row: Row, wanted: Wanted) -> bool:
-    if wanted.search and wanted.search.casefold() not in f"{row.name}\n{row.title}".casefold():
-        return False
-    if wanted.owner and wanted.owner.casefold() not in (row.owner or "").casefold():
-        return False
-    cells = [one for one in row.cells if wanted.pillar in {None, one.pillar}]
-    if wanted.state is not None:
-        return any(one.state == wanted.state for one in cells)
-    return wanted.pillar is None or any(one.state != "never audited" for one in cells)
+@dataclass(frozen=True, slots=True)
+class _Cells:
+    """Parts of a query: the state of every product in every pillar in which it was audited.
+
+    Attributes:
+        each: A row for each: ``product_id``, ``pillar``, ``state``.
+        products: A row for each product: ``product_id``, how many are in a state, and ``audited``.
+
+    """
+
+    each: CTE
+    products: Subquery
 
 
-def _worst_first(row: Row) -> tuple[Any, ...]:
-    states = [cell.state for cell in row.cells]
-    return (*(-states.count(state) for state in WORST_FIRST), row.name.casefold(), row.name)
+def _cells(session: Session, now: dt.datetime) -> _Cells:
+    rank, audited = func.min(_RANK), func.min(Standing.audited)
+    ages = _ages(session, None)
+    own: dict[dt.datetime, list[int]] = {}
+    for product in ages.own:
+        own.setdefault(_oldest(now, ages(product)), []).append(product)
+    company = literal(_oldest(now, ages.company), Standing.audited.type)
+    oldest = (
+        case(
+            *(
+                (Standing.product_id.in_(some), literal(at, company.type))
+                for at, some in own.items()
+            ),
+            else_=company,
+        )
+        if own
+        else company
+    )
+    state = case(
+        (rank == 0, "fail"),
+        (audited < oldest, "stale"),
+        (rank == 1, "undecided"),
+        (rank == 2, "pass"),  # noqa: PLR2004 - as in _RANKED
+        else_="no rules",
+    )
+    each = (
+        select(Standing.product_id, Standing.pillar, state.label("state"))
+        .group_by(Standing.product_id, Standing.pillar)
+        .cte("cells")
+    )
+    counts = [
+        func.sum(case((each.c.state == name, 1), else_=0)).label(name)
+        for name in WORST_FIRST
+        if name != "never audited"
+    ]
+    products = select(each.c.product_id, func.count().label("audited"), *counts)
+    return _Cells(each, products.group_by(each.c.product_id).subquery("counted"))
 
 
-def _cells(session: Session, now: dt.datetime, only: int | None) -> dict[int, tuple[Cell, ...]]:
-    """Return where products stand, without the audits that say so."""
-    query = select(
-        Standing.product_id, Standing.pillar, func.min(_RANK), func.min(Standing.audited)
-    ).group_by(Standing.product_id, Standing.pillar)
-    query = query if only is None else query.where(Standing.product_id == only)
-    ages = _ages(session, only)
-    found: dict[int, dict[str, Cell]] = {}
-    for product, pillar, rank, audited in session.execute(query):
-        verdict = _RANKED[rank]
-        state = state_of(verdict, audited, ages(product), now)
-        found.setdefault(product, {})[pillar] = Cell(pillar, state, verdict, audited)
-    return {key: _in_order(by) for key, by in found.items()}
+def _oldest(now: dt.datetime, max_age: dt.timedelta | None) -> dt.datetime:
+    """Return the time before which evidence is stale."""
+    return _EVER if max_age is None else max(now - max_age, _EVER)
+
+
+_EVER = dt.datetime(1, 1, 2, tzinfo=dt.UTC)
+
+
+def _counted(cells: _Cells) -> dict[State, ColumnElement[int]]:
+    """Return in how many pillars a product is in each state."""
+    columns = cells.products.c
+    found: dict[State, ColumnElement[int]] = {
+        state: func.coalesce(columns[state], 0) for state in WORST_FIRST if state != "never audited"
+    }
+    found["never audited"] = len(PILLARS) - func.coalesce(columns.audited, 0)
+    return found
+
+
+def _fitting(
+    cells: _Cells, states: Mapping[State, ColumnElement[int]], wanted: Wanted
+) -> Iterator[ColumnElement[bool]]:
+    """Yield what must hold of a product that is asked for."""
+    if wanted.search:
+        names = (Product.name, Product.title)
+        yield or_(*(one.icontains(wanted.search, autoescape=True) for one in names))
+    if wanted.owner:
+        yield Product.owner.icontains(wanted.owner, autoescape=True)
+    if wanted.pillar is None:
+        if wanted.state is not None:
+            yield states[wanted.state] > 0
+        return
+    there = exists().where(
+        cells.each.c.product_id == Product.id, cells.each.c.pillar == wanted.pillar
+    )
+    if wanted.state == "never audited":
+        yield ~there
+    else:
+        yield there if wanted.state is None else there.where(cells.each.c.state == wanted.state)
 
 
 def _in_order(by: Mapping[str, Cell]) -> tuple[Cell, ...]:
     return tuple(by.get(pillar) or none for pillar, none in zip(PILLARS, _NEVER, strict=True))
 
 
-def _told(session: Session, now: dt.datetime, rows: Sequence[Row]) -> Iterable[Row]:
-    """Yield rows with the audits that they rest on, and the last decision of a gate."""
+def _told(session: Session, now: dt.datetime, rows: Sequence[Any]) -> Iterator[Row]:
+    """Yield products with the audits that they rest on, and the last decision of a gate."""
     ids = [row.id for row in rows]
     cells, gated = _detailed(session, now, ids), last_decisions(session, ids)
-    for row in rows:
-        yield Row(
-            row.id,
-            row.name,
-            row.title,
-            row.owner,
-            cells.get(row.id, row.cells),
-            gated.get(row.id),
-        )
+    for id_, name, title, owner, _ in rows:
+        yield Row(id_, name, title, owner, cells.get(id_, _NEVER), gated.get(id_))
 
 
 def _lines() -> Select[int, int, str, str | None, dt.datetime, str, str, str]:
@@ -347,8 +421,20 @@ def last_decisions(session: Session, products: Sequence[int]) -> dict[int, Gated
     return {key: Gated(id_, verdict, *rest) for key, id_, verdict, *rest in found}  # type: ignore[arg-type]
 
 
-def _ages(session: Session, only: int | None) -> Callable[[int], dt.timedelta | None]:
-    """Return how old evidence of a product may be."""
+@dataclass(frozen=True, slots=True)
+class _Ages:
+    """How old evidence may be: by the company's policy, and by those that products have."""
+
+    company: dt.timedelta | None
+    own: Mapping[int, dt.timedelta | None]
+
+    def __call__(self, product: int) -> dt.timedelta | None:
+        """Return how old evidence of a product may be."""
+        return self.own.get(product, self.company)
+
+
+def _ages(session: Session, only: int | None) -> _Ages:
+    """Return how old evidence may be, of all products or one."""
     newest = select(Policy.product_id, func.max(Policy.version).label("version")).group_by(
         Policy.product_id
     )
@@ -364,9 +450,9 @@ def _ages(session: Session, only: int | None) -> Callable[[int], dt.timedelta | 
             | (Policy.product_id.is_(None) & last.c.product_id.is_(None))
         ),
     )
-    texts: dict[int | None, str] = {key: policy for key, policy in session.execute(query)}  # noqa: C416 - typed
-    company = texts.get(None, BUILT_IN)
-    return lambda product: _max_age(texts.get(product, company))
+    ages = {key: _max_age(policy) for key, policy in session.execute(query)}
+    company = ages.pop(None) if None in ages else _max_age(BUILT_IN)
+    return _Ages(company, {key: age for key, age in ages.items() if key is not None})
 
 
 @functools.lru_cache(maxsize=4096)
