@@ -28,6 +28,7 @@ from evenhand.errors import (
     ConflictError,
     DeniedError,
     MissingExtraError,
+    Problem,
     UnreachableError,
 )
 from evenhand.render import junit, sarif
