@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import functools
 import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
@@ -85,6 +86,7 @@ BUILT_IN = "policy: 1\n"
 """The policy where nobody wrote one: the defaults."""
 
 
+@functools.lru_cache(maxsize=1024)
 def parse_policy(text: str, name: str = "policy.yaml") -> Policy:
     """Return the policy that a YAML text writes.
 

@@ -60,6 +60,7 @@ def part(
     make: Callable[[Any], Document],
     *,
     newest_first: bool = False,
+    before: Callable[[Sequence[Any]], None] | None = None,
 ) -> Page[Document]:
     """Return the part of a list that is asked for.
 
@@ -70,6 +71,8 @@ def part(
         by: The columns that put it in order, no two rows alike; they belong to its entities.
         make: Gives the document of a row.
         newest_first: Whether the order is downwards.
+        before: Told all rows of the part before their documents are made, to ask for what they
+            need at once.
 
     Raises:
         EvenhandError: ``after`` was not given by this list.
@@ -85,6 +88,8 @@ def part(
     rows = session.execute(with_keys).all()
     shown = rows[: paged.limit]
     more = len(rows) > len(shown)
+    if before is not None:
+        before(shown)
     items = [make(row) for row in shown]
     return Page(items=items, total=total, next=_written(shown[-1][-len(by) :]) if more else None)
 

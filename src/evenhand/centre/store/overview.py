@@ -8,7 +8,6 @@ stale, since nothing of today supports it.
 from __future__ import annotations
 
 import datetime as dt
-import functools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -211,7 +210,15 @@ def overview(
 
 def standing_of(session: Session, now: dt.datetime, product: Product) -> tuple[Cell, ...]:
     """Return where a product stands, a cell for each pillar."""
-    return _detailed(session, now, [product.id]).get(product.id, _NEVER)
+    return standing_of_all(session, now, [product.id])[product.id]
+
+
+def standing_of_all(
+    session: Session, now: dt.datetime, products: Sequence[int]
+) -> dict[int, tuple[Cell, ...]]:
+    """Return where products stand, by the keys of their rows."""
+    found = _detailed(session, now, products)
+    return {key: found.get(key, _NEVER) for key in products}
 
 
 def standing_of_models(
@@ -450,11 +457,6 @@ def _ages(session: Session, only: int | None) -> _Ages:
             | (Policy.product_id.is_(None) & last.c.product_id.is_(None))
         ),
     )
-    ages = {key: _max_age(policy) for key, policy in session.execute(query)}
-    company = ages.pop(None) if None in ages else _max_age(BUILT_IN)
+    ages = {key: parse_policy(policy).max_age for key, policy in session.execute(query)}
+    company = ages.pop(None) if None in ages else parse_policy(BUILT_IN).max_age
     return _Ages(company, {key: age for key, age in ages.items() if key is not None})
-
-
-@functools.lru_cache(maxsize=4096)
-def _max_age(policy: str) -> dt.timedelta | None:
-    return parse_policy(policy).max_age

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
@@ -22,13 +23,14 @@ from evenhand.centre.protocol import (
     VersionDocument,
     VersionRequest,
 )
-from evenhand.centre.store.centre import Centre
 from evenhand.centre.store.chain import head
 from evenhand.centre.store.overview import (
+    Cell,
     State,
     Wanted,
     overview,
     standing_of,
+    standing_of_all,
     standing_of_models,
 )
 from evenhand.centre.store.registry import (
@@ -66,8 +68,19 @@ def list_products(
             wanted = Wanted(pillar=pillar, state=state)
             found = overview(session, centre.clock(), wanted, only=principal.product, most=_ALL)
             query = query.where(Product.id.in_([row.id for row in found.rows]))
+        standing: dict[int, tuple[Cell, ...]] = {}
+
+        def stand(rows: Sequence[Any]) -> None:
+            ids = [row[0].id for row in rows]
+            standing.update(standing_of_all(session, centre.clock(), ids))
+
         return part(
-            session, query, paged, [Product.name], lambda row: _product(centre, session, row[0])
+            session,
+            query,
+            paged,
+            [Product.name],
+            lambda row: _product(row[0], standing[row[0].id]),
+            before=stand,
         )
 
 
@@ -86,14 +99,15 @@ def put_product(
             session, centre, found, owner=asked.owner, title=asked.title, by=principal.person
         )
         session.flush()
-        return _product(centre, session, found)
+        return _product(found, standing_of(session, centre.clock(), found))
 
 
 @router.get("/products/{product}")
 def get_product(centre: Here, principal: Reader, product: InPath) -> ProductDocument:
     """Return a product and where it stands."""
     with centre.database.reading() as session:
-        return _product(centre, session, product_seen(session, principal, product))
+        found = product_seen(session, principal, product)
+        return _product(found, standing_of(session, centre.clock(), found))
 
 
 @router.get("/products/{product}/models")
@@ -188,9 +202,9 @@ def get_version(
         return _version(session, found, one, version_named(session, one, version))
 
 
-def _product(centre: Centre, session: Session, product: Product) -> ProductDocument:
-    cells = standing_documents(standing_of(session, centre.clock(), product))
-    return document_of(ProductDocument, product, standing=cells, head=head(product).digest)
+def _product(product: Product, cells: Iterable[Cell]) -> ProductDocument:
+    standing = standing_documents(cells)
+    return document_of(ProductDocument, product, standing=standing, head=head(product).digest)
 
 
 def _versions() -> Any:  # noqa: ANN401 - SQLAlchemy's own query
