@@ -16,7 +16,7 @@ from evenhand.centre.jobs.roots import (
     roots_of,
     start_folder,
 )
-from evenhand.errors import CentreError, PlanError, SourceError
+from evenhand.errors import EvenhandError, PlanError, SourceError
 
 
 @pytest.fixture
@@ -204,7 +204,7 @@ def test_without_a_root_nothing_is_read(world):
 
 @pytest.mark.parametrize("root", ["nowhere", "s3://", "s3://bucket/..", "table:", "", "table:a b"])
 def test_a_root_that_is_nothing_is_refused(root):
-    with pytest.raises(CentreError, match="no folder"):
+    with pytest.raises(EvenhandError, match="no folder"):
         roots_of([root])
 
 

@@ -79,7 +79,8 @@ def worker(
         return
     reads = listed(settings.roots) if settings.roots else "nothing; name folders: --root DIR"
     lines = [
-        f"{runner.name} runs the jobs of {document['database']}. Ctrl-C stops it.",
+        f"{runner.name} runs jobs. Ctrl-C stops it.",
+        f"  database  {document['database']}",
         f"  jobs read {reads}",
     ]
     show(Text("\n".join(lines)), document, as_json=as_json)

@@ -43,48 +43,58 @@ class JobQueue:
     """Messages about jobs, in a file beside a database of SQLite, or in PostgreSQL itself."""
 
     def __init__(self, database: Database) -> None:
+        self._database = database
         self._handler: Callable[[str], object] = _nobody
-        kept: dict[str, Any] = {"results": False, "serializer": _Json()}
+
+    @functools.cached_property
+    def _opened(self) -> tuple[Any, Callable[[str], object]]:
+        """The queue, and what sends a message by it; opened when they are first used."""
+        database, kept = self._database, {"results": False, "serializer": _Json()}
         try:
             if database.is_sqlite:
-                self._huey = SqliteHuey(_NAME, filename=f"{database.url.database}.queue", **kept)
+                huey = SqliteHuey(_NAME, filename=f"{database.url.database}.queue", **kept)
             else:
                 address = database.url.set(drivername="postgresql")
                 dsn = address.render_as_string(hide_password=False)
-                self._huey = PostgresHuey(
+                huey = PostgresHuey(
                     _NAME, dsn=dsn, table_prefix="evenhand_queue", read_timeout=1, **kept
                 )
         except Exception as error:
             what = f"the queue of jobs cannot be opened: {first_line(error)}"
             raise CentreError(Problem("jobs", what, "Is the database running?")) from error
-        self._message = self._huey.task(name="job")(self._run)
+        return huey, huey.task(name="job")(self._run)
 
     def wake(self, job_id: str) -> None:
         """Tell a worker of a job; where that fails, one finds it by itself a little later."""
         try:
-            self._message(job_id)
+            self._opened[1](job_id)
         except Exception as error:  # noqa: BLE001 - of either driver, and no job is lost
             _log.warning("no worker was woken for job %s: %s", job_id, first_line(error))
 
     def empty(self) -> bool:
         """Return whether there is no message; also where the queue does not answer."""
         try:
-            return not self._huey.pending_count()
+            return not self._opened[0].pending_count()
         except Exception:  # noqa: BLE001 - as above
             return True
 
     def consumer(self, handler: Callable[[str], object], parallel: int) -> Any:  # noqa: ANN401 - Huey's
-        """Return what hands messages to a handler, in so many threads."""
+        """Return what hands messages to a handler, in so many threads.
+
+        Raises:
+            CentreError: The queue cannot be opened.
+
+        """
         self._handler = handler
         # What goes wrong with the queue comes again, and is no news: jobs are found without it.
         logging.getLogger("huey").setLevel(logging.CRITICAL)
-        return self._huey.create_consumer(
+        return self._opened[0].create_consumer(
             workers=parallel, periodic=False, max_delay=_LONGEST_WAIT, scheduler_interval=60
         )
 
     def close(self) -> None:
         """Close its connection."""
-        self._huey.storage.close()
+        self._opened[0].storage.close()
 
     def _run(self, job_id: str) -> None:
         self._handler(job_id)

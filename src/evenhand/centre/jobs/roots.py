@@ -30,7 +30,6 @@ from evenhand.audits.plan.fit import expanded, variables_in
 from evenhand.audits.plan.lines import Located, Place
 from evenhand.audits.plan.plan import AuditPlan
 from evenhand.errors import (
-    CentreError,
     EvenhandError,
     PlanError,
     Problem,
@@ -77,7 +76,7 @@ def roots_of(texts: Sequence[str]) -> tuple[Root, ...]:
     """Return roots as they were given.
 
     Raises:
-        CentreError: One is no folder, no address and no name.
+        EvenhandError: One is no folder, no address and no name.
 
     """
     found, problems = [], []
@@ -99,7 +98,7 @@ def roots_of(texts: Sequence[str]) -> tuple[Root, ...]:
             problems.append(Problem(f"--root {text}", what, "Name a folder that is there."))
         found.append(Root(text, form or None, place))
     if problems:
-        raise CentreError(problems)
+        raise EvenhandError(problems)
     return tuple(found)
 
 

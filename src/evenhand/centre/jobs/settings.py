@@ -12,7 +12,7 @@ from pydantic import TypeAdapter, ValidationError
 from evenhand.centre.policy import Span
 from evenhand.centre.store.attempts import MOST_LOST
 from evenhand.centre.store.centre import home
-from evenhand.errors import CentreError, Problem
+from evenhand.errors import EvenhandError, Problem
 
 VARIABLES = ("EVENHAND_DATA",)
 """The variables of the environment that plans may use, where nobody says more."""
@@ -64,13 +64,13 @@ def size_of(text: str) -> int:
     1610612736
 
     Raises:
-        CentreError: It is none.
+        EvenhandError: It is none.
 
     """
     found = _SIZE.fullmatch(text.strip())
     if found is None:
         what = f"'{text}' is no size."
-        raise CentreError(Problem("--memory", what, "Write 512MiB or 4GiB."))
+        raise EvenhandError(Problem("--memory", what, "Write 512MiB or 4GiB."))
     return int(float(found[1]) * _UNITS[found[2]])
 
 
@@ -81,14 +81,14 @@ def span_of(text: str) -> dt.timedelta:
     datetime.timedelta(seconds=1800)
 
     Raises:
-        CentreError: It is none.
+        EvenhandError: It is none.
 
     """
     try:
         return _SPAN.validate_python(text)
     except ValidationError as error:
         what = f"'{text}' is no span of time."
-        raise CentreError(Problem("--limit", what, "Write 30m or 6h.")) from error
+        raise EvenhandError(Problem("--limit", what, "Write 30m or 6h.")) from error
 
 
 _SPAN: TypeAdapter[dt.timedelta] = TypeAdapter(Span)
