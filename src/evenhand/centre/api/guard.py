@@ -41,6 +41,9 @@ HEALTH = frozenset({"/healthz", "/readyz"})
 PUBLIC = HEALTH | {"/login", f"{PREFIX}/openapi.json"}
 """What is answered to anybody; it tells of no product."""
 
+METRICS = "/metrics"
+"""Where numbers are scraped, by whoever may read of the whole company."""
+
 LARGE = frozenset({f"{PREFIX}/bundles", "/push"})
 """Where evidence is sent."""
 
@@ -102,7 +105,7 @@ class Guard:
 
         """
         _check_text(request)
-        if request.url.path not in HEALTH:
+        if not self._is_watched(request.url.path):
             self._check_host(request)
         self._check_page(request)
         if self.access.auth == "none":
@@ -118,6 +121,13 @@ class Guard:
                 return _to_login(request)
             raise UnauthorisedError(_nobody())
         return None
+
+    def _is_watched(self, path: str) -> bool:
+        """Return whether whoever watches may ask by any name that leads here.
+
+        A watcher speaks to each of several servers, past the proxy; for numbers it needs a token.
+        """
+        return path in HEALTH or (path == METRICS and self.access.auth == "token")
 
     def _check_host(self, request: Request) -> None:
         """Refuse another host than the centre's own: a page elsewhere may have its name point here.

@@ -13,7 +13,7 @@ from typing import Any
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ConfigDict
-from sqlalchemy.exc import DataError
+from sqlalchemy.exc import DataError, StatementError
 from sqlalchemy.exc import TimeoutError as WaitedError
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, PlainTextResponse, Response
@@ -164,7 +164,7 @@ def answer_to(request: Request, error: Exception) -> Response:
         said = _SAID.get(error.status_code, f"{str(error.detail).rstrip('.')}.")
         problem = Problem(_place(request), said)
         return answer(request, error.status_code, (problem,), error.headers)
-    if isinstance(error, DataError | OverflowError):
+    if _is_beyond(error):
         # The last that notices; checks before it name the place.
         problem = Problem(_place(request), "something in it is longer or larger than can be kept.")
         return answer(request, HTTPStatus.UNPROCESSABLE_ENTITY, (problem,))
@@ -177,9 +177,17 @@ def answer_to(request: Request, error: Exception) -> Response:
     return answer(request, HTTPStatus.INTERNAL_SERVER_ERROR, (problem,))
 
 
+def _is_beyond(error: BaseException | None) -> bool:
+    """Return whether a value is one that no table keeps: too long, too large, or of no calendar."""
+    if isinstance(error, StatementError) and not isinstance(error, DataError):
+        return _is_beyond(error.orig)
+    return isinstance(error, DataError | OverflowError)
+
+
 def install(app: FastAPI) -> None:
     """Let an application answer every error as a problem."""
-    for kind in (EvenhandError, RequestValidationError, HTTPException, DataError, OverflowError):
+    beyond = (StatementError, OverflowError)
+    for kind in (EvenhandError, RequestValidationError, HTTPException, *beyond):
         app.add_exception_handler(kind, answer_to)
 
 
