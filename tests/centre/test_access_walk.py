@@ -15,10 +15,9 @@ from sqlalchemy import func, select
 
 import bundles
 from asked import API, EVERY_RIGHT, again, client, token
-from evenhand.centre.api.guard import PUBLIC
+from evenhand.centre.api.guard import METRICS, PUBLIC
 from evenhand.centre.api.openapi import ways
 from evenhand.centre.dossier import plan_identity
-from evenhand.centre.operations.metrics import PATH as METRICS
 from evenhand.centre.store.tables import Base, Token
 from evenhand.centre.store.tokens import revoke
 from pushed import evidence

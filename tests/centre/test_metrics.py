@@ -130,6 +130,15 @@ def test_metrics_are_for_whoever_may_read_of_the_whole_company(centre):
         assert asked.get("/metrics").status_code == status
 
 
+def test_a_watcher_with_a_token_may_ask_by_any_name_of_the_machine(centre):
+    elsewhere = {"Host": "10.0.0.7:8642"}
+    app = client(centre, auth="token").app
+    asked = again(app, token(centre))
+    assert asked.get("/metrics", headers=elsewhere).status_code == 200
+    assert asked.get(f"{API}/products", headers=elsewhere).status_code == 403
+    assert client(centre).get("/metrics", headers=elsewhere).status_code == 403
+
+
 def test_every_answer_carries_the_number_of_its_request(asked):
     assert len(asked.get("/healthz").headers["x-request-id"]) == 16
     given = asked.get("/healthz", headers={"X-Request-ID": "from-the-proxy.7"})

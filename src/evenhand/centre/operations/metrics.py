@@ -19,13 +19,12 @@ from starlette.responses import Response
 from starlette.types import Scope
 
 from evenhand.centre.api.access import Reader
+from evenhand.centre.api.guard import METRICS
 from evenhand.centre.operations.holding import Holding
 from evenhand.centre.operations.log import tell
 from evenhand.centre.operations.observer import Observer, Seen
 from evenhand.centre.protocol import PREFIX
 from evenhand.centre.store.centre import Centre
-
-PATH = "/metrics"
 
 SHARED = "PROMETHEUS_MULTIPROC_DIR"
 """Names the folder by which the processes of one server count together."""
@@ -50,7 +49,7 @@ def instrument(app: FastAPI, centre: Centre) -> None:
     """
     metrics = Metrics(centre)
 
-    @app.get(PATH, include_in_schema=False)
+    @app.get(METRICS, include_in_schema=False)
     def scrape(principal: Reader) -> Response:
         """Return the metrics to whoever may read of the whole company."""
         principal.check("read", None)
