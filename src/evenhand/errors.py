@@ -97,6 +97,10 @@ class EngineError(EvenhandError):
     """The engine failed while it read the rows."""
 
 
+class ModelError(EvenhandError):
+    """A model, or inputs for it, that cannot be probed as asked."""
+
+
 class CentreError(EvenhandError):
     """The centre cannot do what is asked, now or ever; the subclasses say which.
 

@@ -1,0 +1,1 @@
+"""Models under test: what they take and give, and adapters for what they are written in."""

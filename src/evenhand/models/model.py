@@ -1,0 +1,96 @@
+"""What a probe asks of a model: classes, and where it offers them scores and gradients."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Literal, Protocol, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from evenhand.errors import ModelError, Problem, listed
+from evenhand.models.spec import Spec
+
+Floats: TypeAlias = NDArray[np.floating[Any]]
+Codes: TypeAlias = NDArray[np.int64]
+"""Places in `Spec.labels`."""
+
+Array: TypeAlias = Any
+"""An array of the model's own library: NumPy's, or a tensor of torch on the model's device."""
+
+Slope: TypeAlias = Callable[[Array, slice], Array]
+"""Gives the derivative of each input's own loss by its scores, of the shape of the scores.
+
+It is handed the scores of a part of the inputs, and which part that is.
+"""
+
+Offer = Literal["scores", "vjp"]
+
+
+class Model(Protocol):
+    """A model under test. Inputs are in the units of its spec, of shape (n, *spec.shape).
+
+    Attributes:
+        spec: What it takes and gives.
+        offers: What it can do beside `predict`.
+        name: What reports call it.
+        queries: Examples it was asked about; a gradient asks twice.
+
+    """
+
+    spec: Spec
+    offers: frozenset[Offer]
+    name: str
+    queries: int
+
+    def array(self, x: Floats) -> Array:
+        """Return inputs as an array of its library, on its device."""
+
+    def numpy(self, x: Array) -> Floats:
+        """Return an array of its library as one of NumPy."""
+
+    def predict(self, x: Floats) -> Codes:
+        """Return the place in `Spec.labels` of each input's class, shape (n,)."""
+
+    def scores(self, x: Array) -> Array:
+        """Return its scores, shape (n, classes); logits where it has them.
+
+        Raises:
+            ModelError: It does not offer them, or they are not finite.
+
+        """
+
+    def vjp(self, x: Array, slope: Slope) -> tuple[Array, Array]:
+        """Return its scores, and the gradient by the input of the loss whose slope is given.
+
+        Args:
+            x: Inputs, an array of its library.
+            slope: The derivative of each input's own loss by its scores.
+
+        Returns:
+            Scores of shape (n, classes) and gradients of the shape of ``x``.
+
+        Raises:
+            ModelError: It does not offer them.
+
+        """
+
+    def fingerprint(self) -> str:
+        """Return what tells this model from another, ``sha256:...``."""
+
+
+def need(model: Model, offer: Offer, who: str, instead: str = "") -> None:
+    """Refuse a model that lacks what somebody needs.
+
+    Raises:
+        ModelError: It does.
+
+    """
+    if offer in model.offers:
+        return
+    has = listed(["predict", *sorted(model.offers)])
+    what = f"it needs {_WORDS[offer]}, which {model.name} does not offer; it has {has}."
+    raise ModelError(Problem(who, what, instead))
+
+
+_WORDS: dict[Offer, str] = {"scores": "scores", "vjp": "gradients"}

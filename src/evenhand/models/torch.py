@@ -1,0 +1,145 @@
+"""A module of PyTorch as a model: normalisation inside the gradient, nothing of it changed."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from evenhand.errors import MissingExtraError, ModelError, Problem
+from evenhand.models.answer import BATCH, batches, check_inputs, check_scores
+from evenhand.models.model import Array, Codes, Floats, Offer, Slope
+from evenhand.models.spec import Spec
+
+if TYPE_CHECKING:
+    import torch
+
+
+class TorchModel:
+    """A module as a model.
+
+    It is asked in evaluation mode with frozen parameters; both are put back after every call, so
+    that a probe in the middle of training changes nothing.
+
+    Attributes:
+        module: Takes a batch of inputs, after normalisation; gives scores.
+        spec: What it takes and gives.
+        name: What reports call it.
+        queries: Examples it was asked about.
+
+    """
+
+    offers: frozenset[Offer] = frozenset({"scores", "vjp"})
+
+    def __init__(
+        self,
+        module: torch.nn.Module,
+        spec: Spec,
+        *,
+        name: str = "",
+        device: str | None = None,
+        batch: int = BATCH,
+    ) -> None:
+        try:
+            import torch
+        except ImportError as error:
+            raise MissingExtraError("torch", where="a torch model") from error
+        if spec.output == "labels":
+            what = "a torch model gives scores, not labels."
+            raise ModelError(Problem(name or "torch model", what, "Say output: logits."))
+        self._torch = torch
+        self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+        self.module = module.to(self.device)
+        self.spec, self.batch, self.queries = spec, batch, 0
+        self.name = name or type(module).__name__
+        floats = [one.dtype for one in module.parameters() if one.dtype.is_floating_point]
+        self.dtype = floats[0] if floats else torch.float32
+        self._mean, self._std = (self._channelwise(one) for one in (spec.mean, spec.std))
+
+    def array(self, x: Floats) -> Array:
+        """Return inputs as a tensor on the model's device."""
+        return self._torch.as_tensor(np.asarray(x), dtype=self.dtype, device=self.device)
+
+    def numpy(self, x: Array) -> Floats:
+        """Return a tensor as an array."""
+        found: Floats = x.detach().cpu().numpy()
+        return found
+
+    def predict(self, x: Floats) -> Codes:
+        """Return classes, as `Model.predict`."""
+        check_inputs(x, self.spec, self.name)
+        parts = [self.numpy(self.scores(self.array(x[some])).argmax(1)) for some in self._parts(x)]
+        return np.concatenate([np.empty(0, np.int64), *parts]).astype(np.int64)
+
+    def scores(self, x: Array) -> Array:
+        """Return scores, as `Model.scores`."""
+        torch = self._torch
+        x = x if torch.is_tensor(x) else self.array(x)
+        with self._still(), torch.no_grad():
+            found = [self._asked(x[some]) for some in self._parts(x)]
+        return torch.cat(found) if len(found) != 1 else found[0]
+
+    def vjp(self, x: Array, slope: Slope) -> tuple[Array, Array]:
+        """Return scores and gradients, as `Model.vjp`."""
+        torch = self._torch
+        found = []
+        with self._still(), torch.enable_grad():
+            for some in self._parts(x):
+                inputs = x[some].detach()
+                inputs.requires_grad = True
+                scores = self._asked(inputs)
+                with torch.no_grad():
+                    weights = slope(scores.detach(), some)
+                (gradient,) = torch.autograd.grad(scores, inputs, weights)
+                self.queries += len(inputs)
+                found.append((scores.detach(), gradient))
+        if len(found) == 1:
+            return found[0]
+        return torch.cat([one for one, _ in found]), torch.cat([one for _, one in found])
+
+    def fingerprint(self) -> str:
+        """Return a digest of the parameters and of what the module prints as."""
+        digest = hashlib.sha256(f"{self.module}\n{self.spec}".encode())
+        for name, value in sorted(self.module.state_dict().items()):
+            digest.update(name.encode())
+            digest.update(np.ascontiguousarray(value.detach().cpu().numpy()).tobytes())
+        return f"sha256:{digest.hexdigest()}"
+
+    def _asked(self, x: Any) -> Any:  # noqa: ANN401 - tensors
+        self.queries += len(x)
+        normal = x if self._mean is None else (x - self._mean) / self._std
+        scores = self.module(normal)
+        if scores.shape != (len(x), self.spec.classes) or not bool(
+            self._torch.isfinite(scores).all()
+        ):
+            check_scores(self.numpy(scores), len(x), self.spec, self.name)
+        return scores
+
+    def _parts(self, x: Any) -> Iterator[slice]:  # noqa: ANN401 - tensors and arrays
+        yield from batches(len(x), self.batch)
+
+    def _channelwise(self, values: tuple[float, ...]) -> Any:  # noqa: ANN401 - tensors
+        if not values:
+            return None
+        found = self._torch.tensor(values, dtype=self.dtype, device=self.device)
+        shape = {"CHW": (-1, 1, 1), "HWC": (1, 1, -1), "HW": (1, 1), "features": (-1,)}
+        return found if len(values) == 1 else found.reshape(shape[self.spec.layout])
+
+    @contextmanager
+    def _still(self) -> Iterator[None]:
+        """Keep every part of the module in evaluation mode, and its parameters out of gradients."""
+        training = [part for part in self.module.modules() if part.training]
+        wanted = [one for one in self.module.parameters() if one.requires_grad]
+        self.module.eval()
+        for one in wanted:
+            one.requires_grad = False
+        try:
+            yield
+        finally:
+            for part in training:
+                part.training = True
+            for one in wanted:
+                one.requires_grad = True

@@ -1,0 +1,1 @@
+"""Probes: they run a model on inputs and write a log, which is measured as any other."""
