@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -111,11 +112,25 @@ def _drafted(path: Path, said: Mapping[str, str]) -> Draft:
     return Draft(
         text="" if found.problems else draft(found, path.name),
         guessed=tuple(found.to_dict()["guessed"]),
-        notes=found.notes,
-        problems=found.problems,
+        notes=tuple(map(_as_field, found.notes)),
+        problems=tuple(
+            Problem(one.where, _as_field(one.what), _as_field(one.hint)) for one in found.problems
+        ),
         columns=tuple(found.sample.columns),
         looked=f"all {rows}" if found.sample.is_whole else f"the first {rows}",
     )
+
+
+def _as_field(text: str) -> str:
+    """Return what tells of the flags of a command as it tells of the fields of a form.
+
+    >>> _as_field("Say --group COLUMN.")
+    'Say group: COLUMN.'
+    """
+    return _FLAG.sub(r"\1:", text)
+
+
+_FLAG = re.compile(rf"--({'|'.join(PARTS)})\b")
 
 
 def main() -> None:

@@ -29,7 +29,6 @@ from evenhand.centre.store.jobs import enqueue
 from evenhand.centre.web.draft import PARTS, Draft, draft_of
 from evenhand.centre.web.page import Crumb, page
 from evenhand.errors import (
-    CentreError,
     ConflictError,
     EvenhandError,
     PlanError,
@@ -75,11 +74,12 @@ def _files_page(
     problems: Sequence[Problem] = (),
 ) -> Response:
     may = _may(principal)
+    status = HTTPStatus.UNPROCESSABLE_ENTITY if problems else HTTPStatus.OK
     found: list[File] = []
     roots: list[str] = []
     try:
         folders = _folders(centre)
-    except CentreError as error:
+    except EvenhandError as error:
         folders, problems = [], [*problems, *error.problems]
     if may:
         # Names of files tell something too: only those see them who may audit them.
@@ -89,7 +89,7 @@ def _files_page(
         request,
         "start.html",
         title="Audit your own file",
-        status=HTTPStatus.UNPROCESSABLE_ENTITY if problems else HTTPStatus.OK,
+        status=status,
         roots=roots if may else folders,
         may=may,
         files=found[:_SHOWN],
