@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import signal
 import sys
 import threading
+import time
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from sqlalchemy import create_engine, make_url, text
 
 import labour
 from evenhand.centre.jobs.embedded import start_workers, stop_worker
 from evenhand.centre.jobs.queue import queue_of
 from evenhand.centre.jobs.worker import Worker
+from evenhand.centre.storage.storage import open_storage
+from evenhand.centre.store.evidence import accept
 from evenhand.centre.store.jobs import cancel
 from evenhand.centre.store.tables import Audit, JobLine, Run
+from evenhand.errors import CentreError
 from labour import PLAN, SLOW, kill, seconds
+from postgres import new_database
+from pushed import evidence
 
 pytestmark = [
     pytest.mark.slow,
@@ -55,7 +64,7 @@ def test_a_message_wakes_a_worker_and_the_evidence_is_that_of_the_plan(lab):
     audit = next(one for one in lab.all(Audit) if one.id == lab.job(job).audit_id)
     assert (audit.verdict, audit.rows, audit.pushed_by) == ("pass", 400, "ann")
     lines = lab.lines(job)
-    assert [text for text in lines if text.startswith("counted")] == ["counted 400 rows"]
+    assert [line for line in lines if line.startswith("counted")] == ["counted 400 rows"]
     assert "1 findings, verdict: pass" in lines
     stop_worker(worker)
     assert worker.returncode == 0
@@ -98,7 +107,7 @@ def test_two_workers_never_run_a_job_twice(lab, monkeypatch):
     assert len(lab.all(Run)) == 30
     ran = [line.text for line in lab.all(JobLine) if line.text.startswith("attempt")]
     assert len(ran) == 30
-    assert len({text.split()[-1] for text in ran}) == 2
+    assert len({line.split()[-1] for line in ran}) == 2
 
 
 def test_a_worker_that_is_stopped_puts_its_job_back_and_another_takes_it(lab):
@@ -191,8 +200,8 @@ def test_a_job_that_cannot_run_says_why(shared, body, said):
 
 def test_a_plan_without_measures_is_announced_as_what_it_asks(shared):
     lab = shared
-    text = "".join(line for line in PLAN.splitlines(keepends=True) if "rule" not in line)
-    job = lab.ask("v1", text=text.replace('measures: ["difference(selection_rate, by=sex)"]', ""))
+    plan = "".join(line for line in PLAN.splitlines(keepends=True) if "rule" not in line)
+    job = lab.ask("v1", text=plan.replace('measures: ["difference(selection_rate, by=sex)"]', ""))
     ended = lab.wait(job)
     assert ended.state == "done"
     audit = next(one for one in lab.all(Audit) if one.id == ended.audit_id)
@@ -215,6 +224,48 @@ def test_a_worker_that_dies_is_started_again_by_its_server(on_sqlite):
     assert again != worker
     with pytest.raises(ProcessLookupError):
         os.kill(again, 0)
+
+
+def test_a_worker_with_the_storage_of_another_centre_runs_nothing(on_sqlite, tmp_path):
+    lab = on_sqlite
+    accept(lab.centre, evidence(), None, by="ann")
+    job = lab.ask("v1")
+    other = dataclasses.replace(lab.centre, storage=open_storage(str(tmp_path / "other")))
+    with pytest.raises(CentreError, match="Name the storage that the server has"):
+        Worker(other, lab.settings()).run_waiting()
+    assert lab.job(job).state == "queued"
+
+
+@contextmanager
+def away(address):
+    """Take a database of PostgreSQL away for a while."""
+    url = make_url(address)
+    engine = create_engine(url.set(database="postgres"), isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.execute(text(f"ALTER DATABASE {url.database} ALLOW_CONNECTIONS false"))
+        ends = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = :name"
+        connection.execute(text(ends), {"name": url.database})
+        yield
+        connection.execute(text(f"ALTER DATABASE {url.database} ALLOW_CONNECTIONS true"))
+    engine.dispose()
+
+
+def test_a_worker_outlives_its_database(postgres, tmp_path):
+    address = new_database(postgres)
+    with labour.lab(address, tmp_path) as lab:
+        worker = lab.start(most_lost=1000)
+        job = lab.ask("v1", text=SLOW)
+        lab.announced(job)
+        lab.centre.database.close()
+        with away(address):
+            time.sleep(2)
+            with pytest.raises(CentreError):
+                lab.job(job)
+        cancel(lab.centre, job, by="ann")
+        assert lab.wait(job).state == "cancelled"
+        again = lab.ask("v2")
+        assert lab.wait(again).state == "done"
+        assert worker.poll() is None
 
 
 def test_what_is_left_of_jobs_that_ended_elsewhere_is_removed(on_sqlite):

@@ -25,7 +25,7 @@ from evenhand.centre.jobs.settings import Settings
 from evenhand.centre.store.attempts import claim, reap
 from evenhand.centre.store.centre import Centre
 from evenhand.centre.store.jobs import OVER
-from evenhand.centre.store.tables import Job
+from evenhand.centre.store.tables import Audit, Job
 from evenhand.errors import CentreError, Problem, first_line, reason
 
 _log = logging.getLogger("evenhand.jobs")
@@ -55,9 +55,10 @@ class Worker:
         """Run jobs until somebody stops this worker; then those that run are put back.
 
         Raises:
-            CentreError: The queue cannot be opened.
+            CentreError: The queue cannot be opened, or the storage is another one.
 
         """
+        self._check_storage()
         queue = JobQueue(self._centre.database)
         consumer = queue.consumer(self._take, self._settings.parallel)
         consumer.start()
@@ -75,9 +76,10 @@ class Worker:
         """Run the jobs that wait, one after another, and return how many were run.
 
         Raises:
-            CentreError: The database is away.
+            CentreError: The database is away, or the storage is another one.
 
         """
+        self._check_storage()
         count = 0
         with self._signals():
             self._sweep()
@@ -133,6 +135,24 @@ class Worker:
         if jobs and queue.empty():
             for job_id in jobs:
                 queue.wake(job_id)
+
+    def _check_storage(self) -> None:
+        """Check that evidence would go where the centre looks for it.
+
+        Raises:
+            CentreError: The storage lacks what the database lists, as that of another machine does.
+
+        """
+        with self._centre.database.reading() as session:
+            newest = session.scalar(select(Audit.bundle).order_by(Audit.id.desc()).limit(1))
+        if newest is None:
+            return
+        try:
+            self._centre.storage.read(newest)
+        except CentreError as error:
+            what = f"evidence that the database lists is not there: {error.problems[0].what}"
+            hint = "Name the storage that the server has."
+            raise CentreError(Problem("--storage", what, hint)) from error
 
     def _sweep(self) -> None:
         """Remove what is left of jobs that have ended elsewhere, or that are not of this centre."""
