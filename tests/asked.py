@@ -2,12 +2,6 @@
 
 from __future__ import annotations
 
-import socket
-import threading
-import time
-from contextlib import contextmanager
-
-import uvicorn
 from starlette.testclient import TestClient
 
 from evenhand.centre.api.access import Access
@@ -42,24 +36,3 @@ def token(centre, person: str = "kim", product: str | None = None, rights=EVERY_
 def page(host: str = f"http://{HOST}") -> dict[str, str]:
     """Return the headers by which a browser says which page sends something."""
     return {"Origin": host}
-
-
-@contextmanager
-def served(centre, auth: str = "none"):
-    """Serve a centre on a free port of this machine; gives its host and port."""
-    with socket.socket() as opened:
-        opened.bind(("127.0.0.1", 0))
-        opened.listen(100)
-        host, port = opened.getsockname()
-        app = create_app(centre, Access(auth, frozenset({f"{host}:{port}"})))
-        config = uvicorn.Config(app, log_level="warning", lifespan="off", ws="none")
-        server = uvicorn.Server(config)
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [opened]}, daemon=True)
-        thread.start()
-        while not server.started:
-            time.sleep(0.01)
-        try:
-            yield host, port
-        finally:
-            server.should_exit = True
-            thread.join()

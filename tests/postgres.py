@@ -8,6 +8,7 @@ import shutil
 import socket
 import subprocess
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 
@@ -34,9 +35,31 @@ def new_database(address: str) -> str:
     return f"{address}/{name}"
 
 
+@dataclass(frozen=True)
+class Server:
+    """A server that can be stopped, as by a power failure, and started again."""
+
+    address: str
+    starting: list[str]
+    stopping: list[str]
+
+    def start(self) -> None:
+        subprocess.run(self.starting, check=True, capture_output=True, cwd="/")  # noqa: S603
+
+    def stop(self) -> None:
+        subprocess.run(self.stopping, check=False, capture_output=True, cwd="/")  # noqa: S603
+
+
 @contextmanager
 def running(folder: Path, **changed: str):
-    """Start a server whose files are in a folder; gives its address without a database.
+    """Start a server whose files are in a folder; gives its address without a database."""
+    with server_in(folder, **changed) as server:
+        yield server.address
+
+
+@contextmanager
+def server_in(folder: Path, **changed: str):
+    """Start a server whose files are in a folder.
 
     Args:
         folder: The folder.
@@ -68,10 +91,13 @@ def running(folder: Path, **changed: str):
     }
     options = " ".join(f"-c {name}='{value}'" for name, value in settings.items())
     control = [*prefix, tool("pg_ctl"), "-D", data, "-w", "-l", folder / "log"]
-    start = [*map(str, control), "-o", options, "start"]
-    subprocess.run(start, check=True, capture_output=True, cwd="/")  # noqa: S603
+    server = Server(
+        f"postgresql+psycopg://evenhand@127.0.0.1:{port}",
+        [*map(str, control), "-o", options, "start"],
+        [*map(str, control), "-m", "immediate", "stop"],
+    )
+    server.start()
     try:
-        yield f"postgresql+psycopg://evenhand@127.0.0.1:{port}"
+        yield server
     finally:
-        stop = [*map(str, control), "-m", "immediate", "stop"]
-        subprocess.run(stop, check=False, capture_output=True, cwd="/")  # noqa: S603
+        server.stop()

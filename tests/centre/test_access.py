@@ -151,6 +151,7 @@ def test_a_session_of_the_time_without_login_is_none_with_it(centre, local):
     later = client(centre, "token")
     later.cookies.update(browser.cookies)
     assert later.get(f"{API}/products").status_code == 401
+    assert later.get("/").headers["location"] == "/login"
 
 
 # By tokens

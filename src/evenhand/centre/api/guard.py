@@ -108,6 +108,10 @@ class Guard:
         if not self._is_watched(request.url.path):
             self._check_host(request)
         self._check_page(request)
+        request.state.principal = None
+        if is_public(request.url.path):
+            # Answered whether or not anybody can be found in the database.
+            return None
         if self.access.auth == "none":
             once = request.query_params.get("once") if request.url.path == "/" else None
             if once is not None and request.method in SAFE:
@@ -115,12 +119,13 @@ class Guard:
             request.state.principal = await self._local(request)
             return None
         known = await run_in_threadpool(self._known, request)
-        request.state.principal = None if known is None else _principal(known)
-        if known is None and not is_public(request.url.path):
-            if request.method in SAFE and not for_programs(request):
-                return _to_login(request)
-            raise UnauthorisedError(_nobody())
-        return None
+        # A session without a token is of the time when nobody logged in.
+        if known is not None and known.token is not None:
+            request.state.principal = _principal(known, known.token)
+            return None
+        if request.method in SAFE and not for_programs(request):
+            return _to_login(request)
+        raise UnauthorisedError(_nobody())
 
     def _is_watched(self, path: str) -> bool:
         """Return whether whoever watches may ask by any name that leads here.
@@ -260,11 +265,7 @@ def set_cookie(response: Response, access: Access, secret: str, span: dt.timedel
     )
 
 
-def _principal(known: Known) -> Principal:
-    token = known.token
-    if token is None:
-        # A session of the time when nobody logged in.
-        raise UnauthorisedError(_nobody())
+def _principal(known: Known, token: Token) -> Principal:
     return Principal(
         person=token.person,
         product=known.product,

@@ -1,0 +1,138 @@
+"""What the centre stands on fails, and comes back: a clear answer, and nothing half kept."""
+
+from __future__ import annotations
+
+import errno
+import os
+import threading
+
+import pytest
+from sqlalchemy import event
+
+import postgres as server
+from asked import API, again, client, token
+from evenhand.centre.operations.inspection import inspect
+from evenhand.centre.store.centre import open_centre
+from pushed import evidence
+
+PUSH = f"{API}/bundles"
+
+
+def sound(centre):
+    """Return how many audits there are, each with its rows, its line and its file."""
+    found = inspect(centre)
+    assert found.ok, found.problems
+    return found.audits
+
+
+def test_a_full_disk_keeps_nothing_half(centre, monkeypatch):
+    ask, sync = client(centre), os.fsync
+
+    def full(_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    answer = ask.post(PUSH, content=evidence())
+    assert answer.status_code == 503
+    assert "the disk is full" in answer.json()["detail"]
+    monkeypatch.setattr(os, "fsync", sync)
+    assert sound(centre) == 0
+    assert not [path for path in centre.storage.folder.rglob("*") if path.is_file()]
+    assert ask.post(PUSH, content=evidence()).status_code == 201
+    assert sound(centre) == 1
+
+
+@pytest.mark.slow
+def test_a_full_database_keeps_nothing_half(tmp_path):
+    centre = open_centre(folder=tmp_path)
+    ask = client(centre)
+    assert ask.post(PUSH, content=evidence()).status_code == 201
+    limit = {"pages": 0}
+
+    def bound(connection, _):
+        connection.execute(f"PRAGMA max_page_count={limit['pages']}")
+
+    event.listen(centre.database.engine, "connect", bound)
+    with centre.database.reading() as session:
+        limit["pages"] = session.connection().exec_driver_sql("PRAGMA page_count").scalar() + 4
+    centre.database.close()
+    answers = [ask.post(PUSH, content=evidence(version=f"v{n}")) for n in range(2, 40)]
+    accepted = [answer for answer in answers if answer.status_code == 201]
+    refused = [answer for answer in answers if answer.status_code != 201]
+    assert refused
+    assert {answer.status_code for answer in refused} == {503}
+    assert "full" in refused[0].json()["detail"]
+    assert sound(centre) == 1 + len(accepted)
+    # Reading goes on where nothing can be written.
+    assert ask.get(f"{API}/audits").json()["total"] == 1 + len(accepted)
+    limit["pages"] = 2**30
+    centre.database.close()
+    assert ask.post(PUSH, content=evidence(version="v99")).status_code == 201
+    assert sound(centre) == 2 + len(accepted)
+    centre.database.close()
+
+
+@pytest.mark.slow
+def test_a_database_that_goes_down_and_comes_back(tmp_path_factory):
+    if server.tool("initdb") is None:
+        pytest.skip("PostgreSQL is not installed: apt-get install postgresql")
+    folder = tmp_path_factory.mktemp("down")
+    with server.server_in(folder / "postgres", fsync="on") as running:
+        centre = open_centre(folder=folder, database=server.new_database(running.address))
+        app = client(centre, "token").app
+        ask = again(app, token(centre))
+        assert ask.post(PUSH, content=evidence()).status_code == 201
+        running.stop()
+        for path in ("/products", "/audits"):
+            answer = ask.get(f"{API}{path}")
+            assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
+        assert ask.post(PUSH, content=evidence(version="v2")).status_code == 503
+        assert ask.get("/healthz").status_code == 200
+        assert ask.get("/readyz").json() == {
+            "status": "not ready",
+            "database": "away",
+            "storage": "ok",
+        }
+        running.start()
+        assert ask.get("/readyz").status_code == 200
+        assert ask.get(f"{API}/audits").json()["total"] == 1
+        assert ask.post(PUSH, content=evidence(version="v2")).status_code == 201
+        assert sound(centre) == 2
+        centre.database.close()
+
+
+@pytest.mark.slow
+def test_two_servers_on_one_database_agree(postgres, tmp_path):
+    address = server.new_database(postgres)
+    centres = [open_centre(folder=tmp_path, database=address) for _ in range(2)]
+    apps = [client(centre, "token").app for centre in centres]
+    text = token(centres[0])
+    asks = [again(app, text) for app in apps]
+    files = [evidence(version=f"v{number}") for number in range(16)]
+    answers = []
+
+    def push(number):
+        # Every file is pushed to both, at once and in another order.
+        order = asks if number % 2 else asks[::-1]
+        answers.extend((number, ask.post(PUSH, content=files[number])) for ask in order)
+
+    threads = [threading.Thread(target=push, args=(number,)) for number in range(16)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for number in range(16):
+        statuses = sorted(answer.status_code for other, answer in answers if other == number)
+        assert statuses == [200, 201]
+    told = [ask.get(f"{API}/audits", params={"limit": 200}).json() for ask in asks]
+    assert told[0] == told[1]
+    assert told[0]["total"] == 16
+    assert sound(centres[0]) == 16
+    # A session begun at one is known to the other; one that ends there ends here.
+    browser = again(apps[0])
+    browser.post("/login", data={"token": text})
+    other = again(apps[1])
+    other.cookies.update(browser.cookies)
+    assert other.get(f"{API}/products").status_code == 200
+    for centre in centres:
+        centre.database.close()
