@@ -164,7 +164,9 @@ def show_finding(
         about=capital(_about(one, shown)),
         rules=[rule_view(rule) for rule in read.rules_about(one)],
         value="" if isinstance(outcome, Undefined) else value_of(outcome),
-        interval=interval_of(outcome),
+        interval=""
+        if isinstance(outcome, Undefined)
+        else f"{interval_of(outcome)} {100 * outcome.level:g}%",
         undefined=outcome.reason if isinstance(outcome, Undefined) else "",
         readings=_readings(one, roles),
         pictures=pictures,

@@ -201,7 +201,10 @@ def _parts(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
 
 _RULED = (
     "What rules are about",
-    "A verdict can change although the change is within chance: its limit was near.",
+    (
+        "Which pair is the widest may change too, so that the change of a gap is known less surely "
+        "than those of the groups below."
+    ),
 )
 
 

@@ -6,7 +6,6 @@ The renderer lets no other thread of its process run while it draws, and takes a
 from __future__ import annotations
 
 import contextlib
-import threading
 
 from evenhand.centre.store.child import BusyError, Child, LateError
 from evenhand.errors import CentreError, Problem
@@ -21,11 +20,16 @@ _FIRST = '{"data": {"values": [{}]}, "mark": "point", "config": {}}'
 
 
 def draw_elsewhere() -> None:
-    """Let another process draw from now on, and start it without waiting for it."""
-    if not svg.can_draw():
-        return
-    svg.draw_by(_draw)
-    threading.Thread(target=_warm, daemon=True).start()
+    """Let another process draw from now on; it starts with the first picture."""
+    if svg.can_draw():
+        svg.draw_by(_draw)
+
+
+def begin() -> None:
+    """Start the process that draws, so that nobody waits for it."""
+    if svg.can_draw():
+        with contextlib.suppress(CentreError):
+            _draw(_FIRST)
 
 
 def _draw(spec: str) -> str:
@@ -40,8 +44,3 @@ def _draw(spec: str) -> str:
     except (BusyError, LateError, EOFError, OSError) as error:
         problem = Problem("chart", "it could not be drawn.", "Try again in a minute.")
         raise CentreError(problem) from error
-
-
-def _warm() -> None:
-    with contextlib.suppress(CentreError):
-        _draw(_FIRST)
