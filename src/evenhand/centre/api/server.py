@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import errno
+import gc
 import http.client
 import ipaddress
 import json
@@ -81,14 +82,42 @@ class Served:
 
 def application() -> FastAPI:
     """Return the application of a process that another one started."""
+    told = json.loads(os.environ[_VARIABLE])
+    served = Served(**{**told, "roots": tuple(told["roots"]), "hosts": tuple(told["hosts"])})
+    log.configure(served.log)
+    return _ready(served, served.centre())
+
+
+def _ready(served: Served, centre: Centre) -> FastAPI:
+    """Return the application, and prepare this process to answer many requests at once."""
     from evenhand.centre.api.app import create_app
     from evenhand.centre.web.picture import draw_elsewhere
 
     draw_elsewhere()
-    told = json.loads(os.environ[_VARIABLE])
-    served = Served(**{**told, "roots": tuple(told["roots"]), "hosts": tuple(told["hosts"])})
-    log.configure(served.log)
-    return create_app(served.centre(), served.access())
+    app = create_app(centre, served.access())
+    # What is imported stays. Evidence that is kept a while is a million objects, which Python
+    # would otherwise go through again and again: half of the time of reading it, all others
+    # waiting for up to a fifth of a second.
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 100)
+    beginning = threading.Timer(_SETTLED, _begin_processes)
+    beginning.daemon = True
+    beginning.start()
+    return app
+
+
+_SETTLED = 2.0
+"""Seconds after which the first page was answered, which other starts would delay."""
+
+
+def _begin_processes() -> None:
+    """Start the processes that draw and compare, for whose start a page would wait a second."""
+    from evenhand.centre.store import comparison
+    from evenhand.centre.web import picture
+
+    picture.begin()
+    comparison.begin()
 
 
 def is_loopback(host: str) -> bool:
@@ -247,11 +276,7 @@ def _answer(served: Served, centre: Centre, opened: socket.socket, processes: in
     if processes == 1:
         import uvicorn
 
-        from evenhand.centre.api.app import create_app
-        from evenhand.centre.web.picture import draw_elsewhere
-
-        draw_elsewhere()
-        uvicorn.Server(_config(create_app(centre, served.access()))).run(sockets=[opened])
+        uvicorn.Server(_config(_ready(served, centre))).run(sockets=[opened])
         return
     from uvicorn.supervisors import Multiprocess
 
