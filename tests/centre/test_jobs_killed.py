@@ -84,7 +84,7 @@ for point in POINTS:
 
 POINTS = [
     'after(worker, "claim")',
-    'after(attempt, "_folder")',
+    'after(attempt, "take_over")',
     'after(attempt, "Process")',
     'before(attempt, "announce")',
     'after(attempt, "announce")',

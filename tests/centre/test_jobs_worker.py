@@ -15,6 +15,7 @@ import pytest
 from sqlalchemy import create_engine, make_url, text
 
 import labour
+from evenhand.centre.jobs.attempt import take_over
 from evenhand.centre.jobs.embedded import start_workers, stop_worker
 from evenhand.centre.jobs.queue import queue_of
 from evenhand.centre.jobs.worker import Worker
@@ -224,6 +225,18 @@ def test_a_worker_that_dies_is_started_again_by_its_server(on_sqlite):
     assert again != worker
     with pytest.raises(ProcessLookupError):
         os.kill(again, 0)
+
+
+def test_an_attempt_takes_over_what_the_one_before_it_finished(tmp_path):
+    before = tmp_path / "1"
+    (before / "parts").mkdir(parents=True)
+    for name in ("parts/a.state", "parts/b.part", "made.evidence.zip"):
+        (before / name).write_bytes(b"")
+    take_over(tmp_path / "3", 3)
+    found = [path.name for path in tmp_path.rglob("*")]
+    assert sorted(found) == ["3", "a.state", "parts"]
+    take_over(tmp_path / "4", 4)
+    assert (tmp_path / "4" / "parts" / "a.state").exists()
 
 
 def test_a_worker_with_the_storage_of_another_centre_runs_nothing(on_sqlite, tmp_path):

@@ -90,9 +90,14 @@ def run_attempt(
         CentreError: The database was away too long for anything to be written.
 
     """
-    folder = _folder(settings.scratch, claim)
     attempt = _Attempt(centre, claim, settings, stopping)
-    process = Process(_order(claim, settings, folder))
+    folder = settings.scratch / claim.job.id / str(claim.attempt)
+    try:
+        take_over(folder, claim.attempt)
+        process = Process(_order(claim, settings, folder))
+    except OSError as error:
+        why = f"its worker cannot start its process: {reason(error)}"
+        return attempt.write(Ending("died", why), folder / EVIDENCE)
     try:
         ending = attempt.watch(process)
     finally:
@@ -121,14 +126,13 @@ def _order(claim: Claim, settings: Settings, folder: Path) -> Order:
     )
 
 
-def _folder(scratch: Path, claim: Claim) -> Path:
-    """Return the folder of an attempt, with what the one before it finished.
+def take_over(folder: Path, attempt: int) -> None:
+    """Make the folder of an attempt, with what the one before it finished.
 
-    It is moved, so that an attempt that is still alive, only slow, writes into it no more.
+    That is moved, so that an attempt that is still alive, only slow, writes into it no more.
     """
-    folder = scratch / claim.job.id / str(claim.attempt)
     folder.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    for number in range(claim.attempt - 1, 0, -1):
+    for number in range(attempt - 1, 0, -1):
         before = folder.with_name(str(number))
         if before.is_dir():
             before.rename(folder)
@@ -136,7 +140,6 @@ def _folder(scratch: Path, claim: Claim) -> Path:
                 half.unlink(missing_ok=True)
             break
     folder.mkdir(exist_ok=True)
-    return folder
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ _TAIL = 16_384
 """Bytes of what a process wrote to its standard error that are kept."""
 
 _PATIENCE = 10.0
-"""Seconds that a process which closed its output may take to end."""
+"""Seconds that the last words of a process which has ended may take."""
 
 
 class Process:
@@ -72,26 +72,24 @@ class Process:
 
     def status(self) -> int:
         """Return its exit status, once it says no more; that of a signal is negative."""
-        try:
-            return self._process.wait(_PATIENCE)
-        except subprocess.TimeoutExpired:
-            self.stop()
-            return self._process.returncode
+        # It holds the only other end of its output: it is at its end already, and so not stopped.
+        self.stop()
+        return self._process.returncode
 
     def errors(self) -> list[str]:
         """Return the last lines of what it wrote to its standard error, once it has ended."""
-        self._threads[1].join(_PATIENCE)
         return self._tail.decode(errors="replace").splitlines()
 
     def stop(self) -> None:
-        """End it at once, with all that it started; nothing where it has ended."""
-        with contextlib.suppress(OSError):
-            if hasattr(os, "killpg"):
-                # Also where it has ended: what it started may not have.
-                os.killpg(self._process.pid, signal.SIGKILL)
-            else:
-                self._process.kill()
-        self._process.wait()
+        """End it at once, with all that it started; nothing where that is done."""
+        # Before its number is free for another: it stays its own until it is waited for.
+        if self._process.returncode is None:
+            with contextlib.suppress(OSError):
+                if hasattr(os, "killpg"):
+                    os.killpg(self._process.pid, signal.SIGKILL)
+                else:
+                    self._process.kill()
+            self._process.wait()
         for thread in self._threads:
             thread.join(_PATIENCE)
         for stream in (self._process.stdin, self._process.stdout, self._process.stderr):
