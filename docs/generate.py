@@ -98,7 +98,27 @@ def schema_page(name: str, schema: dict[str, Any]) -> str:
     return json.dumps({**schema, **head}, indent=2) + "\n"
 
 
+def api_page() -> str:
+    """Return the page about the API: its head as it stands, and the routes with their rights."""
+    from evenhand.centre.api.access import Access
+    from evenhand.centre.api.app import create_app
+    from evenhand.centre.api.openapi import ways
+
+    head, mark, _ = (HERE / "api.md").read_text(encoding="utf-8").partition(_ROUTES)
+    # Nothing is asked of the centre.
+    app = create_app(None, Access("none"))  # type: ignore[arg-type]
+    lines = ["", "", "| | route | right | |", "|---|---|---|---|"]
+    for way in ways(app):
+        if way.listed:
+            said = way.said.replace("``", "`").replace("|", "\\|")
+            lines.append(f"| {way.method} | `{way.path}` | {way.right or 'public'} | {said} |")
+    return head + mark + "\n".join(lines) + "\n"
+
+
+_ROUTES = "<!-- What follows is written by `make docs` from the routes themselves. -->"
+
 PAGES = {
+    "api.md": api_page,
     "measures.md": measures_page,
     "cli.md": cli_page,
     "schema/audit-plan.json": lambda: schema_page("audit plan", AuditPlan.model_json_schema()),
