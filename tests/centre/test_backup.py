@@ -27,7 +27,16 @@ from evenhand.centre.store.evidence import Subject, accept
 from evenhand.centre.store.plans import register_plan
 from evenhand.centre.store.policies import write_policy
 from evenhand.centre.store.runs import end_run, start_run
-from evenhand.centre.store.tables import Audit, Base, Decision, Entry, Finding, Product, Waiver
+from evenhand.centre.store.tables import (
+    Audit,
+    Base,
+    Decision,
+    Entry,
+    Finding,
+    Product,
+    Standing,
+    Waiver,
+)
 from evenhand.centre.store.tokens import issue
 from evenhand.centre.store.waivers import answer_waiver, request_waiver
 from evenhand.errors import CentreError, ConflictError
@@ -294,6 +303,11 @@ EDITS = {
     "a figure left out": (delete(Finding).where(Finding.position == 1), "finding"),
     "a verdict": (update(Audit).values(verdict="pass", failed=0), "verdict is pass"),
     "when it was done": (update(Audit).values(audited=dt.datetime.now(dt.UTC)), "audited is"),
+    "what the heat map shows": (
+        update(Standing).values(verdict="pass"),
+        "the audits say otherwise",
+    ),
+    "a cell left out": (delete(Standing), "lacks 2 of its cells"),
     "who answers for it": (update(Waiver).values(owner="max"), "owner is max"),
     "whether it may pass": (update(Decision).values(verdict="pass"), "verdict is pass"),
     "what a gate rested on": (update(Decision).values(body={"rules": []}), "body is"),

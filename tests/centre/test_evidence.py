@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 import json
 import threading
@@ -10,6 +11,8 @@ import pytest
 from sqlalchemy import func, select
 
 import bundles
+from evenhand.audits.evidence.archive import packed
+from evenhand.centre.operations.inspection import inspect
 from evenhand.centre.store.centre import open_centre
 from evenhand.centre.store.chain import check, head
 from evenhand.centre.store.evidence import (
@@ -151,3 +154,30 @@ def test_many_that_push_at_once_make_one_chain(centre):
         assert not [*check(session, product)]
         assert product.sequence == 2 + 2 * 12
     assert count(centre, Standing) == 1
+
+
+def test_text_that_not_every_database_keeps_is_kept_alike_by_each(centre):
+    made = bundles.bundle()
+    plan = made.plan.model_copy(
+        update={
+            "subject": type(made.plan.subject).model_validate(
+                {
+                    "product": "loans",
+                    "model": "score",
+                    "version": "v1",
+                    "owner": "risk\x00" + "y" * 300,
+                }
+            )
+        }
+    )
+    odd = dataclasses.replace(made.findings[0], slice="channel == 'a\x00b'")
+    rules = [dataclasses.replace(made.rules[0], id="i" * 300, scope="a\x00b"), *made.rules[1:]]
+    fields = {"plan": plan, "findings": (odd, *made.findings[1:]), "rules": tuple(rules)}
+    data = packed(dataclasses.replace(made, **fields), "x.evidence.zip")[0]
+    accepted = accept(centre, data, None, by="kim")
+    assert centre.storage.read(accepted.audit.bundle) == data
+    with centre.database.reading() as session:
+        assert product_named(session, "loans").owner == "risk" + "y" * 196
+        query = select(Finding.slice).where(Finding.position == 0)
+        assert session.scalar(query) == "channel == 'ab'"
+    assert inspect(centre).ok

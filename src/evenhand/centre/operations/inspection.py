@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from sqlalchemy import func, select
@@ -17,8 +17,9 @@ from evenhand.centre.operations.record import disagreements
 from evenhand.centre.policy import policy_digest
 from evenhand.centre.store.centre import Centre
 from evenhand.centre.store.chain import START, Broken, Head, Line, check, follow
-from evenhand.centre.store.evidence import facts_of, finding_rows, rule_rows
-from evenhand.centre.store.tables import Audit, Finding, Policy, Product, Rule
+from evenhand.centre.store.index import facts_of, finding_rows, rule_rows
+from evenhand.centre.store.standing import stand_of
+from evenhand.centre.store.tables import Audit, Finding, Policy, Product, Rule, Standing
 from evenhand.errors import BundleError, CentreError, Problem
 
 Progress = Callable[[str, float], None]
@@ -74,6 +75,7 @@ def inspect(
     with centre.database.snapshot() as session:
         products = session.scalars(select(Product).order_by(Product.name)).all()
         problems = [*_chains(session, products, kept, progress), *_company(session)]
+        problems += _standings(session, {one.id: one.name for one in products})
         named = {*session.scalars(select(Audit.bundle))}
         if files:
             problems += _files(centre, session, len(named), progress)
@@ -174,6 +176,23 @@ def _company(session: Session) -> Iterator[Problem]:
         if policy_digest(policy.text) != policy.digest:
             what = "its text is not the one that was written."
             yield Problem(f"policy {policy.version} of the company", what, "Write it again.")
+
+
+def _standings(session: Session, names: Mapping[int, str]) -> Iterator[Problem]:
+    """Yield the cells of the company's page that do not follow from the audits."""
+    query = select(Audit.model_id, Audit.pillar).distinct()
+    audited = {(row.model_id, row.pillar) for row in session.execute(query)}
+    for one in session.scalars(select(Standing)).all():
+        place = (one.model_id, one.pillar)
+        found = asdict(stand_of(session, *place)) if place in audited else None
+        audited.discard(place)
+        if found is None or any(getattr(one, name) != fact for name, fact in found.items()):
+            shown = one.verdict or "no rules"
+            what = f"the company's page shows {shown}, and the audits say otherwise."
+            yield Problem(f"{names.get(one.product_id)}: {one.pillar}", what, "Restore a backup.")
+    if audited:
+        what = f"the company's page lacks {len(audited)} of its cells."
+        yield Problem("standings", what, "Restore a backup.")
 
 
 def _files(centre: Centre, session: Session, total: int, progress: Progress) -> Iterator[Problem]:

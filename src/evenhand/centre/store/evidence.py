@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,11 +13,12 @@ from evenhand.audits.evidence.archive import bundle_in
 from evenhand.audits.evidence.bundle import Bundle
 from evenhand.audits.evidence.canonical import digest_of
 from evenhand.audits.evidence.verification import look
-from evenhand.audits.gate.verdict import WORST_FIRST, Verdict, of_all
 from evenhand.centre.dossier import EvidenceRecord, evidence_of
 from evenhand.centre.store.centre import Centre
 from evenhand.centre.store.chain import append
+from evenhand.centre.store.index import facts_of, finding_rows, keepable, rule_rows
 from evenhand.centre.store.registry import Place, ensure_product, ensure_version
+from evenhand.centre.store.standing import stand
 from evenhand.centre.store.tables import (
     Audit,
     Base,
@@ -25,12 +26,10 @@ from evenhand.centre.store.tables import (
     Product,
     Rule,
     Run,
-    Standing,
     Version,
 )
 from evenhand.centre.subject import Subject, subject_of
 from evenhand.errors import ConflictError, Problem, UnknownError
-from evenhand.stats.estimate import Outcome, Undefined
 
 # Rows of tables, not of classes: a thousand at once take about a third of the time.
 _FINDING, _RULE = Base.metadata.tables["finding"], Base.metadata.tables["rule"]
@@ -127,7 +126,8 @@ def keep(
 
     """
     bundle = file.bundle
-    product = ensure_product(session, centre, subject.product, by, bundle.plan.subject.owner)
+    owner = keepable(bundle.plan.subject.owner or "")[:200] or None
+    product = ensure_product(session, centre, subject.product, by, owner)
     known = session.scalar(select(Audit).where(Audit.bundle == file.digest))
     if known is not None:
         _check_same(session, known, subject)
@@ -146,7 +146,7 @@ def keep(
     session.add(audit)
     session.flush()
     _index(session, bundle, audit)
-    _stand(session, audit)
+    stand(session, audit)
     audit.run_id = _end_run(session, audit, run)
     body = {
         "bundle": file.digest,
@@ -242,29 +242,6 @@ def _audit(
     )
 
 
-def facts_of(bundle: Bundle, record: EvidenceRecord) -> dict[str, Any]:
-    """Return what the row of an audit says that its file says too."""
-    verdicts = [rule.verdict for rule in bundle.rules]
-    rows = bundle.environment.get("rows")
-    return {
-        "bundle": record.bundle,
-        "plan": record.plan,
-        "kind": record.kind[:40],
-        "pillar": record.pillar,
-        "artefact": record.artefact,
-        "window_first": record.window[0] if record.window else None,
-        "window_last": record.window[1] if record.window else None,
-        "audited": record.audited,
-        "evenhand": bundle.version[:40],
-        "rows": rows if isinstance(rows, int) else None,
-        "verdict": record.verdict,
-        "passed": verdicts.count("pass"),
-        "failed": verdicts.count("fail"),
-        "undecided": verdicts.count("undecided"),
-        "findings": len(bundle.findings),
-    }
-
-
 def _index(session: Session, bundle: Bundle, audit: Audit) -> None:
     """Write the rows by which findings and rules are listed."""
     of_audit = {"audit_id": audit.id, "product_id": audit.product_id}
@@ -274,81 +251,6 @@ def _index(session: Session, bundle: Bundle, audit: Audit) -> None:
     rules = [{**row, "audit_id": audit.id} for row in rule_rows(bundle)]
     if rules:
         session.execute(insert(_RULE), rules)
-
-
-def finding_rows(bundle: Bundle) -> list[dict[str, Any]]:
-    """Return the rows by which the findings of a bundle are listed."""
-    judged: dict[tuple[str, str], list[Verdict]] = {}
-    for rule in bundle.rules:
-        judged.setdefault((rule.key, rule.scope), []).append(rule.verdict)
-    found = []
-    for position, one in enumerate(bundle.findings):
-        verdicts = judged.get((one.key, one.scope)) if not one.pair else None
-        found.append(
-            {
-                "position": position,
-                "key": one.key,
-                "about": " - ".join(", ".join(group.values()) for group in one.pair) or one.part,
-                "measure": one.measure[:200],
-                "slice": one.slice,
-                **_limits(one.outcome),
-                "undefined": one.undefined,
-                "verdict": of_all(verdicts) if verdicts else None,
-            }
-        )
-    return found
-
-
-def rule_rows(bundle: Bundle) -> list[dict[str, Any]]:
-    """Return the rows by which the rules of a bundle are listed."""
-    return [
-        {"position": position, "rule": rule.id, "verdict": rule.verdict, "body": rule.to_dict()}
-        for position, rule in enumerate(bundle.rules)
-    ]
-
-
-def _limits(outcome: Outcome) -> dict[str, float | None]:
-    """Return value and interval; without a value where only a set is identified, or none is."""
-    if isinstance(outcome, Undefined):
-        return {"value": None, "low": None, "high": None}
-    value = outcome.value if outcome.identified is None else None
-    return {"value": value, "low": outcome.low, "high": outcome.high}
-
-
-def _stand(session: Session, audit: Audit) -> None:
-    """Bring up to date where a model stands in a pillar.
-
-    It stands where its newest version does: the worst verdict of the newest audit by each plan.
-    """
-    query = select(Audit).where(Audit.model_id == audit.model_id, Audit.pillar == audit.pillar)
-    newest = session.scalars(query.order_by(Audit.audited.desc(), Audit.id.desc()).limit(1)).one()
-    of_version = session.scalars(
-        query.where(Audit.version_id == newest.version_id).order_by(
-            Audit.audited.desc(), Audit.id.desc()
-        )
-    )
-    latest: dict[str, Audit] = {}
-    for one in of_version:
-        latest.setdefault(one.plan, one)
-    verdict = _worst([one.verdict for one in latest.values()])
-    worst = next(one for one in latest.values() if one.verdict == verdict)
-    standing = session.get(Standing, (audit.model_id, audit.pillar))
-    if standing is None:
-        standing = Standing(
-            model_id=audit.model_id, pillar=audit.pillar, product_id=audit.product_id
-        )
-        session.add(standing)
-    standing.version_id = newest.version_id
-    standing.audit_id = worst.id
-    standing.verdict = verdict
-    # As old as the oldest of what it rests on.
-    standing.audited = min(one.audited for one in latest.values())
-    session.flush()
-
-
-def _worst(verdicts: Iterable[str | None]) -> str | None:
-    found = [*verdicts]
-    return next((one for one in WORST_FIRST if one in found), None)
 
 
 def _end_run(session: Session, audit: Audit, run: str | None) -> str | None:

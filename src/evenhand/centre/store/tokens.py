@@ -21,7 +21,7 @@ PREFIX = "eh_"
 
 RIGHTS: tuple[Right, ...] = ("read", "push", "approve", "admin")
 
-LONGEST_DAYS = 366
+LONGEST_DAYS, LONGEST_NAME = 366, 200
 
 
 def issue(
@@ -47,8 +47,9 @@ def issue(
     """
     unknown = [one for one in rights if one not in RIGHTS]
     problems = []
-    if not person.strip():
-        problems.append(Problem("person", "a token is issued to somebody.", "Name them."))
+    if not 0 < len(person.strip()) <= LONGEST_NAME:
+        hint = f"Name them, in at most {LONGEST_NAME} characters."
+        problems.append(Problem("person", "a token is issued to somebody.", hint))
     if unknown or not rights:
         what = f"{', '.join(unknown) or 'none'} is no right."
         problems.append(Problem("rights", what, f"There are: {', '.join(RIGHTS)}."))
