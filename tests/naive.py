@@ -22,6 +22,10 @@ class Row:
     target: float = 0.0
     guess: float = 0.0
     neighbours: float = 0.0
+    correct: int = 1
+    robust: int = 1
+    minimal_norm: float | None = None
+    certified_radius: float | None = None
 
 
 Rows = Sequence[Row]
@@ -183,8 +187,12 @@ def _root_mean_square(rows: Rows) -> float | None:
 
 
 REFERENCE = {
+    "accuracy_within": _mean(
+        lambda r: float(r.correct and (r.minimal_norm is None or r.minimal_norm > 0.25))
+    ),
     "accuracy": _share(lambda r: r.label == r.prediction, lambda _: True),
     "atkinson_index": _of_counts(_atkinson),
+    "attack_success_rate": _share(lambda r: r.robust == 0, lambda r: r.correct == 1),
     "auc": _area(),
     "balanced_accuracy": _of_counts(_balanced_accuracy),
     "base_rate": _share(lambda r: r.label == 1, lambda _: True),
@@ -193,6 +201,10 @@ REFERENCE = {
     "brier_score": _mean(lambda r: (r.score - r.label) ** 2),
     "calibration_in_the_large": _mean(lambda r: r.label - r.score),
     "calibration_slope": _of_counts(_slope),
+    "certified_accuracy": _mean(
+        lambda r: float(r.correct and r.certified_radius is not None and r.certified_radius >= 0.25)
+    ),
+    "clean_accuracy": _share(lambda r: r.correct == 1, lambda _: True),
     "consistency": _mean(lambda r: 1 - abs(r.prediction - r.neighbours)),
     "ecce": _of_counts(_ecce),
     "f1": _f1,
@@ -213,6 +225,8 @@ REFERENCE = {
     "negative_predictive_value": _share(lambda r: r.label == 0, lambda r: r.prediction == 0),
     "positive_predictive_value": _share(lambda r: r.label == 1, lambda r: r.prediction == 1),
     "r2": _of_counts(_r2),
+    "robust_accuracy": _share(lambda r: r.robust == 1, lambda _: True),
+    "robustness_drop": _mean(lambda r: r.correct - r.robust),
     "rmse": _of_counts(_root_mean_square),
     "selection_rate": _share(lambda r: r.prediction == 1, lambda _: True),
     "squared_calibration_error": _of_counts(_squared_calibration_error),

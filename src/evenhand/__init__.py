@@ -59,7 +59,7 @@ def log(
     *,
     kind: str,
     groups: Iterable[str | Mapping[str, Any] | Group] | Mapping[str, Any] = (),
-    unit: str | Iterable[str] | None = "row",
+    unit: str | Iterable[str] | None = None,
     where: str | None = None,
     engine: EngineLike = None,
     top: int | None = None,
@@ -77,12 +77,15 @@ def log(
         source: A path or glob (Parquet, CSV, Arrow IPC), an address (``s3://...``), a Delta or
             Iceberg table (``delta:...``), a table of Spark's catalogue, a pandas, Polars or PyArrow
             table, a DuckDB relation or a Spark DataFrame.
-        kind: The product kind: ``decisions`` or ``regression``.
+        kind: The product kind: ``decisions``, ``regression``, ``recommendation``, ``search`` or
+            ``perturbed``.
         groups: Who is compared: columns (``"race"``), bins (``"age: [25, 45]"``) or a mapping as
             in a plan.
         unit: What is independent: ``row``, or the column whose equal values belong together.
             ``["user", "item"]`` where rows that share either are dependent, and
-            ``"pair(subject_a, subject_b)"`` where a row is a pair of units of one population.
+            ``"pair(subject_a, subject_b)"`` where a row is a pair of units of one population. None
+            for what the kind has: the row, of ranked lists the user or else the request, of
+            perturbed examples the source example.
         where: Rows in scope, such as ``"year >= 2025 and region in ['EU', 'UK']"``.
         engine: ``polars``, ``duckdb``, ``spark`` or `evenhand.spark`; by default the source's own,
             else Polars.

@@ -13,6 +13,7 @@ from evenhand.audits.inference import check_adjustment, tested
 from evenhand.audits.question import Question, ask
 from evenhand.engine import Request, State, plan_scan
 from evenhand.engine.partition import count
+from evenhand.engine.variant import check_variant
 from evenhand.errors import Problem, RoleError
 from evenhand.logs.log import Log
 
@@ -104,6 +105,7 @@ def asked_of(
 
     """
     if state is None:
+        check_variant(log)
         plan = plan_scan(requests(questions), log)
         state = count(plan, log, empty=scope is not None).state
     return [

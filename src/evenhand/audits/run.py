@@ -31,6 +31,7 @@ from evenhand.audits.plan.fit import Fit
 from evenhand.audits.states.states import States
 from evenhand.engine import State, plan_scan
 from evenhand.engine.partition import count, forget, ignore
+from evenhand.engine.variant import check_variant
 from evenhand.logs.log import ROW, Log
 from evenhand.logs.source import names_of, row_count
 
@@ -88,6 +89,8 @@ def count_rows(
 ) -> States:
     """Return the rows of a log, counted for every scope of a plan; as `run`."""
     began, log, scopes = dt.datetime.now(dt.UTC), fit.log, [*fit.questions]
+    for scope in fit.scopes:
+        check_variant(fit.log_of(scope))
     states: dict[str | None, State] = {}
     for place, scope in enumerate(scopes):
         # A file that turned out to be broken is left out of every scope.
@@ -145,9 +148,9 @@ def conclude(
     progress("comparing groups", len(fit.questions) / (len(fit.questions) + 1))
     asked = [
         one
-        for scope, questions in fit.questions.items()
+        for scope in fit.scopes
         for one in asked_of(
-            questions,
+            fit.questions[scope],
             fit.log_of(scope),
             level=plan.level,
             seed=plan.seed,

@@ -61,6 +61,22 @@ Provider: TypeAlias = Annotated[
     str | None, typer.Option(help="Ranked lists: who offers the item, a column of ids.")
 ]
 Time: TypeAlias = Annotated[str | None, typer.Option(help="Ranked lists: when the list was shown.")]
+Variant: TypeAlias = Annotated[
+    str | None,
+    typer.Option(help="Perturbed examples: what was done to them, such as 'linf 0.1'."),
+]
+Correct: TypeAlias = Annotated[
+    str | None, typer.Option(help="Perturbed examples: whether the clean example is right.")
+]
+Robust: TypeAlias = Annotated[
+    str | None, typer.Option(help="Perturbed examples: whether it is right and stays so.")
+]
+MinimalNorm: TypeAlias = Annotated[
+    str | None, typer.Option(help="Perturbed examples: the smallest perturbation found.")
+]
+CertifiedRadius: TypeAlias = Annotated[
+    str | None, typer.Option(help="Perturbed examples: how far nothing can change the class.")
+]
 ItemGroups: TypeAlias = Annotated[
     list[str] | None,
     typer.Option(
@@ -81,7 +97,7 @@ Unit: TypeAlias = Annotated[
     typer.Option(
         help="What is independent: row (default), the column of its id, twice or '\\[user, item]' "
         "where a row has two, or 'pair(a, b)' where it is a pair of one kind. Of ranked lists the "
-        "user, or else the request."
+        "user, or else the request; of perturbed examples the column source."
     ),
 ]
 Tables: TypeAlias = Annotated[

@@ -39,6 +39,10 @@ class Row:
         prediction: What was decided or predicted, alike.
         score: The number behind a decision.
         neighbours: The mean decision of the row's nearest neighbours.
+        correct: Whether the clean example is right, 0 or 1.
+        robust: Whether it is right and stays so, 0 or 1.
+        minimal_norm: The smallest perturbation found; None where none was.
+        certified_radius: How far nothing can change its class; None where that is not certified.
         weight: How many rows it counts as; 1 in logs without weights.
 
     """
@@ -48,6 +52,10 @@ class Row:
     score: float
     neighbours: float
     weight: float
+    correct: float = 1.0
+    robust: float = 1.0
+    minimal_norm: float | None = None
+    certified_radius: float | None = None
 
 
 class Rows(tuple[Row, ...]):  # noqa: SLOT001 - a tuple can have no slot for what is outside
@@ -86,6 +94,7 @@ def random_rows(rng: np.random.Generator, size: int, *, missing: bool = False) -
             "neighbours": rng.integers(0, 5, size) / 4,
             "target": rng.integers(-8, 8, size) / 4,
             "guess": rng.integers(-8, 8, size) / 4,
+            **_perturbed(rng.spawn(1)[0], size),
         },
         schema_overrides={"group": pl.String, "name": pl.String, "year": pl.Int64},
     )
@@ -93,9 +102,29 @@ def random_rows(rng: np.random.Generator, size: int, *, missing: bool = False) -
         return rows
     names = ["label", "prediction", "score", "neighbours", "target", "guess"]
     hidden = rng.random((len(names), size)) < _HIDDEN
+    unknown = rng.spawn(1)[0].random((len(_PERTURBED), size)) < _HIDDEN
+    names, hidden = [*names, *_PERTURBED], np.vstack([hidden, unknown])
     return rows.with_columns(
         pl.when(pl.lit(~gone)).then(pl.col(name)) for name, gone in zip(names, hidden, strict=True)
     )
+
+
+_PERTURBED = ("correct", "robust", "minimal_norm", "certified_radius")
+"""Roles of perturbed examples, which have columns of their names."""
+
+
+def _perturbed(rng: np.random.Generator, size: int) -> dict[str, object]:
+    """Return the columns of perturbed examples; some have no minimal norm and no certificate."""
+    correct = rng.integers(0, 2, size)
+    far = np.where(rng.random((2, size)) < _HIDDEN, np.nan, rng.integers(0, 5, (2, size)) / 4)
+    norms = pl.DataFrame(far.T, schema=["minimal_norm", "certified_radius"]).fill_nan(None)
+    return {
+        "source": np.arange(size),
+        "variant": ["linf 0.1"] * size,
+        "correct": correct,
+        "robust": correct * rng.integers(0, 2, size),
+        **{name: norms[name] for name in norms.columns},
+    }
 
 
 def kind_of(measure: Measure | type[Measure]) -> str | None:
@@ -115,10 +144,11 @@ def kind_of(measure: Measure | type[Measure]) -> str | None:
 
 def roles_of(kind: str) -> dict[str, str]:
     """Return the columns of random rows by the role that they play in a kind."""
-    names = {role.name for role in kinds()[kind].roles}
-    reads = "classes" if kinds()[kind].role("label").values == "binary" else "numbers"
-    columns = {name: name for name in ("score", "neighbours", "weight")} | COLUMNS[reads]
-    return {role: column for role, column in columns.items() if role in names}
+    values = {role.name: role.values for role in kinds()[kind].roles}
+    reads = "classes" if values.get("label", "binary") == "binary" else "numbers"
+    same = ("score", "neighbours", "weight", *_PERTURBED)
+    columns = {name: name for name in same} | COLUMNS[reads]
+    return {role: column for role, column in columns.items() if role in values}
 
 
 def scaled(rows: pl.DataFrame, measure: Measure) -> pl.DataFrame:
@@ -152,7 +182,8 @@ def log_of(
         kind=kind,
         roles=roles,
         groups=["group"],
-        unit=unit,
+        # Where rows are never independent, the column of what is has another value in each.
+        unit=None if unit == "row" else unit,
         where=where,
         engine=engine,
         classes=classes,
@@ -167,7 +198,7 @@ def rows_by_group(rows: pl.DataFrame, kind: str, *, weight: bool) -> dict[str, R
     members: dict[str, list[Row]] = {}
     for row in rows.iter_rows(named=True):
         # What the kind lacks has the value that changes nothing.
-        values = dict.fromkeys(("score", "neighbours", "weight"), 1.0)
+        values = dict.fromkeys(("label", "prediction", "score", "neighbours", "weight"), 1.0)
         values |= {role: row[column] for role, column in roles.items()}
         members.setdefault(row["group"] or UNKNOWN, []).append(Row(**values))
     return {

@@ -130,13 +130,13 @@ class Log:
         return group if own else replace(group, top=self.top)
 
 
-def open_log(
+def open_log(  # noqa: PLR0915 - one check after another
     source: object,
     *,
     kind: str,
     roles: Mapping[str, object],
     groups: Iterable[str | Mapping[str, Any] | Group] | Mapping[str, Any] = (),
-    unit: str | Iterable[str] | Unit | None = ROW,
+    unit: str | Iterable[str] | Unit | None = None,
     where: str | None = None,
     engine: EngineLike = None,
     top: int | None = None,
@@ -156,7 +156,7 @@ def open_log(
         groups: Columns, ``"age: [25, 45]"``, or mappings as in a plan.
         unit: ``row``, the column whose equal values belong to one independent unit, two columns
             whose values both differ (``["user", "item"]``), or ``pair(a, b)`` for rows that are
-            pairs of units of one population.
+            pairs of units of one population. None for what the kind has: mostly the row.
         where: Filter in the expression language.
         engine: ``polars``, ``duckdb``, ``spark``, or a `Spark` with a session or a master.
         top: Keep only this many of the most frequent values of each group.
@@ -183,7 +183,8 @@ def open_log(
     declared = (classes,) if isinstance(classes, str) else tuple(classes)
     problems += _class_problems(declared, product)
     names = [role.name for role in product.roles]
-    for name, text in roles.items():
+    own = {name: name for name in product.own if name in schema}
+    for name, text in {**own, **roles}.items():
         if name not in names:
             what = f"kind '{product.name}' has no role '{name}'."
             problems.append(Problem(f"role '{name}'", what, did_you_mean(name, names)))
@@ -209,6 +210,11 @@ def open_log(
     if product.ranked:
         independent, wrong = _list_unit(independent, expressions)
         problems += wrong
+    elif product.unit:
+        independent, wrong = _named_unit(independent, product, schema, asked=unit is not None)
+        problems += wrong
+    if product.variant not in {"", *own, *roles}:
+        problems.append(_without_variant(product))
     problems += independent.problems(schema)
     condition = None if where is None else Expression(where)
     if condition is not None:
@@ -312,6 +318,26 @@ def _list_unit(unit: Unit, roles: Mapping[str, Expression]) -> tuple[Unit, list[
         hint = "Say who was served, or what a list answers: --user user, --request request_id."
         return unit, [Problem("unit", "rows of one list are not independent.", hint)]
     return Unit("column", (names[0],)), []
+
+
+def _named_unit(
+    unit: Unit, kind: Kind, schema: Schema, *, asked: bool
+) -> tuple[Unit, list[Problem]]:
+    """Return what is independent in logs of a kind whose rows are not."""
+    if unit != ROW:
+        return unit, []
+    if asked or kind.unit not in schema:
+        hint = f"Leave it out: it is the column '{kind.unit}' then."
+        if kind.unit not in schema:
+            hint = f"Name the column of the ids: --unit {kind.unit}."
+        return unit, [Problem("unit", kind.dependent, hint)]
+    return Unit("column", (kind.unit,)), []
+
+
+def _without_variant(kind: Kind) -> Problem:
+    what = f"logs of kind '{kind.name}' need it: {kind.role(kind.variant).about}."
+    hint = f"Say which column holds it: --{kind.variant} COLUMN."
+    return Problem(f"role '{kind.variant}'", what, hint)
 
 
 def _is_number(value: object) -> bool:

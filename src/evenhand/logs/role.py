@@ -15,7 +15,7 @@ from evenhand.errors import Problem, listed
 from evenhand.logs.expression import Expression
 from evenhand.logs.grammar import DType, Schema, is_text, written
 
-RoleValues = Literal["binary", "weight", "number", "id", "slot", "time", "plain"]
+RoleValues = Literal["binary", "weight", "number", "id", "slot", "time", "mark", "plain"]
 NUMBERS = ("weight", "number", "plain")
 """What roles hold that are neither classes, nor ids, nor places in a list, nor times."""
 
@@ -34,7 +34,8 @@ class Role:
         name: The keyword in plans and flags, such as ``label``.
         values: ``binary`` (0/1 or true/false, or one of the declared classes), ``number``,
             ``weight`` (number >= 0), ``id`` (whole number or text), ``slot`` (whole number from 1)
-            or ``time``; ``plain`` for a number that we made.
+            or ``time``; ``mark`` for a number or text that tells runs over the same units apart;
+            ``plain`` for a number that we made.
         when_null: ``keep`` for what may be unobserved without being lost (a rejected applicant
             has no repayment), ``exclude`` for rows that say nothing without it; both are counted.
         about: One line for help texts.
@@ -105,6 +106,10 @@ def _is_number(dtype: DType) -> bool:
     return dtype.is_numeric()
 
 
+def _is_mark(dtype: DType) -> bool:
+    return dtype.is_numeric() or is_text(dtype)
+
+
 def _is_time(dtype: DType) -> bool:
     return dtype.is_numeric() or dtype in {nw.Date, nw.Datetime}
 
@@ -112,6 +117,7 @@ def _is_time(dtype: DType) -> bool:
 _OTHERS: dict[str, tuple[Callable[[DType], bool], str, str]] = {
     "id": (_is_id, "a whole number or text", "A float id usually comes from missing values."),
     "slot": (_is_number, "a whole number from 1", "Name the column of places in the list."),
+    "mark": (_is_mark, "a number or text", "Name the column that tells one run from another."),
     "time": (_is_time, "a date, a time or a number", "Name the column of the impression's time."),
 }
 
@@ -125,6 +131,11 @@ class Kind:
         about: One line for help texts.
         roles: Its roles, in the order in which help texts show them.
         ranked: Whether rows are items of ranked lists.
+        unit: The column of what is independent where nothing is said; rows are never then. Empty
+            where rows are.
+        dependent: Why rows are not independent, where ``unit`` says so.
+        variant: The role of which all rows of a figure have one value; empty where there is none.
+        own: Roles that are by default the columns of their names, as Evenhand writes them itself.
 
     """
 
@@ -132,6 +143,10 @@ class Kind:
     about: str
     roles: tuple[Role, ...]
     ranked: bool = False
+    unit: str = ""
+    dependent: str = ""
+    variant: str = ""
+    own: tuple[str, ...] = ()
 
     def role(self, name: str) -> Role:
         """Return the role of this name; KeyError when the kind has none."""

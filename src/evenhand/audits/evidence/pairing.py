@@ -93,7 +93,7 @@ def pairing_of(before: Bundle, after: Bundle) -> Pairing:
         }
         for bundle in (before, after)
     )
-    return Pairing(True, why, DEPENDENCE[Unit.of(before.plan.written_unit, {}).kind], tables)  # noqa: FBT003 - a field
+    return Pairing(True, why, DEPENDENCE[Unit.of(units[0], {}).kind], tables)  # noqa: FBT003 - a field
 
 
 def _apart(why: str) -> Pairing:

@@ -68,6 +68,16 @@ class Fit:
         inside = not path.is_absolute() and ".." not in path.parts
         return path.as_posix() if inside else path.name
 
+    @property
+    def scopes(self) -> tuple[str | None, ...]:
+        """The scopes of which figures are asked for; rows are counted in all.
+
+        A figure over several variants has no meaning: where a kind has variants and every measure
+        names its slices, these are what is asked for.
+        """
+        every = tuple(self.questions)
+        return every[1:] if self.log.kind.variant and self.plan.sliced else every
+
     def log_of(self, scope: str | None) -> Log:
         """Return the log of a scope."""
         if scope is None:

@@ -182,7 +182,7 @@ class AuditPlan(_Part):
         min_length=1,
         max_length=2,
         description="What is independent: row, a column, [user, item] or pair(a, b); of ranked "
-        "lists the user, or else the request.",
+        "lists the user, or else the request; of perturbed examples the column source.",
     )
     groups: dict[str, Any] = Field(
         default_factory=dict, description="Who is compared: columns, or bins of a number."
@@ -216,9 +216,16 @@ class AuditPlan(_Part):
         return self
 
     @property
-    def written_unit(self) -> str | list[str]:
-        """The unit as `evenhand.log` takes it."""
+    def written_unit(self) -> str | list[str] | None:
+        """The unit as `evenhand.log` takes it; None where nobody said it."""
+        if "unit" not in self.model_fields_set:
+            return None
         return self.unit[0] if len(self.unit) == 1 else list(self.unit)
+
+    @property
+    def sliced(self) -> bool:
+        """Whether there are measures, and each names the slices in which it is measured."""
+        return bool(self.measures) and all(entry.slices for entry in self.measures)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the plan as plain values, without what is left at its default."""

@@ -19,6 +19,7 @@ from evenhand.engine import State, count_units, plan_scan
 from evenhand.engine.identity import differences, identity_of, lacking
 from evenhand.errors import Problem, StateMergeError
 from evenhand.logs.file import Skipped
+from evenhand.logs.kinds import kind_named
 
 
 @dataclass(frozen=True)
@@ -140,6 +141,9 @@ def fit_states(states: States, plan: str | Path | AuditPlan | None = None) -> Fi
     else:
         fitted = fit(plan or states.plan, table=rows, read=False, joined=True)
     where, problems = states.name or "states", []
+    if fitted.log.kind.variant and states.plan.sliced and None in fitted.scopes:
+        what = "they were counted for slices, and the rows of all of them may be of any variant."
+        problems.append(Problem(where, what, _AGAIN))
     for scope, questions in fitted.questions.items():
         if scope not in states.scopes:
             problems.append(Problem(where, f"they have no slice '{scope}'.", _AGAIN))
@@ -160,6 +164,11 @@ _AGAIN = "Count the rows again for this plan: evenhand audit PLAN --states x.sta
 def merged(all_states: Sequence[States], *, unknown_inputs: bool = False) -> States:
     """Return the states of all rows; see `States.merge`."""
     first, *others = all_states
+    kind = kind_named(first.plan.log.kind)
+    if others and kind.variant:
+        what = f"states of kind '{kind.name}' do not tell which {kind.variant} they are of."
+        hint = "Audit the files together: evenhand audit 'attacked-*.parquet'."
+        raise StateMergeError(Problem(first.name or "merge", what, hint))
     for other in others:
         name = first.name
         first = replace(first.merge(other, unknown_inputs=unknown_inputs), name=name)

@@ -1,0 +1,37 @@
+"""Perturbed examples: what a model did with inputs that were attacked, corrupted or certified."""
+
+from evenhand.logs.role import Kind, Role
+
+KIND = Kind(
+    name="perturbed",
+    about="one row per source example and variant of it, as evenhand probe writes them",
+    unit="source",
+    dependent="rows of one source example are not independent, so the row is no unit: intervals of "
+    "15 variants an example would be 2.45 times too narrow.",
+    variant="variant",
+    own=("variant", "correct", "robust", "minimal_norm", "certified_radius"),
+    roles=(
+        Role("variant", "mark", "keep", "what was done to the example, such as 'linf 0.1'"),
+        Role("correct", "binary", "exclude", "whether the clean example is classified rightly"),
+        Role(
+            "robust",
+            "binary",
+            "exclude",
+            "whether the clean example is right and everything that was tried failed",
+            missing="no attack saw the example",
+        ),
+        Role(
+            "minimal_norm",
+            "number",
+            "keep",
+            "the smallest perturbation that was found; missing where none was",
+        ),
+        Role(
+            "certified_radius",
+            "number",
+            "keep",
+            "no perturbation within it can change the class; missing where none is certified",
+        ),
+        Role("weight", "weight", "exclude", "sampling weight of a row, >= 0; not a count of rows"),
+    ),
+)
