@@ -12,11 +12,13 @@ pytest.importorskip("fastapi")
 import bundles
 from evenhand.centre.store import migration
 from evenhand.centre.store.centre import open_centre
-from evenhand.centre.store.evidence import accept
+from evenhand.centre.store.evidence import Subject, accept
 from evenhand.centre.store.registry import product_named
+from evenhand.centre.store.runs import start_run
 from evenhand.centre.store.tables import Entry
-from evenhand.centre.store.tokens import token_of
+from evenhand.centre.store.tokens import issue, token_of
 from pushed import evidence
+from served import serving
 
 
 @pytest.fixture(autouse=True)
@@ -210,3 +212,60 @@ def test_tables_are_taken_down_only_by_somebody_who_means_it(ask, here):
 def test_a_database_that_is_away_is_said_to_be(ask, tmp_path):
     status, found = ask("check", "--database", tmp_path / "no" / "centre.db")
     assert (status, "no folder" in found["errors"][0]["what"]) == (4, True)
+
+
+@pytest.fixture
+def elsewhere(here, tmp_path):
+    """The flags that ask the centre as if it ran elsewhere, with a token of an auditor."""
+    with serving(here, auth="token") as address:
+
+        def flags(*rights):
+            file = tmp_path / f"{'-'.join(rights)}.token"
+            file.write_text(issue(here, person="max", product=None, rights=rights))
+            return ("--to", address, "--token-file", file)
+
+        yield flags
+
+
+@pytest.mark.slow
+def test_an_auditor_keeps_heads_and_compares_them_from_elsewhere(
+    *, run, ask, tmp_path, here, elsewhere
+):
+    auditor, kept = elsewhere("read"), tmp_path / "heads.txt"
+    status, out, _ = run("heads", *auditor)
+    assert (status, out) == (0, run("heads")[1])
+    kept.write_text(out)
+    for number in range(250):
+        start_run(
+            here,
+            Subject("loans", "score", "v1"),
+            id=f"{number:032x}",
+            plan="sha256:" + "1" * 64,
+            by="kim",
+        )
+    status, found = ask("verify", "--heads", kept, *auditor)
+    assert (status, found["ok"], found["lines"]) == (0, True, 254)
+    with here.database.writing() as session:
+        product = product_named(session, "loans")
+        entry = session.get_one(Entry, (product.id, 3))
+        entry.body = entry.body.replace('"by":"kim"', '"by":"lee"')
+    status, found = ask("verify", "--heads", kept, *auditor)
+    assert (status, [one["where"] for one in found["problems"]]) == (1, ["loans: line 3"])
+
+
+def test_a_centre_elsewhere_is_asked_by_a_token_with_the_right(*, ask, tmp_path, here, elsewhere):
+    plan, policy = tmp_path / "audit.yaml", tmp_path / "policy.yaml"
+    plan.write_text(bundles.PLAN)
+    policy.write_text("policy: 1\nmax_age: 30d\n")
+    chief = elsewhere("read", "admin")
+    status, made = ask("register", plan, "--product", "loans", "--name", "release", *chief)
+    assert (status, made["by"]) == (0, "max")
+    assert ask("policy", "set", policy, "--product", "loans", *chief)[1]["version"] == 1
+    assert ask("policy", "show", "--product", "loans", *chief)[1]["text"] == policy.read_text()
+    for words in (
+        ("register", plan, "--product", "loans", "--name", "other"),
+        ("policy", "set", policy, "--company"),
+    ):
+        status, found = ask(*words, *elsewhere("read"))
+        assert (status, "lacks the right" in found["errors"][0]["what"]) == (2, True)
+    del here
