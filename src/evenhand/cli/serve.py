@@ -52,6 +52,7 @@ def serve(
       evenhand serve --database postgresql+psycopg://evenhand@db/evenhand --storage s3://evidence
         --host 0.0.0.0 --auth token --url https://centre.example.org
     """
+    import contextlib
     import json
 
     from evenhand.errors import MissingExtraError
@@ -67,26 +68,27 @@ def serve(
     server.check_host(host, auth)
     if url is not None:
         server.check_url(url, auth)
-    opened = server.listen(host, port)
-    port = opened.getsockname()[1]
-    named = () if auth == "token" and url is None else server.names_of(host, port, url)
-    served = server.Served(
-        database=database,
-        storage=storage,
-        roots=tuple(root or ()),
-        auth=auth,
-        hosts=named,
-        https=url is not None and url.startswith("https://"),
-        cookie=f"evenhand-{port}" if url is None else "evenhand",
-        log=log,
-    )
-    centre = served.centre()
-    document = _told(centre, served, _address(host, port, url))
-    # Addresses are not wrapped to the width of a screen.
-    typer.echo(json.dumps(document) if as_json else _text(document))
-    if browser:
-        _open(str(document["open"]))
-    server.run(served, centre, opened, processes=processes, workers=workers)
+    with contextlib.closing(server.listen(host, port)) as opened:
+        # A name may lead elsewhere than it says.
+        server.check_host(opened.getsockname()[0], auth)
+        port = opened.getsockname()[1]
+        served = server.Served(
+            database=database,
+            storage=storage,
+            roots=tuple(root or ()),
+            auth=auth,
+            hosts=() if auth == "token" and url is None else server.names_of(host, port, url),
+            https=url is not None and url.startswith("https://"),
+            cookie=f"evenhand-{port}" if url is None else "evenhand",
+            log=log,
+        )
+        centre = served.centre()
+        document = _told(centre, served, _address(host, port, url))
+        # Addresses are not wrapped to the width of a screen.
+        typer.echo(json.dumps(document) if as_json else _text(document))
+        if browser:
+            _open(str(document["open"]))
+        server.run(served, centre, opened, processes=processes, workers=workers)
 
 
 def _address(host: str, port: int, url: str | None) -> str:
@@ -108,7 +110,8 @@ def _told(centre: Centre, served: Served, address: str) -> dict[str, object]:
     if served.auth == "none":
         door = f"{address}/?once={issue_once(centre)}"
     with centre.database.reading() as session:
-        tokens = session.scalar(select(func.count()).select_from(Token)) or 0
+        valid = Token.revoked.is_(None) & (Token.expires > centre.clock())
+        tokens = session.scalar(select(func.count()).select_from(Token).where(valid)) or 0
     return {
         "url": address,
         "open": door,
@@ -135,7 +138,7 @@ def _text(told: dict[str, object]) -> str:
     if told["auth"] == "none":
         lines.append(("let in", "whoever is on this machine; the address of the pages works once"))
     elif told["tokens"]:
-        lines.append(("let in", f"by token ({told['tokens']} issued)"))
+        lines.append(("let in", f"by token; {told['tokens']} can be used"))
     else:
         issue = "evenhand centre token issue --person NAME --rights read,push,approve,admin"
         lines.append(("let in", f"nobody yet; issue the first token: {issue}"))
