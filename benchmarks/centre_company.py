@@ -20,8 +20,10 @@ from sqlalchemy import JSON, Table, func, select, text
 from evenhand.centre.storage.storage import place_of
 from evenhand.centre.store.centre import Centre
 from evenhand.centre.store.database import Database
+from evenhand.centre.store.decisions import decide_now
 from evenhand.centre.store.evidence import Subject, keep
-from evenhand.centre.store.tables import Audit, Base, Finding, Product
+from evenhand.centre.store.runs import end_run, start_run
+from evenhand.centre.store.tables import Audit, Base, Finding, Model, Product, Version
 
 SEEDS = 6
 """Different audits of each kind of product."""
@@ -114,7 +116,35 @@ def fill(centre: Centre, plans: Sequence[Planned], folder: Path, workers: int = 
                 (folder / place_of(file.digest)).write_bytes(data)
                 then = one.created + dt.timedelta(minutes=10)
                 keep(session, replace(centre, clock=_standing(then)), file, where, by="ci")
-            session.flush()
+
+
+def decide(centre: Centre, until: dt.datetime) -> None:
+    """Announce a run of the newest audit of every product, every fifth of which failed, and decide.
+
+    Args:
+        centre: The centre.
+        until: When.
+
+    """
+    then = replace(centre, clock=_standing(until))
+    newest = select(func.max(Audit.id)).group_by(Audit.product_id).scalar_subquery()
+    query = (
+        select(Product.name, Model.name, Version.name, Audit.plan, Audit.bundle)
+        .join(Model, Model.product_id == Product.id)
+        .join(Audit, Audit.model_id == Model.id)
+        .join(Version, Version.id == Audit.version_id)
+        .where(Audit.id.in_(newest))
+    )
+    with centre.database.reading() as session:
+        found = session.execute(query).all()
+    for number, (product, model, version, plan, bundle) in enumerate(found):
+        subject, run = Subject(product, model, version), f"{number:032x}"
+        start_run(then, subject, id=run, plan=plan, by="ci")
+        if number % 5:
+            end_run(then, run, state="finished", bundle=bundle, by="ci")
+        else:
+            end_run(then, run, state="failed", reason="the rows could not be read", by="ci")
+        decide_now(then, subject, by="ci")
 
 
 def copy(source: Database, target: Database) -> None:
