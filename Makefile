@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 
-.PHONY: help setup demo test test-fast lint types imports docs parity coverage bench bench-measures bench-scale bench-rankings check clean
+.PHONY: help setup demo test test-fast lint types imports docs parity coverage bench bench-measures bench-scale bench-rankings bench-centre check clean
 
 help:  ## Say what each verb does.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -72,7 +72,14 @@ bench-rankings: $(VENV)/full  ## Time and weigh figures of ranked lists beside P
 	$(PIP) install -c constraints.txt --group bench
 	OMP_NUM_THREADS=2 $(BIN)/python -W ignore benchmarks/rankings.py --large
 
+bench-centre: $(VENV)/full  ## Load a centre of 20,000 bundles with readers and pushers, on SQLite and PostgreSQL.
+	# The load tool stands apart: it changes Python's own input and output.
+	$(PYTHON) -m venv .venv-load
+	.venv-load/bin/python -m pip install --quiet --upgrade pip
+	.venv-load/bin/python -m pip install --quiet -c constraints.txt --group load
+	PYTHONPATH=tests $(BIN)/python -W ignore benchmarks/centre.py --locust .venv-load/bin/locust
+
 check: lint types imports test  ## Do all that CI does but the fresh environment.
 
 clean:  ## Remove what the verbs made.
-	rm -rf $(VENV) .venv-peers .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache build dist
+	rm -rf $(VENV) .venv-peers .venv-load .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache build dist
