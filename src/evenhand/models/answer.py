@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from evenhand.errors import ModelError, Problem
+from evenhand.errors import ModelError, Problem, listed
 from evenhand.models.model import Codes, Floats
 from evenhand.models.spec import Spec
 
@@ -51,14 +51,43 @@ def _range_meant(least: float, most: float) -> str:
     return "Say the range of the inputs: --range LOW HIGH."
 
 
-def check_scores(scores: NDArray[np.floating], count: int, spec: Spec, who: str) -> Floats:
-    """Return scores, if they are what a spec says.
+def normalised(x: Floats, spec: Spec) -> Floats:
+    """Return inputs as the model itself sees them: less the mean, divided by the std, by channel.
 
-    Raises:
-        ModelError: They are of another shape, or not finite.
+    Args:
+        x: Inputs in declared units, shape (n, *spec.shape).
+        spec: Has mean and std; where it has none inputs come back as they are.
 
     """
-    found: Floats = np.asarray(scores, dtype=np.float64 if scores.dtype.kind != "f" else None)
+    if not spec.mean:
+        return x
+    mean, std = (channelwise(np.asarray(one, x.dtype), spec) for one in (spec.mean, spec.std))
+    found: Floats = (x - mean) / std
+    return found
+
+
+def channelwise(values: Any, spec: Spec) -> Any:  # noqa: ANN401 - arrays of any library
+    """Return one number, or one for each channel, in a shape that goes with a batch of inputs."""
+    if len(values) == 1:
+        return values
+    shape = {"CHW": (-1, 1, 1), "HWC": (1, 1, -1), "HW": (1, 1), "features": spec.shape}
+    return values.reshape(shape[spec.layout])
+
+
+def check_scores(answers: object, count: int, spec: Spec, who: str) -> Floats:
+    """Return scores as an array of floats, if they are what a spec says.
+
+    Args:
+        answers: What a model gave: an array, a list of rows, a tensor.
+        count: How many inputs were asked about.
+        spec: Says how many classes there are.
+        who: The model, in errors.
+
+    Raises:
+        ModelError: They are of another shape, no numbers, or not finite.
+
+    """
+    found = as_numbers(answers, who)
     if found.ndim == 1 or (found.ndim == 2 and found.shape[1] == 1 and spec.classes == 2):  # noqa: PLR2004
         what = f"one score for each input came back, of shape {found.shape}."
         hint = "Give a column for each class: for two classes [0, logit], or [1 - p, p]."
@@ -74,17 +103,54 @@ def check_scores(scores: NDArray[np.floating], count: int, spec: Spec, who: str)
     return found
 
 
-def codes_of(answers: object, spec: Spec, who: str) -> Codes:
-    """Return labels as places in `Spec.labels`.
+def as_numbers(answers: object, who: str) -> Floats:
+    """Return answers as an array of floats, of whatever shape they are.
 
     Raises:
-        ModelError: A label is none of the spec's.
+        ModelError: They are no numbers, or rows of different lengths.
 
     """
-    places = {str(label): place for place, label in enumerate(spec.labels)}
-    values = [str(one) for one in np.asarray(answers).tolist()]
-    strange = sorted({*values} - {*places})
+    try:
+        found = np.asarray(answers)
+        return found if found.dtype.kind == "f" else found.astype(np.float64)
+    except (TypeError, ValueError, RuntimeError) as error:
+        what = f"its answer, of type {type(answers).__name__}, is no table of numbers."
+        hint = "Give an array of shape (n, classes); say output: labels where it gives labels."
+        raise ModelError(Problem(who, what, hint)) from error
+
+
+def label_key(label: object) -> str:
+    """Return by what labels are compared: their text, of 1.0 that of 1.
+
+    >>> label_key(1.0), label_key(True), label_key("cat")
+    ('1', 'True', 'cat')
+    """
+    whole = isinstance(label, float) and label.is_integer()
+    return str(int(label)) if whole else str(label)  # type: ignore[call-overload]
+
+
+def codes_of(answers: object, spec: Spec, who: str) -> Codes:
+    """Return labels as places in `Spec.labels`; False and True are 0 and 1 where these are labels.
+
+    Raises:
+        ModelError: Labels are none of the spec's; all of them are named.
+
+    """
+    places = {label_key(label): place for place, label in enumerate(spec.labels)}
+    values = np.asarray(answers)
+    if values.dtype == bool and {*places} == {"0", "1"}:
+        values = values.astype(np.int64)
+    keys = [label_key(one) for one in values.tolist()]
+    strange = sorted({*keys} - {*places})
     if strange:
-        what = f"it answers '{strange[0]}', which is none of the labels {', '.join(places)}."
-        raise ModelError(Problem(who, what, "Name all classes in the spec's labels."))
-    return np.array([places[one] for one in values], dtype=np.int64)
+        shown = listed([f"'{one}'" for one in strange[:_SHOWN]])
+        more = f" and {len(strange) - _SHOWN} more" if len(strange) > _SHOWN else ""
+        named = "is none" if len(strange) == 1 else "are none"
+        what = f"{shown}{more} {named} of the labels {listed(spec.labels)}."
+        hint = "Name all classes, in the order of the scores: --labels cat,dog."
+        raise ModelError(Problem(who, what, hint))
+    return np.array([places[one] for one in keys], dtype=np.int64)
+
+
+_SHOWN = 5
+"""Labels that an error names."""

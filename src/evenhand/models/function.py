@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import inspect
+import pickle
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from evenhand.errors import ModelError, Problem
-from evenhand.models.answer import batches, check_inputs, check_scores, codes_of
+from evenhand.errors import EvenhandError, ModelError, Problem, first_line
+from evenhand.models.answer import (
+    batches,
+    channelwise,
+    check_inputs,
+    check_scores,
+    codes_of,
+    normalised,
+)
+from evenhand.models.canary import canaries, digest_of
 from evenhand.models.model import Array, Codes, Floats, Offer, Slope
-from evenhand.models.spec import Spec
+from evenhand.models.spec import Label, Spec
 
 Function = Callable[[Floats], Any]
 
@@ -23,11 +33,15 @@ class FunctionModel:
     """A function as a model: it gives scores, or labels where the spec's output is ``labels``.
 
     Attributes:
-        function: Takes inputs of shape (n, *spec.shape), gives (n, classes) or n labels.
+        function: Takes inputs of shape (n, *spec.shape), after the spec's normalisation; gives
+            (n, classes) or n labels.
         spec: What it takes and gives.
         name: What reports call it.
         weights: Of a linear model, (classes, features) and (classes,), by which it has gradients.
+        state: What its answers depend on beside its source, such as an estimator; where that is
+            unknown, its fingerprint rests on its answers to canaries.
         queries: Examples it was asked about.
+        own_labels: None: a function does not name its classes.
 
     """
 
@@ -35,7 +49,9 @@ class FunctionModel:
     spec: Spec
     name: str = "function"
     weights: tuple[Floats, Floats] | None = None
+    state: object = None
     queries: int = field(default=0, init=False)
+    own_labels: tuple[Label, ...] | None = field(default=None, init=False)
 
     @property
     def offers(self) -> frozenset[Offer]:
@@ -55,13 +71,17 @@ class FunctionModel:
     def predict(self, x: Floats) -> Codes:
         """Return classes, as `Model.predict`."""
         check_inputs(x, self.spec, self.name)
-        if self.spec.output == "labels":
-            parts = [
-                codes_of(self._asked(x[some]), self.spec, self.name) for some in batches(len(x))
-            ]
-            return np.concatenate([np.empty(0, np.int64), *parts])
-        codes: Codes = np.argmax(self.scores(x), axis=1).astype(np.int64)
-        return codes
+        if self.spec.output != "labels":
+            codes: Codes = np.argmax(self.scores(x), axis=1).astype(np.int64)
+            return codes
+        parts = [np.empty(0, np.int64)]
+        for some in batches(len(x)):
+            found = codes_of(self.raw(x[some]), self.spec, self.name)
+            if found.shape != (some.stop - some.start,):
+                what = f"{some.stop - some.start} inputs got answers of shape {found.shape}."
+                raise ModelError(Problem(self.name, what, "Give one label for each input."))
+            parts.append(found)
+        return np.concatenate(parts)
 
     def scores(self, x: Array) -> Array:
         """Return scores, as `Model.scores`."""
@@ -69,12 +89,11 @@ class FunctionModel:
             what = "it gives labels alone, no scores."
             raise ModelError(Problem(self.name, what, "Use an attack by decisions: attack.hop."))
         parts = [
-            check_scores(
-                np.asarray(self._asked(x[some])), some.stop - some.start, self.spec, self.name
-            )
+            check_scores(self.raw(x[some]), some.stop - some.start, self.spec, self.name)
             for some in batches(len(x))
         ]
-        return np.concatenate([np.empty((0, self.spec.classes)), *parts])
+        # Nothing is added to one part: an empty one of float64 would widen the others.
+        return np.concatenate(parts) if parts else np.empty((0, self.spec.classes))
 
     def vjp(self, x: Array, slope: Slope) -> tuple[Array, Array]:
         """Return scores and gradients of a linear model, as `Model.vjp`."""
@@ -83,22 +102,70 @@ class FunctionModel:
         scores = self.scores(x)
         self.queries += len(x)
         flat = np.asarray(slope(scores, slice(0, len(x)))) @ self.weights[0]
-        return scores, flat.reshape(x.shape)
+        gradient = flat.reshape(x.shape)
+        if self.spec.std:
+            gradient /= channelwise(np.asarray(self.spec.std), self.spec)
+        return scores, gradient
 
     def fingerprint(self) -> str:
-        """Return a digest of the function's source or name, and of its weights."""
-        try:
-            text = inspect.getsource(self.function)
-        except (OSError, TypeError):
-            text = f"{type(self.function).__module__}.{type(self.function).__qualname__}"
-        digest = hashlib.sha256(f"{text}\n{self.spec}".encode())
-        for part in self.weights or ():
-            digest.update(np.ascontiguousarray(part).tobytes())
-        return f"sha256:{digest.hexdigest()}"
+        """Return a digest of the function, its spec, and its weights, state or answers.
 
-    def _asked(self, x: Floats) -> Any:  # noqa: ANN401 - of somebody's function
+        Where neither weights nor state are known, canaries are asked about, unless the spec says
+        that answers are stochastic.
+        """
+        text = f"{_source(self.function)}\n{self.spec}"
+        if self.weights is not None:
+            digest = hashlib.sha256(str(self.spec).encode())
+            for part in self.weights:
+                digest.update(np.ascontiguousarray(part).tobytes())
+            return f"sha256:{digest.hexdigest()}"
+        known = _digest_of_state(self.state)
+        if known:
+            return digest_of(known, str(self.spec))
+        if self.spec.stochastic:
+            return digest_of("", text)
+        return digest_of(self.raw(canaries(self.spec)), text)
+
+    def raw(self, x: Floats) -> Any:  # noqa: ANN401 - of somebody's function
+        """Return the function's own answer to inputs, unchecked.
+
+        Raises:
+            ModelError: The function fails.
+
+        """
         self.queries += len(x)
-        return self.function(x)
+        try:
+            return self.function(normalised(x, self.spec))
+        except EvenhandError:
+            raise
+        except Exception as error:
+            what = f"it failed on inputs of shape {x.shape}: {first_line(error)}"
+            hint = "Does the spec's shape fit it?"
+            raise ModelError(Problem(self.name, what, hint)) from error
+
+
+def _source(function: Function) -> str:
+    try:
+        return inspect.getsource(function)
+    except (OSError, TypeError):
+        return f"{type(function).__module__}.{type(function).__qualname__}"
+
+
+def _digest_of_state(state: object) -> str:
+    """Return the digest of what was fitted; empty where that cannot be taken."""
+    if state is None:
+        return ""
+    try:
+        from joblib import hash as hashed  # type: ignore[import-untyped]
+    except ImportError:
+        try:
+            return hashlib.sha256(pickle.dumps(state)).hexdigest()
+        except (pickle.PicklingError, TypeError, AttributeError):
+            return ""
+    try:
+        return str(hashed(state, hash_name="sha1"))
+    except (pickle.PicklingError, TypeError, AttributeError):
+        return ""
 
 
 def linear(
@@ -130,25 +197,42 @@ def sklearn(estimator: Any, spec: Spec, *, name: str = "") -> FunctionModel:  # 
         name: What reports call it.
 
     Raises:
-        ModelError: It was not fitted.
+        ModelError: It was not fitted, or answers several questions at once.
 
     """
-    import dataclasses
-
     title = name or type(estimator).__name__
     classes = getattr(estimator, "classes_", None)
     if classes is None:
         raise ModelError(Problem(title, "it has no classes_: was it fitted?"))
+    if isinstance(classes, list) or np.ndim(classes) != 1:
+        what = "it answers several questions at once."
+        raise ModelError(Problem(title, what, "Wrap it in a function that answers one of them."))
     labels = tuple(np.asarray(classes).tolist())
-    coefficients = getattr(estimator, "coef_", None)
-    if coefficients is not None and hasattr(estimator, "decision_function"):
-        weights, bias = np.asarray(coefficients), np.asarray(estimator.intercept_)
-        if len(weights) == 1:
-            # Of two classes one logit is kept; that of the first is 0.
-            weights = np.concatenate([np.zeros_like(weights), weights])
-            bias = np.concatenate([np.zeros_like(bias), bias])
-        return linear(weights, bias, dataclasses.replace(spec, labels=labels), name=title)
+    found = _coefficients(estimator, len(labels))
+    if found is not None:
+        told = dataclasses.replace(spec, labels=labels, output="logits")
+        return linear(*found, told, name=title)
     known = hasattr(estimator, "predict_proba")
     told = dataclasses.replace(spec, labels=labels, output="probabilities" if known else "labels")
     asked = estimator.predict_proba if known else estimator.predict
-    return FunctionModel(lambda x: asked(x.reshape(len(x), -1)), told, title)
+    return FunctionModel(lambda x: asked(x.reshape(len(x), -1)), told, title, state=estimator)
+
+
+def _coefficients(estimator: Any, classes: int) -> tuple[Floats, Floats] | None:  # noqa: ANN401
+    """Return weights and biases by class of an estimator whose decisions are linear, else None."""
+    weights = getattr(estimator, "coef_", None)
+    if not (isinstance(weights, np.ndarray) and hasattr(estimator, "decision_function")):
+        return None
+    bias = np.broadcast_to(estimator.intercept_, len(weights))
+    x = np.random.default_rng(0).random((4, weights.shape[1]))
+    given, meant = estimator.decision_function(x), x @ weights.T + bias
+    if len(weights) == 1 and classes == 2:  # noqa: PLR2004
+        given = np.reshape(given, (-1, 1))
+        if np.allclose(given, meant):
+            # Of two classes one logit is kept; that of the first is 0.
+            zero = np.zeros_like(weights)
+            return np.concatenate([zero, weights]), np.concatenate([np.zeros(1), bias])
+        return None
+    # Support vectors have coefficients of pairs of classes, of three as many as there are classes.
+    same = len(weights) == classes and np.shape(given) == meant.shape and np.allclose(given, meant)
+    return (weights, bias) if same else None

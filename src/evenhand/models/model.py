@@ -39,9 +39,15 @@ class Model(Protocol):
     """
 
     spec: Spec
-    offers: frozenset[Offer]
     name: str
-    queries: int
+
+    @property
+    def offers(self) -> frozenset[Offer]:
+        """What it can do beside `predict`."""
+
+    @property
+    def queries(self) -> int:
+        """Examples it was asked about since it was made; it only grows."""
 
     def array(self, x: Floats) -> Array:
         """Return inputs as an array of its library, on its device."""
@@ -50,7 +56,15 @@ class Model(Protocol):
         """Return an array of its library as one of NumPy."""
 
     def predict(self, x: Floats) -> Codes:
-        """Return the place in `Spec.labels` of each input's class, shape (n,)."""
+        """Return the place in `Spec.labels` of each input's class, shape (n,).
+
+        Args:
+            x: Inputs in declared units; checked, unlike those of `scores` and `vjp`.
+
+        Raises:
+            ModelError: They are out of the spec's range or shape, or the answer is not as it says.
+
+        """
 
     def scores(self, x: Array) -> Array:
         """Return its scores, shape (n, classes); logits where it has them.

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from evenhand.errors import MissingExtraError, ModelError, Problem
-from evenhand.models.answer import BATCH, batches, check_inputs, check_scores
+from evenhand.errors import EvenhandError, MissingExtraError, ModelError, Problem, first_line
+from evenhand.models.answer import BATCH, batches, channelwise, check_inputs, check_scores
 from evenhand.models.model import Array, Codes, Floats, Offer, Slope
-from evenhand.models.spec import Spec
+from evenhand.models.spec import Label, Spec
 
 if TYPE_CHECKING:
     import torch
@@ -29,9 +29,11 @@ class TorchModel:
         spec: What it takes and gives.
         name: What reports call it.
         queries: Examples it was asked about.
+        own_labels: None: a module does not name its classes.
 
     """
 
+    own_labels: tuple[Label, ...] | None = None
     offers: frozenset[Offer] = frozenset({"scores", "vjp"})
 
     def __init__(
@@ -60,8 +62,12 @@ class TorchModel:
         self._mean, self._std = (self._channelwise(one) for one in (spec.mean, spec.std))
 
     def array(self, x: Floats) -> Array:
-        """Return inputs as a tensor on the model's device."""
-        return self._torch.as_tensor(np.asarray(x), dtype=self.dtype, device=self.device)
+        """Return inputs as a tensor on the model's device, of the type of its parameters.
+
+        It is a copy: what an attack does to it is not done to the inputs.
+        """
+        copied = self._torch.from_numpy(np.array(x, order="C"))
+        return copied.to(dtype=self.dtype, device=self.device)
 
     def numpy(self, x: Array) -> Floats:
         """Return a tensor as an array."""
@@ -80,7 +86,9 @@ class TorchModel:
         x = x if torch.is_tensor(x) else self.array(x)
         with self._still(), torch.no_grad():
             found = [self._asked(x[some]) for some in self._parts(x)]
-        return torch.cat(found) if len(found) != 1 else found[0]
+        if not found:
+            return self._none()
+        return torch.cat(found) if len(found) > 1 else found[0]
 
     def vjp(self, x: Array, slope: Slope) -> tuple[Array, Array]:
         """Return scores and gradients, as `Model.vjp`."""
@@ -91,11 +99,17 @@ class TorchModel:
                 inputs = x[some].detach()
                 inputs.requires_grad = True
                 scores = self._asked(inputs)
+                if not scores.requires_grad:
+                    what = "no gradient reaches its input: it is cut off inside the module."
+                    hint = "Look for detach, no_grad, argmax or round; or attack by scores alone."
+                    raise ModelError(Problem(self.name, what, hint))
                 with torch.no_grad():
                     weights = slope(scores.detach(), some)
                 (gradient,) = torch.autograd.grad(scores, inputs, weights)
                 self.queries += len(inputs)
                 found.append((scores.detach(), gradient))
+        if not found:
+            return self._none(), x
         if len(found) == 1:
             return found[0]
         return torch.cat([one for one, _ in found]), torch.cat([one for _, one in found])
@@ -108,15 +122,57 @@ class TorchModel:
             digest.update(np.ascontiguousarray(value.detach().cpu().numpy()).tobytes())
         return f"sha256:{digest.hexdigest()}"
 
-    def _asked(self, x: Any) -> Any:  # noqa: ANN401 - tensors
+    def raw(self, x: Floats) -> Floats:
+        """Return the module's own answer to inputs in evaluation mode; its shape is unchecked.
+
+        Raises:
+            ModelError: It gives labels, or fails.
+
+        """
+        with self._still(), self._torch.no_grad():
+            found = self._answer(self.array(x))
+        if not found.dtype.is_floating_point:
+            what = f"it gives {found.dtype}, no scores."
+            hint = "Return what labels are chosen by; or wrap it in a function of NumPy arrays."
+            raise ModelError(Problem(self.name, what, hint))
+        return self.numpy(found)
+
+    def _answer(self, x: Any) -> Any:  # noqa: ANN401 - tensors
         self.queries += len(x)
         normal = x if self._mean is None else (x - self._mean) / self._std
-        scores = self.module(normal)
-        if scores.shape != (len(x), self.spec.classes) or not bool(
-            self._torch.isfinite(scores).all()
-        ):
+        try:
+            found = self.module(normal)
+        except EvenhandError:
+            raise
+        except Exception as error:
+            what = f"it failed on inputs of shape {tuple(x.shape)}: {first_line(error)}"
+            raise ModelError(Problem(self.name, what, self._hint())) from error
+        # Models of Hugging Face give their scores under this name.
+        found = getattr(found, "logits", found)
+        if not self._torch.is_tensor(found):
+            what = f"it gives a {type(found).__name__}, no tensor of scores."
+            hint = "Wrap it in a module that returns the scores alone."
+            raise ModelError(Problem(self.name, what, hint))
+        return found
+
+    def _hint(self) -> str:
+        if self.spec.layout == "HW":
+            height, width = self.spec.shape
+            return f"Convolutions want channels: --shape 1x{height}x{width}."
+        if self.spec.layout == "HWC":
+            return "Convolutions want channels first: --layout CHW, and inputs of that shape."
+        return "Does the spec's shape fit it? A smaller batch needs less memory."
+
+    def _asked(self, x: Any) -> Any:  # noqa: ANN401 - tensors
+        scores = self._answer(x)
+        fits = scores.shape == (len(x), self.spec.classes) and scores.dtype.is_floating_point
+        if not (fits and bool(self._torch.isfinite(scores).all())):
             check_scores(self.numpy(scores), len(x), self.spec, self.name)
         return scores
+
+    def _none(self) -> Any:  # noqa: ANN401 - tensors
+        """Return the scores of no inputs."""
+        return self._torch.empty((0, self.spec.classes), dtype=self.dtype, device=self.device)
 
     def _parts(self, x: Any) -> Iterator[slice]:  # noqa: ANN401 - tensors and arrays
         yield from batches(len(x), self.batch)
@@ -125,8 +181,7 @@ class TorchModel:
         if not values:
             return None
         found = self._torch.tensor(values, dtype=self.dtype, device=self.device)
-        shape = {"CHW": (-1, 1, 1), "HWC": (1, 1, -1), "HW": (1, 1), "features": (-1,)}
-        return found if len(values) == 1 else found.reshape(shape[self.spec.layout])
+        return channelwise(found, self.spec)
 
     @contextmanager
     def _still(self) -> Iterator[None]:
