@@ -108,7 +108,8 @@ def tried(operation, mode, names, checks, headers):
             case.path_parameters.update(
                 {name: names[name] for name in case.path_parameters if name in names}
             )
-        response = case.call(headers=headers)
+        # A process that compares takes a while to start.
+        response = case.call(headers=headers, timeout=120)
         seen.append(response.status_code)
         case.validate_response(response, checks=checks)
 
