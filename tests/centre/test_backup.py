@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import datetime as dt
+import errno
 import gzip
 import itertools
 import json
+import os
 import threading
 
 import pytest
@@ -264,6 +266,19 @@ def test_backups_are_kept_apart_from_other_files(full, tmp_path):
     (tmp_path / "file").write_text("x")
     with pytest.raises(CentreError, match="cannot be written"):
         back_up(full, tmp_path / "file")
+
+
+def test_a_backup_on_a_full_disk_is_none(full, tmp_path, monkeypatch):
+    def refuse(_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as full_disk:
+        full_disk.setattr(os, "fsync", refuse)
+        with pytest.raises(CentreError, match="the disk is full"):
+            back_up(full, tmp_path / "backup")
+    with pytest.raises(CentreError, match="there is no backup here"):
+        read_backup(tmp_path / "backup")
+    assert back_up(full, tmp_path / "backup").files == 2
 
 
 def test_what_was_lost_before_a_backup_is_said_by_it_and_after_it(full, empty, tmp_path):
