@@ -1,1 +1,1 @@
-"""Attacks: the most that a small change of an input can do to a model, as far as we found."""
+"""Attacks: one file and one class each, found by walking this package."""
