@@ -9,7 +9,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -37,6 +37,7 @@ __all__ = [
     "log",
     "merge",
     "neighbour_means",
+    "probe",
     "read_bundle",
     "spark",
 ]
@@ -259,6 +260,96 @@ def neighbour_means(
     from evenhand.logs.neighbour import neighbour_means as means
 
     return means(rows, prediction, features, k=k)
+
+
+def probe(
+    model: object,
+    inputs: object,
+    attack: str,
+    *,
+    eps: str | float | Sequence[str | float] = (),
+    norm: str | Sequence[str] = (),
+    labels: object = None,
+    ids: object = None,
+    groups: Sequence[str] | Mapping[str, Sequence[object]] | None = None,
+    pixels: str | None = None,
+    features: Sequence[str] | None = None,
+    shape: Sequence[int] | None = None,
+    where: str | None = None,
+    range: tuple[float, float] | None = None,  # noqa: A002 - the word for it
+    seed: int = 1,
+    max_queries: int | None = None,
+    out: str | Path | None = None,
+    force: bool = False,
+) -> Log:
+    """Return the log of what a model does with changed inputs, ready for `estimate`.
+
+    One row for each source example, norm and eps; the unit is the source example.
+
+    Args:
+        model: A torch module, an estimator of scikit-learn's kind, a function of an array, a
+            `Model`, or an address: ``pkg.mod:name``, ``model.onnx``, ``https://...``.
+        inputs: An array of examples, shape (n, ...), a table, or a file: Parquet, CSV, ``.npz``.
+        attack: Such as ``attack.pgd(eps=0.1, steps=100)``.
+        eps: How far an example may be changed, in the units of the inputs' range; several give as
+            many rows for each. Text such as ``8/255`` is read as a fraction.
+        norm: ``linf``, the largest change of a number (default), or ``l2``, the Euclidean length.
+        labels: The true classes, or the column of a table.
+        ids: What tells examples apart, or the column; by default their places.
+        groups: Who is compared: columns of a table, or values by name.
+        pixels: The column of a table that holds images.
+        features: The columns of a table that make one example, in the model's order.
+        shape: Of one image.
+        where: Which rows of a table are meant.
+        range: The smallest and the largest value of an input; (0, 1) unless the model says.
+        seed: Where every random number comes from.
+        max_queries: What the model may be asked: an example in a forward pass is one, a gradient
+            two.
+        out: Write the log here too, ``attacked.parquet``. A probe that is stopped goes on from
+            where it was, when it is started again with the same ``out``.
+        force: Write over a file that is there.
+
+    Raises:
+        ModelError: Model and inputs do not fit, or the attack needs what the model does not offer.
+        EvenhandError: One of them cannot be read; or the log cannot be written.
+
+    """
+    from evenhand.audits.evidence.file import check_targets, write_whole
+    from evenhand.audits.run import kept_beside
+    from evenhand.logs import open_log
+    from evenhand.models.told import Told
+    from evenhand.probes.log import to_parquet
+    from evenhand.probes.opened import Asked, opened
+    from evenhand.probes.probe import probe_of
+    from evenhand.probes.run import forget, run
+
+    asked = Asked(
+        labels=labels,
+        ids=ids,
+        pixels=pixels,
+        features=features,
+        shape=None if shape is None else tuple(shape),
+        where=where,
+        groups=groups,
+    )
+    low, high = range or (None, None)
+    written = probe_of(attack, eps=eps, norm=norm, seed=seed)
+    check_targets([] if out is None else [out], force=force)
+    found, examples = opened(model, inputs, asked, told=Told(low=low, high=high))
+    folder = None if out is None else kept_beside(out)
+    probed = run(
+        written,
+        found,
+        examples,
+        groups=asked.group_names,
+        version=__version__,
+        folder=folder,
+        max_queries=max_queries,
+    )
+    if out is not None and folder is not None:
+        write_whole(to_parquet(probed.rows, probed.made), out, force=force)
+        forget(folder)
+    return open_log(probed.rows, kind="perturbed", roles={}, groups=asked.group_names, classes=())
 
 
 def audit(

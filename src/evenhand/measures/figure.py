@@ -72,6 +72,7 @@ class Share(Figure):
     Attributes:
         sums: The sums by bucket and group.
         curve: The increasing function of the share that is the figure; None for the share itself.
+        about: What qualifies the figure, by topic.
 
     """
 
@@ -79,10 +80,14 @@ class Share(Figure):
     empty: str
     sums: Proportion
     curve: Curve | None = None
+    about: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def rows(self) -> Floats:
         return self.sums.rows
+
+    def notes(self) -> Mapping[str, str]:
+        return self.about
 
     def undefined(self) -> list[str | None]:
         return _without_trials(self.sums, self.empty)

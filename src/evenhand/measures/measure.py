@@ -113,7 +113,15 @@ class TermSums:
         products = {(one, other): zero for one in every for other in every}
         return cls(counts, counts, counts, amounts=sums, products=products)
 
-    def share(self, of: str, *, among: str, empty: str, curve: Curve | None = None) -> Share:
+    def share(
+        self,
+        of: str,
+        *,
+        among: str,
+        empty: str,
+        curve: Curve | None = None,
+        about: Mapping[str, str] | None = None,
+    ) -> Share:
         """Return the share of the term ``of`` among the term ``among``, which contains it.
 
         Args:
@@ -121,6 +129,7 @@ class TermSums:
             among: Name of the term in the denominator.
             empty: Why the figure is undefined where there is no trial.
             curve: The increasing function of the share that is the figure, if it is not the share.
+            about: What qualifies the figure, by topic.
 
         """
         sums = Proportion(
@@ -131,7 +140,7 @@ class TermSums:
             square_trials=self.square_weights[among],
             weighted=self.weighted,
         )
-        return Share(among, empty, sums, curve)
+        return Share(among, empty, sums, curve, about or {})
 
     def average(self, parts: tuple[Share, ...], *, among: str, empty: str) -> Average:
         """Return the plain mean of several shares, whose trials are rows of ``among``."""

@@ -135,3 +135,16 @@ def test_distance_that_is_none_is_refused(value):
 def test_log_without_certificates_has_no_certified_accuracy():
     with pytest.raises(NotationError, match="certified_radius"):
         eh.estimate("certified_accuracy(r=0.1)", eh.log(ROWS, kind="perturbed"))
+
+
+@pytest.mark.parametrize(
+    ("measure", "bound"),
+    [
+        ("robust_accuracy", "an upper bound"),
+        ("robustness_drop", "a lower bound"),
+        ("attack_success_rate", "a lower bound"),
+    ],
+)
+def test_finding_says_that_a_stronger_attack_may_break_more(measure, bound):
+    found = eh.estimate(measure, eh.log(ROWS, kind="perturbed"))
+    assert found.conventions["attack"].startswith(bound)

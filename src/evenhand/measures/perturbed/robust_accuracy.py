@@ -18,6 +18,8 @@ TERMS: dict[str, Callable[[RoleColumns], nw.Expr | int]] = {
 
 _NEEDS = ("correct", "robust")
 _EMPTY = "no rows that were attacked"
+_AT_MOST = {"attack": "an upper bound: what these attacks did not break a stronger one may"}
+_AT_LEAST = {"attack": "a lower bound: what these attacks did not break a stronger one may"}
 
 
 @measure(needs=_NEEDS, better="higher", tags=("robustness", "fairness"), cites="Madry et al. 2018")
@@ -40,7 +42,7 @@ class RobustAccuracy(Sums):
         return {name: TERMS[name](log) for name in ("survived", "rows")}
 
     def finalise(self, s: TermSums) -> Figure:
-        return s.share("survived", among="rows", empty=_EMPTY)
+        return s.share("survived", among="rows", empty=_EMPTY, about=_AT_MOST)
 
 
 @measure(needs=_NEEDS, better="lower", tags=("robustness", "fairness"), cites="Carlini et al. 2019")
@@ -61,7 +63,8 @@ class AttackSuccessRate(Sums):
         return {name: TERMS[name](log) for name in ("broken", "right")}
 
     def finalise(self, s: TermSums) -> Figure:
-        return s.share("broken", among="right", empty="no attacked rows were right before")
+        empty = "no attacked rows were right before"
+        return s.share("broken", among="right", empty=empty, about=_AT_LEAST)
 
 
 @measure(needs=_NEEDS, better="lower", tags=("robustness", "fairness"), cites="Xu et al. 2021")
@@ -83,4 +86,4 @@ class RobustnessDrop(Sums):
         return {name: TERMS[name](log) for name in ("broken", "rows")}
 
     def finalise(self, s: TermSums) -> Figure:
-        return s.share("broken", among="rows", empty=_EMPTY)
+        return s.share("broken", among="rows", empty=_EMPTY, about=_AT_LEAST)

@@ -1,0 +1,267 @@
+"""Running a probe: block after block of examples, kept as they are finished, so that it resumes."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from evenhand.errors import ModelError, OutputError, Problem, reason
+from evenhand.models.inputs import Inputs
+from evenhand.models.model import Codes, Model
+from evenhand.probes.attack.attack import Progress, silent
+from evenhand.probes.log import Made, check_groups, rows_of, told_of, with_groups
+from evenhand.probes.probe import Probe, Variant
+
+BLOCK = 256
+"""Examples that are attacked, and kept, at once."""
+
+_ENDING, _HALF = ".block", ".part"
+
+
+@dataclass(frozen=True)
+class Probed:
+    """What a probe found.
+
+    Attributes:
+        rows: The log, one row for each source example and variant.
+        made: What made it.
+        resumed: How many blocks were finished by an earlier run.
+
+    """
+
+    rows: pl.DataFrame
+    made: Made
+    resumed: int = 0
+
+
+def run(
+    probe: Probe,
+    model: Model,
+    inputs: Inputs,
+    *,
+    groups: Sequence[str] = (),
+    version: str,
+    folder: Path | None = None,
+    max_queries: int | None = None,
+    progress: Progress = silent,
+) -> Probed:
+    """Return the log of a probe. Same probe, model and inputs: same rows, however it was stopped.
+
+    Args:
+        probe: What is done.
+        model: The model.
+        inputs: Examples with labels.
+        groups: Columns of the inputs that go into the log.
+        version: The version of Evenhand.
+        folder: Where finished blocks are kept, and found; None for nowhere.
+        max_queries: What the model may be asked by this run; None for as much as it takes.
+        progress: Told what is being done, with the time left, and which share is done.
+
+    Raises:
+        ModelError: The model or the inputs do not fit, or it would ask more than it may; finished
+            blocks are kept then.
+        OutputError: What is finished cannot be kept.
+
+    """
+    _labels(inputs)
+    columns = check_groups(inputs, groups)
+    probe.check(model)
+    fingerprint = model.fingerprint()
+    work = _Work(probe, model, inputs, fingerprint, folder, max_queries, progress)
+    parts = [
+        work.block(some, variant) for some in _blocks(len(inputs)) for variant in probe.variants
+    ]
+    if not parts:
+        raise ModelError(Problem(inputs.name, "there are no examples."))
+    rows = with_groups(pl.concat([part.drop(_ASKED) for part in parts]), inputs, columns)
+    notes = [*probe.attack.notes(model)]
+    if model.fingerprint() != fingerprint:
+        notes.append("the model changed while it was probed: it answers otherwise than before")
+    made = Made(
+        probe={
+            "name": str(probe.attack),
+            "variants": [variant.name for variant in probe.variants],
+            "notes": notes,
+        },
+        model=told_of(model, fingerprint),
+        inputs={"name": inputs.name, "examples": len(inputs), "digest": inputs.digest},
+        seed=probe.seed,
+        queries=sum(int(part[_ASKED][0]) for part in parts),
+        flags=None,
+        version=version,
+    )
+    return Probed(rows, made, work.resumed)
+
+
+def _labels(inputs: Inputs) -> Codes:
+    if inputs.labels is None:
+        what = "the true classes are not known, so no example can be right."
+        raise ModelError(Problem(inputs.name, what, "Say which column holds them: --label COLUMN."))
+    return inputs.labels
+
+
+_ASKED = "asked"
+"""The column of a kept block that holds what the model was asked for all of it."""
+
+
+def kept_in(folder: Path) -> list[Path]:
+    """Return the finished blocks that a folder keeps."""
+    return sorted(folder.glob(f"*{_ENDING}"))
+
+
+def forget(folder: Path) -> None:
+    """Remove what was kept, and the folder unless it holds something else."""
+    for path in (*kept_in(folder), *folder.glob(f"*{_HALF}")):
+        path.unlink(missing_ok=True)
+    with contextlib.suppress(OSError):
+        folder.rmdir()
+
+
+def _blocks(count: int) -> list[slice]:
+    return [slice(start, min(start + BLOCK, count)) for start in range(0, count, BLOCK)]
+
+
+@dataclass
+class _Work:
+    """The work of a probe, block after block.
+
+    Attributes:
+        probe: What is done.
+        model: The model.
+        inputs: Examples with labels.
+        fingerprint: Of the model.
+        folder: Where finished blocks are kept; None for nowhere.
+        most: What the model may be asked.
+        progress: Told how far the work is.
+        resumed: How many blocks were found in the folder.
+
+    """
+
+    probe: Probe
+    model: Model
+    inputs: Inputs
+    fingerprint: str
+    folder: Path | None
+    most: int | None
+    progress: Progress
+    resumed: int = 0
+
+    def __post_init__(self) -> None:
+        """Note where it begins."""
+        self._before, self._began = self.model.queries, time.monotonic()
+        self._all = len(self.probe.variants) * len(self.inputs)
+        self._finished = self._attacked = 0
+
+    def block(self, some: slice, variant: Variant) -> pl.DataFrame:
+        """Return the rows of a block under one threat, found in the folder or made now."""
+        examples = self.inputs.take(some)
+        path = None if self.folder is None else self.folder / self._name(examples, variant)
+        kept = None if path is None else _read(path)
+        if kept is not None:
+            self.resumed += 1
+            self._finished += len(examples)
+            return kept
+        self._check_budget(len(examples))
+        rows = self._attack(examples, variant)
+        if path is not None:
+            _write(rows, path)
+        self._finished += len(examples)
+        self._attacked += len(examples)
+        return rows
+
+    def _attack(self, examples: Inputs, variant: Variant) -> pl.DataFrame:
+        model, attack = self.model, self.probe.attack
+        labels = _labels(examples)
+        asked = model.queries
+        prediction = model.predict(examples.x)
+
+        def tell(_what: str, share: float) -> None:
+            self._tell(variant, share * len(examples))
+
+        tell("", 0.0)
+        found = attack.run(
+            model, examples.x, labels, variant.threat, self._rng(examples), progress=tell
+        )
+        rows = rows_of(
+            examples,
+            found,
+            variant,
+            model.spec,
+            labels=labels,
+            prediction=prediction,
+            minimal=attack.minimal,
+        )
+        return rows.with_columns(pl.lit(model.queries - asked).alias(_ASKED))
+
+    def _rng(self, examples: Inputs) -> np.random.Generator:
+        """Return the generator of a block: of the seed and its first id, whatever came before."""
+        first = hashlib.sha256(str(examples.ids[0]).encode()).digest()
+        return np.random.default_rng([self.probe.seed, int.from_bytes(first[:8], "big")])
+
+    def _check_budget(self, examples: int) -> None:
+        if self.most is None:
+            return
+        spent = self.model.queries - self._before
+        more = examples * (1 + self.probe.attack.most(self.model))
+        if spent + more <= self.most:
+            return
+        what = f"{spent:,} queries are spent and the next block may take {more:,}, so more than "
+        what += f"{self.most:,} might be asked; {self._finished:,} of {self._all:,} rows are done."
+        hint = "Allow more (--max-queries), ask about fewer inputs, or use a cheaper attack."
+        if self.folder is not None and self._finished:
+            hint += " What is finished is kept: the same command goes on from there."
+        raise ModelError(Problem("max_queries", what, hint))
+
+    def _tell(self, variant: Variant, within: float) -> None:
+        done = self._finished + within
+        text = f"{variant.name}: {int(done):,} of {self._all:,} rows"
+        fresh = self._attacked + within
+        passed = time.monotonic() - self._began
+        if fresh and passed > _SOON:
+            text += f", {_lasting(passed * (self._all - done) / fresh)} left"
+        self.progress(text, done / self._all)
+
+    def _name(self, examples: Inputs, variant: Variant) -> str:
+        """Return what a block is kept by: another model, attack, threat or seed has another."""
+        known = [
+            *(str(self.probe.attack), variant.name, variant.threat.eps, self.probe.seed),
+            *(self.fingerprint, str(self.model.spec), examples.digest),
+        ]
+        return hashlib.sha256(json.dumps(known).encode()).hexdigest()[:32] + _ENDING
+
+
+_SOON = 2.0
+"""Seconds after which the time left can be told."""
+
+
+def _lasting(seconds: float) -> str:
+    if seconds < 90:  # noqa: PLR2004 - seconds
+        return f"about {max(1, round(seconds))} s"
+    return f"about {round(seconds / 60)} min" if seconds < 5400 else f"about {seconds / 3600:.1f} h"  # noqa: PLR2004
+
+
+def _read(path: Path) -> pl.DataFrame | None:
+    """Return a block that was kept; None where there is none that is whole."""
+    try:
+        return pl.read_parquet(path) if path.exists() else None
+    except Exception:  # noqa: BLE001 - it is made again
+        return None
+
+
+def _write(rows: pl.DataFrame, path: Path) -> None:
+    try:
+        path.parent.mkdir(exist_ok=True)
+        half = path.with_suffix(_HALF)
+        rows.write_parquet(half)
+        half.replace(path)
+    except OSError as error:
+        what = f"what is finished cannot be kept: {reason(error)}."
+        raise OutputError(Problem(str(path.parent), what)) from error

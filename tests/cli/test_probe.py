@@ -1,0 +1,140 @@
+"""``evenhand probe``: a model by its import path, inputs from a file, a log, the next command."""
+
+from __future__ import annotations
+
+import json
+import shlex
+
+import numpy as np
+import polars as pl
+import pytest
+from typer.testing import CliRunner
+
+from evenhand.cli.main import app
+from evenhand.errors import EvenhandError
+
+MODULE = """
+import numpy as np
+from evenhand.models.function import FunctionModel, linear
+from evenhand.models.spec import Spec
+
+SPEC = Spec(labels=("no", "yes"), shape=(2,), low=-5.0, high=5.0)
+
+def model():
+    return linear(np.array([[0.0, 0.0], [1.0, -2.0]]), np.zeros(2), SPEC)
+
+def hidden():
+    return FunctionModel(lambda x: np.where(x[:, 0] > 2 * x[:, 1], "yes", "no"),
+                         Spec(("no", "yes"), (2,), -5.0, 5.0, output="labels"))
+"""
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """A folder with a module of models, and inputs with a group."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    name = f"models_of_{tmp_path.name}".replace("-", "_")
+    (tmp_path / f"{name}.py").write_text(MODULE)
+    rng = np.random.default_rng(5)
+    x = rng.normal(size=(400, 2))
+    noise = rng.normal(size=400) * 0.3
+    pl.DataFrame(
+        {
+            "person": [f"p{i}" for i in range(400)],
+            "a": x[:, 0],
+            "b": x[:, 1],
+            "answer": np.where(x[:, 0] - 2 * x[:, 1] + noise > 0, "yes", "no"),
+            "sex": rng.choice(["f", "m"], 400),
+        }
+    ).write_parquet(tmp_path / "people.parquet")
+    return tmp_path, name
+
+
+def run(*words, status=0):
+    result = CliRunner().invoke(app, ["probe", *words])
+    if isinstance(result.exception, EvenhandError):
+        return str(result.exception)
+    assert result.exit_code == status, result.output
+    return result.stdout
+
+
+def words(name, *more, attack="attack.pgd(steps=5)", model="model"):
+    return [
+        *(attack, "--model", f"{name}:{model}", "--inputs", "people.parquet"),
+        *("--features", "a,b", "--label", "answer", "--id", "person", "--group", "sex", *more),
+    ]
+
+
+def test_probe_writes_a_log_and_the_next_command_audits_it(folder):
+    path, name = folder
+    shown = run(*words(name, "--eps", "0.1", "--eps", "1/4"))
+    rows = pl.read_parquet(path / "attacked.parquet")
+    assert len(rows) == 800
+    assert {*rows["variant"]} == {"linf 0.1", "linf 1/4"}
+    assert "robust accuracy, at most" in shown
+    following = next(line for line in shown.splitlines() if "evenhand audit" in line)
+    result = CliRunner().invoke(app, [*shlex.split(following)[1:], "--json"])
+    assert result.exit_code == 0, result.output
+    found = json.loads(result.stdout)["findings"]
+    assert {one["slice"] for one in found} == {"variant == 'linf 0.1'", "variant == 'linf 1/4'"}
+    assert "worst(robust_accuracy, by=sex)" in {one["key"] for one in found}
+
+
+def test_json_holds_cost_figures_and_what_to_do_next(folder):
+    _, name = folder
+    document = json.loads(run(*words(name, "--eps", "0.1", "--json")))
+    assert document["rows"] == 400
+    assert 0 < document["queries"] <= document["most_queries"]
+    (variant,) = document["variants"]
+    assert variant["robust_accuracy"]["value"] < variant["clean_accuracy"]["value"]
+    assert document["flags"] is None
+    assert document["next"] == "evenhand audit attacked.parquet --kind perturbed --group sex"
+
+
+def test_cost_is_told_before_the_model_is_asked(folder):
+    _, name = folder
+    result = CliRunner().invoke(app, ["probe", *words(name, "--eps", "0.1", "--max-queries", "9")])
+    assert "at most" in result.stderr
+    assert "--max-queries" in str(result.exception)
+
+
+def test_model_without_gradients_is_told_of_the_alternative(folder):
+    _, name = folder
+    said = run(*words(name, "--eps", "0.1", model="hidden"))
+    assert "needs gradients" in said
+    assert "attack." in said
+
+
+def test_file_that_is_there_is_kept(folder):
+    path, name = folder
+    (path / "attacked.parquet").write_text("mine")
+    assert "there already" in run(*words(name, "--eps", "0.1"))
+    assert (path / "attacked.parquet").read_text() == "mine"
+    run(*words(name, "--eps", "0.1", "--force"))
+    assert len(pl.read_parquet(path / "attacked.parquet")) == 400
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ([], "There is no eps"),
+        (["--eps", "x"], "no number"),
+        (["--eps", "20"], "reaches every input"),
+        (["--eps", "0.1", "--norm", "l1"], "There are: linf, l2"),
+        (["--eps", "0.1", "--shape", "axb"], "is no shape"),
+        (["--eps", "0.1", "--mean", "a,b"], "are no numbers"),
+        (["--eps", "0.1", "--group", "sxe"], "Did you mean 'sex'"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused(folder, more, said):
+    path, name = folder
+    assert said in run(*words(name, *more))
+    assert not (path / "attacked.parquet").exists()
+
+
+def test_unknown_column_of_classes_is_refused(folder):
+    _, name = folder
+    given = words(name, "--eps", "0.1")
+    given[given.index("answer")] = "anwser"
+    assert "answer" in run(*given)
