@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
+import socket
 import threading
 
+import httpx2
 import pytest
 from sqlalchemy import event
 
 import postgres as server
 from asked import API, again, client, token
+from evenhand.centre.api import guard
+from evenhand.centre.api.routes.evidence import Room
 from evenhand.centre.operations.inspection import inspect
 from evenhand.centre.store.centre import open_centre
 from pushed import evidence
+from served import serving
 
 PUSH = f"{API}/bundles"
 
@@ -136,3 +142,62 @@ def test_two_servers_on_one_database_agree(postgres, tmp_path):
     assert other.get(f"{API}/products").status_code == 200
     for centre in centres:
         centre.database.close()
+
+
+@contextlib.contextmanager
+def wire_to(centre):
+    """Give a connection to a centre that listens."""
+    with (
+        serving(centre) as address,
+        socket.create_connection(("127.0.0.1", int(address.rpartition(":")[2])), 30) as wire,
+    ):
+        yield wire, httpx2.Client(base_url=address, timeout=30)
+
+
+HEAD = "POST /api/v1/bundles HTTP/1.1\r\nHost: x\r\nContent-Length: {}\r\n\r\n"
+
+
+def test_a_body_that_stops_coming_is_answered(tmp_path, monkeypatch):
+    monkeypatch.setattr(guard, "BODY_SECONDS", 0.1)
+    centre, data = open_centre(folder=tmp_path), evidence()
+    with wire_to(centre) as (wire, other), other:
+        wire.sendall(HEAD.format(len(data)).encode() + data[:100])
+        assert wire.recv(1000).startswith(b"HTTP/1.1 408 ")
+        assert other.get(f"{API}/audits").json()["total"] == 0
+    centre.database.close()
+
+
+def test_a_sender_that_goes_away_leaves_nothing(tmp_path):
+    centre, data = open_centre(folder=tmp_path), evidence()
+    with wire_to(centre) as (wire, other), other:
+        wire.sendall(HEAD.format(len(data)).encode() + data[:-1])
+        wire.close()
+        assert other.post(PUSH, content=evidence(version="v2")).status_code == 201
+    assert sound(centre) == 1
+    centre.database.close()
+
+
+def test_a_length_that_is_no_truth_is_caught(tmp_path):
+    centre, data = open_centre(folder=tmp_path), evidence()
+    for length in (len(data) - 10, 10, "-1", "1e3", "99999999999999999999999"):
+        with wire_to(centre) as (wire, other), other:
+            wire.sendall(HEAD.format(length).encode() + data)
+            assert wire.recv(1000)[:12] in {b"HTTP/1.1 422", b"HTTP/1.1 400", b"HTTP/1.1 413"}
+    assert sound(centre) == 0
+    centre.database.close()
+
+
+def test_memory_for_what_is_sent_at_once_is_bounded(tmp_path):
+    centre = open_centre(folder=tmp_path)
+    ask = client(centre)
+    ask.app.state.room = Room(10_000)
+    for _ in range(3):
+        answer = ask.post(PUSH, content=evidence())
+        assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
+    ask.app.state.room = Room(100_000)
+    # What was taken is given back, whatever became of it.
+    for number in range(8):
+        data = evidence(version=f"v{number}")
+        assert ask.post(PUSH, content=data if number % 2 else data[:-9]).status_code in {201, 422}
+    assert sound(centre) == 4
+    centre.database.close()

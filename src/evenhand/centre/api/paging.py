@@ -61,6 +61,7 @@ def part(
     *,
     newest_first: bool = False,
     before: Callable[[Sequence[Any]], None] | None = None,
+    total: int | None = None,
 ) -> Page[Document]:
     """Return the part of a list that is asked for.
 
@@ -73,12 +74,15 @@ def part(
         newest_first: Whether the order is downwards.
         before: Told all rows of the part before their documents are made, to ask for what they
             need at once.
+        total: How many there are in all, where that was found without going through them.
 
     Raises:
         EvenhandError: ``after`` was not given by this list.
 
     """
-    total = session.scalar(select(func.count()).select_from(query.order_by(None).subquery())) or 0
+    if total is None:
+        count = select(func.count()).select_from(query.order_by(None).subquery())
+        total = session.scalar(count) or 0
     if paged.after is not None:
         last = tuple_(*_read(paged.after, by))
         query = query.where(tuple_(*by) < last if newest_first else tuple_(*by) > last)

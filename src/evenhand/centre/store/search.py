@@ -126,7 +126,7 @@ def _figures(
 ) -> list[Hit]:
     wanted = text.casefold()
     named = [
-        one for one in _measures(session) if one.casefold() in wanted or wanted in one.casefold()
+        one for one in measures(session) if one.casefold() in wanted or wanted in one.casefold()
     ]
     # The shortest name that has the text is the closest to what was meant.
     named.sort(key=lambda one: (wanted not in one.casefold(), len(one), one))
@@ -150,7 +150,7 @@ def _figures(
     return hits(session, [within, texts, *mine], most=MOST)
 
 
-def _measures(session: Session) -> list[str]:
+def measures(session: Session) -> list[str]:
     """Return all measures by steps through their index, never by all figures."""
     first = select(Finding.measure.label("name")).order_by(Finding.measure).limit(1)
     steps = select(first.subquery().c.name).cte("steps", recursive=True)
