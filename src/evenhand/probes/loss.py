@@ -1,8 +1,7 @@
 """Losses that attacks raise: value and slope of a model's scores, as formulas.
 
 A loss grows as an example comes nearer to being misclassified. Its slope is the derivative by each
-score; `Model.vjp` carries that back to the input. Scores are logits; of a model that gives
-probabilities, their logarithms (`fitting` sees to that).
+score; `Model.vjp` carries that back to the input. Scores are logits (`with_logits` sees to that).
 """
 
 from __future__ import annotations
@@ -139,28 +138,6 @@ class LogitRatio:
         return xp.where(told, spread, one), by * xp.astype(told, by.dtype)[:, None]
 
 
-@dataclass(frozen=True)
-class Logged:
-    """A loss of the logarithms of probabilities, as a loss of the probabilities.
-
-    Logarithms of a softmax differ from its logits by a constant alone. A probability that was
-    rounded to 0 has lost its gradient; `evenhand.probes.flag` tells of those.
-    """
-
-    inner: Loss
-
-    def value(self, scores: Array, aim: Aim) -> Array:
-        """Return each example's loss."""
-        xp = array_namespace(scores)
-        return self.inner.value(xp.log(_positive(scores)), aim)
-
-    def slope(self, scores: Array, aim: Aim) -> Array:
-        """Return its derivative by each probability."""
-        xp = array_namespace(scores)
-        safe = _positive(scores)
-        return self.inner.slope(xp.log(safe), aim) / safe
-
-
 CROSS_ENTROPY, MARGIN, LOGIT_RATIO = CrossEntropy(), Margin(), LogitRatio()
 
 _NAMED: dict[LossName, Loss] = {"ce": CROSS_ENTROPY, "margin": MARGIN, "dlr": LOGIT_RATIO}
@@ -173,7 +150,7 @@ def fitting(name: LossName, spec: Spec, *, targeted: bool = False) -> tuple[Loss
 
     Args:
         name: ``ce``, ``margin`` or ``dlr``.
-        spec: What the model gives; of probabilities the logarithms are taken.
+        spec: How many classes there are.
         targeted: Whether a class will be aimed at.
 
     """
@@ -183,8 +160,7 @@ def fitting(name: LossName, spec: Spec, *, targeted: bool = False) -> tuple[Loss
         kind = "the targeted logit ratio" if targeted else "the logit ratio"
         note = f"{kind} needs {least} classes, there are {spec.classes}: the margin was raised."
         name = "margin"
-    loss = _NAMED[name]
-    return (Logged(loss) if spec.output == "probabilities" else loss), note
+    return _NAMED[name], note
 
 
 def _without(scores: Array, marked: Array) -> Array:
@@ -201,9 +177,3 @@ def _largest(scores: Array) -> Array:
     xp = array_namespace(scores)
     places = xp.arange(scores.shape[1], device=scores.device)
     return xp.astype(places[None, :] == xp.argmax(scores, axis=1)[:, None], scores.dtype)
-
-
-def _positive(probabilities: Array) -> Array:
-    xp = array_namespace(probabilities)
-    least = float(xp.finfo(probabilities.dtype).smallest_normal)
-    return xp.clip(probabilities, least, None)

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evenhand.errors import ModelError, Problem
+from evenhand.models.logits import with_logits
 from evenhand.models.model import Array, Codes, Floats, Model, Offer, need
 from evenhand.models.spec import Spec
 from evenhand.notation import Term
@@ -186,6 +187,7 @@ class Attack(ABC):
         """
         if self.needs is not None:
             need(model, self.needs, str(self), _INSTEAD[self.needs])
+        model = with_logits(model)
         given = as_given(model, x)
         count, labels = len(given), np.asarray(labels, np.int64)
         task = Task(model, given, labels, threat, tuple(rng.spawn(count)))

@@ -12,7 +12,7 @@ from array_api_compat import array_namespace
 from evenhand.models.model import Array, Model, Offer
 from evenhand.models.spec import Spec
 from evenhand.probes.attack.attack import Attack, Found, Progress, Task, count_of, refuse
-from evenhand.probes.loss import Aim, fitting
+from evenhand.probes.loss import MARGIN, Aim
 from evenhand.probes.threat import Threat, spread, unit
 
 _STEP = (1.0, 1e-5)
@@ -65,7 +65,6 @@ class FMN(Attack):
         model, x, threat = task.model, task.x, task.threat
         aim, given = Aim.away(model, task.labels), model.array(x)
         xp, spec = array_namespace(given), model.spec
-        loss, _ = fitting("margin", spec)
         widest = threat.widest(spec).eps
         places, examples = np.arange(len(x)), x.copy()
         queries = np.zeros(len(x), np.int64)
@@ -77,13 +76,13 @@ class FMN(Attack):
             if done < self.steps:
                 scores, gradient = model.vjp(
                     near,
-                    lambda scores, some: loss.slope(scores, aim[some]),  # noqa: B023 - called now
+                    lambda scores, some: MARGIN.slope(scores, aim[some]),  # noqa: B023 - called now
                 )
                 queries[places] += 2
             else:
                 scores = model.scores(near)
                 queries[places] += 1
-            margin, length = loss.value(scores, aim), threat.length(change)
+            margin, length = MARGIN.value(scores, aim), threat.length(change)
             wrong = margin > 0
             better = xp.logical_and(wrong, length < shortest)
             best = xp.where(spread(better, best), change, best)
@@ -125,12 +124,11 @@ class FMN(Attack):
     def _cut(model: Model, x: Array, change: Array, aim: Aim) -> Array:
         """Return changes cut to the shortest share that still works; 0 where none did."""
         xp = array_namespace(x)
-        loss, _ = fitting("margin", model.spec)
         fails = xp.zeros(len(x), dtype=x.dtype, device=x.device)
         works = xp.ones_like(fails)
         for _ in range(_HALVINGS):
             middle = (fails + works) / 2
-            wrong = loss.value(model.scores(x + change * spread(middle, x)), aim) > 0
+            wrong = MARGIN.value(model.scores(x + change * spread(middle, x)), aim) > 0
             works, fails = xp.where(wrong, middle, works), xp.where(wrong, fails, middle)
         return change * spread(works, x)
 

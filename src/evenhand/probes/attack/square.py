@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from evenhand.models.model import Floats, Model, Offer
 from evenhand.models.spec import Spec
 from evenhand.probes.attack.attack import Attack, Found, Progress, Streams, Task, count_of, refuse
-from evenhand.probes.loss import Aim, fitting
+from evenhand.probes.loss import MARGIN, Aim
 
 _HALVED_AT = (10, 50, 200, 500, 1000, 2000, 4000, 6000, 8000)
 """Of 10,000 queries, those at which the area of the windows is halved."""
@@ -275,13 +275,12 @@ def _images(planes: Floats, spec: Spec, shape: tuple[int, ...]) -> Floats:
 
 def _asking(task: Task) -> Callable[[Floats, NDArray[np.int64]], NDArray[np.float64]]:
     """Return the function that gives the margin of planes, in double precision."""
-    loss, _ = fitting("margin", task.spec)
     true = np.eye(task.spec.classes)[task.labels]
 
     def ask(planes: Floats, left: NDArray[np.int64]) -> NDArray[np.float64]:
         images = task.model.array(_images(planes, task.spec, task.x.shape))
         scores = task.model.numpy(task.model.scores(images)).astype(np.float64)
-        found: NDArray[np.float64] = loss.value(scores, Aim(true[left]))
+        found: NDArray[np.float64] = MARGIN.value(scores, Aim(true[left]))
         return found
 
     return ask
