@@ -20,7 +20,6 @@ from starlette.responses import RedirectResponse, Response
 from evenhand.audits.plan.plan import parse_plan
 from evenhand.centre.api.access import Principal, Pusher, Reader
 from evenhand.centre.api.ask import Here
-from evenhand.centre.jobs.queue import queue_of
 from evenhand.centre.jobs.roots import Root, outside, refusal, roots_of
 from evenhand.centre.jobs.settings import VARIABLES
 from evenhand.centre.store.centre import Centre
@@ -234,6 +233,9 @@ def begin(
     version: Annotated[str, Form(max_length=100)] = "",
 ) -> Response:
     """Begin the audit of a plan that was drafted here."""
+    # Huey brings the driver of PostgreSQL along, which the first page does not wait for.
+    from evenhand.centre.jobs.queue import queue_of
+
     # Browsers end the lines of a form with two signs.
     plain = text.replace("\r\n", "\n")
     subject = {"product": product.strip(), "model": model.strip(), "version": version.strip()}

@@ -11,7 +11,6 @@ from evenhand.centre.api.ask import Here, Id, Name
 from evenhand.centre.api.document import document_of, job_document
 from evenhand.centre.api.paging import Paged, part
 from evenhand.centre.api.sight import check_seen, seen
-from evenhand.centre.jobs.queue import queue_of
 from evenhand.centre.protocol import PREFIX, JobDocument, JobLineDocument, JobRequest, Page
 from evenhand.centre.store.evidence import Subject
 from evenhand.centre.store.jobs import State, Told, cancel, enqueue, job_told
@@ -24,6 +23,9 @@ router = APIRouter(tags=["jobs"])
 @router.post("/jobs", status_code=202)
 def ask(centre: Here, principal: Pusher, asked: JobRequest, response: Response) -> JobDocument:
     """Ask for an audit; a worker takes it up. Asking again is another job."""
+    # Huey brings the driver of PostgreSQL along, which the first page does not wait for.
+    from evenhand.centre.jobs.queue import queue_of
+
     principal.check("push", asked.product)
     body = asked.model_dump(include={"plan", "text", "folder", "engine"})
     subject = Subject(asked.product, asked.model, asked.version)
