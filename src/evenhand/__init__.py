@@ -279,6 +279,7 @@ def probe(
     range: tuple[float, float] | None = None,  # noqa: A002 - the word for it
     seed: int = 1,
     max_queries: int | None = None,
+    believe: bool = False,
     out: str | Path | None = None,
     force: bool = False,
 ) -> Log:
@@ -305,6 +306,8 @@ def probe(
         seed: Where every random number comes from.
         max_queries: What the model may be asked: an example in a forward pass is one, a gradient
             two.
+        believe: Go on where the check of the model is certain that it was misread: another range,
+            probabilities for logits, training mode.
         out: Write the log here too, ``attacked.parquet``. A probe that is stopped goes on from
             where it was, when it is started again with the same ``out``.
         force: Write over a file that is there.
@@ -345,6 +348,7 @@ def probe(
         version=__version__,
         folder=folder,
         max_queries=max_queries,
+        believe=believe,
     )
     if out is not None and folder is not None:
         write_whole(to_parquet(probed.rows, probed.made), out, force=force)

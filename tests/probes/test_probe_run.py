@@ -11,7 +11,7 @@ from polars.testing import assert_frame_equal
 
 import evenhand as eh
 from evenhand.errors import EvenhandError, ModelError, OutputError, SourceError
-from evenhand.models.function import linear
+from evenhand.models.function import FunctionModel, linear
 from evenhand.models.inputs import inputs_of
 from evenhand.models.spec import Spec
 from evenhand.probes import run as running
@@ -130,7 +130,7 @@ class Faulty:
 def test_stopped_probe_goes_on_from_where_it_was(tmp_path):
     whole, folder = probed(), tmp_path / "x.parts"
     with pytest.raises(StoppedHereError):
-        probed(model=Faulty(3_000), folder=folder)
+        probed(model=Faulty(9_000), folder=folder)
     finished = len(kept_in(folder))
     assert 0 < finished < 6
     model = model_of()
@@ -168,8 +168,8 @@ def test_block_that_was_cut_is_made_again(tmp_path):
 def test_budget_is_never_exceeded_and_what_is_finished_is_kept(tmp_path):
     folder, model = tmp_path / "x.parts", model_of()
     with pytest.raises(ModelError, match="--max-queries") as caught:
-        probed(model=model, folder=folder, max_queries=8_000)
-    assert 0 < model.queries <= 8_000
+        probed(model=model, folder=folder, max_queries=13_000)
+    assert 0 < model.queries <= 13_000
     assert "goes on from there" in str(caught.value)
     again = probed(folder=folder, max_queries=100_000)
     assert 0 < again.resumed < 6
@@ -197,7 +197,9 @@ def test_progress_ends_at_the_whole_and_never_goes_back(monkeypatch):
     assert shares == sorted(shares)
     assert shares[-1] == 1.0
     assert any("left" in what for what, _ in told)
-    assert {what.partition(":")[0] for what, _ in told} == {"linf 0.1", "linf 0.5"}
+    assert {what.partition(":")[0] for what, _ in told} == {
+        *("checking what was said of the model", "linf 0.1", "linf 0.5")
+    }
 
 
 def test_model_that_changes_on_the_way_is_told(monkeypatch):
@@ -205,6 +207,38 @@ def test_model_that_changes_on_the_way_is_told(monkeypatch):
     answers = iter(["sha256:a", "sha256:b"])
     monkeypatch.setattr(model, "fingerprint", lambda: next(answers))
     assert "changed while it was probed" in probed(model=model).made.probe["notes"][-1]
+
+
+def leaning():
+    """A model whose answer to an input hangs on the others of its batch."""
+    return FunctionModel(
+        lambda x: x @ np.vstack([-WEIGHTS, WEIGHTS]).T + x.mean() * np.array([0, 9]), SPEC
+    )
+
+
+def test_model_that_is_not_what_was_said_is_refused_before_it_is_attacked(tmp_path):
+    probe = probe_of("attack.square(queries=20)", eps=0.1)
+    with pytest.raises(ModelError, match="spec, batch") as caught:
+        probed(probe=probe, model=leaning(), folder=tmp_path / "x.parts")
+    assert "--believe" in str(caught.value)
+    assert not kept_in(tmp_path / "x.parts")
+
+
+def test_who_believes_goes_on_and_the_log_tells_the_doubt():
+    probe = probe_of("attack.square(queries=20)", eps=0.1)
+    found = probed(probe=probe, model=leaning(), believe=True)
+    assert any(note.startswith("certain (batch)") for note in found.made.probe["notes"])
+    assert len(found.rows) == 700
+
+
+def test_resumed_probe_does_not_check_again(tmp_path):
+    folder = tmp_path / "x.parts"
+    whole = probed(folder=folder)
+    model = model_of()
+    again = probed(model=model, folder=folder)
+    assert model.queries == 0
+    assert again.made.probe == whole.made.probe
+    assert again.made.queries == whole.made.queries
 
 
 def test_file_tells_what_made_it(tmp_path):

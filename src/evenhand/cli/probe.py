@@ -96,6 +96,10 @@ def probe(
     max_queries: Annotated[
         int | None, typer.Option(help="What this run may ask the model at most.")
     ] = None,
+    believe: Annotated[
+        bool,
+        typer.Option("--believe", help="Go on where the check says that the model was misread."),
+    ] = False,
     out: Annotated[Path, typer.Option(help="Write the log here.")] = Path("attacked.parquet"),
     force: flags.Force = False,
     as_json: flags.AsJson = False,
@@ -118,7 +122,7 @@ def probe(
     from evenhand.probes.log import check_groups, to_parquet
     from evenhand.probes.opened import Asked, opened
     from evenhand.probes.probe import probe_of
-    from evenhand.probes.run import forget, run
+    from evenhand.probes.run import forget, most_asked, run
 
     check_targets([out], force=force)
     wanted = probe_of(attack, eps=eps or (), norm=norm or (), seed=seed)
@@ -148,7 +152,7 @@ def probe(
     )
     groups = check_groups(examples, group or [])
     wanted.check(found)
-    most = wanted.most(found, len(examples))
+    most = most_asked(wanted, found, len(examples))
     typer.echo(
         f"{wanted.attack} of {len(examples):,} examples, {_variants(wanted.variants)}: "
         f"at most {most:,} queries of {found.name}",
@@ -163,6 +167,7 @@ def probe(
             version=evenhand.__version__,
             folder=folder,
             max_queries=max_queries,
+            believe=believe,
             progress=progress,
         )
     write_whole(to_parquet(probed.rows, probed.made), out, force=force)

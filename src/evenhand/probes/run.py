@@ -14,6 +14,8 @@ import numpy as np
 import polars as pl
 
 from evenhand.errors import ModelError, OutputError, Problem, reason
+from evenhand.models.canary import COUNT
+from evenhand.models.check import MOST, check
 from evenhand.models.inputs import Inputs
 from evenhand.models.model import Codes, Model
 from evenhand.probes.attack.attack import Progress, silent
@@ -23,7 +25,7 @@ from evenhand.probes.probe import Probe, Variant
 BLOCK = 256
 """Examples that are attacked, and kept, at once."""
 
-_ENDING, _HALF = ".block", ".part"
+_ENDING, _CHECKED, _HALF = ".block", ".checked", ".part"
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,7 @@ def run(
     version: str,
     folder: Path | None = None,
     max_queries: int | None = None,
+    believe: bool = False,
     progress: Progress = silent,
 ) -> Probed:
     """Return the log of a probe. Same probe, model and inputs: same rows, however it was stopped.
@@ -63,26 +66,30 @@ def run(
         version: The version of Evenhand.
         folder: Where finished blocks are kept, and found; None for nowhere.
         max_queries: What the model may be asked by this run; None for as much as it takes.
+        believe: Go on where the check of the spec is certain that something was said wrongly.
         progress: Told what is being done, with the time left, and which share is done.
 
     Raises:
-        ModelError: The model or the inputs do not fit, or it would ask more than it may; finished
-            blocks are kept then.
+        ModelError: The model or the inputs do not fit, its spec is certainly wrong, or it would
+            ask more than it may; finished blocks are kept then.
         OutputError: What is finished cannot be kept.
 
     """
     _labels(inputs)
     columns = check_groups(inputs, groups)
     probe.check(model)
+    before = model.queries
     fingerprint = model.fingerprint()
-    work = _Work(probe, model, inputs, fingerprint, folder, max_queries, progress)
+    known = model.queries - before
+    work = _Work(probe, model, inputs, fingerprint, folder, max_queries, progress, before)
+    if not len(inputs):
+        raise ModelError(Problem(inputs.name, "there are no examples."))
+    doubts, asked = work.spec(believe=believe)
     parts = [
         work.block(some, variant) for some in _blocks(len(inputs)) for variant in probe.variants
     ]
-    if not parts:
-        raise ModelError(Problem(inputs.name, "there are no examples."))
     rows = with_groups(pl.concat([part.drop(_ASKED) for part in parts]), inputs, columns)
-    notes = [*probe.attack.notes(model)]
+    notes = [*probe.attack.notes(model), *doubts]
     if model.fingerprint() != fingerprint:
         notes.append("the model changed while it was probed: it answers otherwise than before")
     made = Made(
@@ -94,7 +101,7 @@ def run(
         model=told_of(model, fingerprint),
         inputs={"name": inputs.name, "examples": len(inputs), "digest": inputs.digest},
         seed=probe.seed,
-        queries=sum(int(part[_ASKED][0]) for part in parts),
+        queries=2 * known + asked + sum(int(part[_ASKED][0]) for part in parts),
         flags=None,
         version=version,
     )
@@ -108,6 +115,11 @@ def _labels(inputs: Inputs) -> Codes:
     return inputs.labels
 
 
+def most_asked(probe: Probe, model: Model, examples: int) -> int:
+    """Return the most queries that `run` takes, checks and fingerprints included."""
+    return probe.most(model, examples) + _CHECK * min(MOST, examples) + 2 * COUNT
+
+
 _ASKED = "asked"
 """The column of a kept block that holds what the model was asked for all of it."""
 
@@ -119,7 +131,8 @@ def kept_in(folder: Path) -> list[Path]:
 
 def forget(folder: Path) -> None:
     """Remove what was kept, and the folder unless it holds something else."""
-    for path in (*kept_in(folder), *folder.glob(f"*{_HALF}")):
+    rest = [path for ending in (_CHECKED, _HALF) for path in folder.glob(f"*{ending}")]
+    for path in (*kept_in(folder), *rest):
         path.unlink(missing_ok=True)
     with contextlib.suppress(OSError):
         folder.rmdir()
@@ -141,6 +154,7 @@ class _Work:
         folder: Where finished blocks are kept; None for nowhere.
         most: What the model may be asked.
         progress: Told how far the work is.
+        before: What the model was asked before.
         resumed: How many blocks were found in the folder.
 
     """
@@ -152,13 +166,51 @@ class _Work:
     folder: Path | None
     most: int | None
     progress: Progress
+    before: int
     resumed: int = 0
 
     def __post_init__(self) -> None:
         """Note where it begins."""
-        self._before, self._began = self.model.queries, time.monotonic()
+        self._began = time.monotonic()
         self._all = len(self.probe.variants) * len(self.inputs)
         self._finished = self._attacked = 0
+
+    def spec(self, *, believe: bool) -> tuple[list[str], int]:
+        """Return what speaks against the spec of the model, and what it cost to look.
+
+        Raises:
+            ModelError: It is certainly wrong, and nobody said to go on.
+
+        """
+        known = json.dumps([self.fingerprint, str(self.model.spec), self.inputs.digest])
+        path = None
+        if self.folder is not None:
+            name = hashlib.sha256(known.encode()).hexdigest()[:32]
+            path = self.folder / f"{name}{_CHECKED}"
+        kept = None if path is None else _read(path)
+        if kept is not None:
+            return kept["doubts"][0].to_list(), int(kept[_ASKED][0])
+        count = len(self.inputs)
+        first = self._cost(min(BLOCK, count))
+        self._check_budget(first)
+        looked = MOST
+        if self.most is not None:
+            looked = min(looked, (self.most - first - 2 * COUNT) // _CHECK)
+        if looked < 1:
+            return ["the budget left nothing to check the spec with"], 0
+        self.progress("checking what was said of the model", 0.0)
+        found = check(self.model, self.inputs.x, self.inputs.labels, most=looked)
+        if found.certain and not believe:
+            hint = "Correct it; to go on in spite of it: --believe."
+            raise ModelError(
+                Problem(f"spec, {one.name}", one.seen, f"{one.hint} {hint}".strip())
+                for one in found.certain
+            )
+        doubts = [f"{one.sure} ({one.name}): {one.seen} {one.hint}" for one in found.doubts]
+        if path is not None:
+            told = pl.Series("doubts", [doubts], pl.List(pl.String)).to_frame()
+            _write(told.with_columns(pl.lit(found.queries).alias(_ASKED)), path)
+        return doubts, found.queries
 
     def block(self, some: slice, variant: Variant) -> pl.DataFrame:
         """Return the rows of a block under one threat, found in the folder or made now."""
@@ -169,7 +221,7 @@ class _Work:
             self.resumed += 1
             self._finished += len(examples)
             return kept
-        self._check_budget(len(examples))
+        self._check_budget(self._cost(len(examples)))
         rows = self._attack(examples, variant)
         if path is not None:
             _write(rows, path)
@@ -206,12 +258,15 @@ class _Work:
         first = hashlib.sha256(str(examples.ids[0]).encode()).digest()
         return np.random.default_rng([self.probe.seed, int.from_bytes(first[:8], "big")])
 
-    def _check_budget(self, examples: int) -> None:
+    def _cost(self, examples: int) -> int:
+        """Return what so many examples may cost under one threat."""
+        return examples * (1 + self.probe.attack.most(self.model))
+
+    def _check_budget(self, more: int) -> None:
         if self.most is None:
             return
-        spent = self.model.queries - self._before
-        more = examples * (1 + self.probe.attack.most(self.model))
-        if spent + more <= self.most:
+        spent = self.model.queries - self.before
+        if spent + more + COUNT <= self.most:
             return
         what = f"{spent:,} queries are spent and the next block may take {more:,}, so more than "
         what += f"{self.most:,} might be asked; {self._finished:,} of {self._all:,} rows are done."
@@ -237,6 +292,9 @@ class _Work:
         ]
         return hashlib.sha256(json.dumps(known).encode()).hexdigest()[:32] + _ENDING
 
+
+_CHECK = 16
+"""More queries than the check of a spec takes for each example that it looks at."""
 
 _SOON = 2.0
 """Seconds after which the time left can be told."""
