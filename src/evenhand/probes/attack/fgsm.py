@@ -44,6 +44,10 @@ class FGSM(Attack):
         """Return whether another loss took the place of the one that was asked for."""
         return self._step().notes(model)
 
+    def stronger(self) -> PGD:
+        """Return projected gradient descent on the same loss."""
+        return PGD(steps=20, loss=self.loss)
+
     def search(self, task: Task, progress: Progress) -> Found:
         """Return the candidate for each input."""
         return self._step().search(task, progress)
