@@ -15,7 +15,12 @@ def centre_of(request: Request) -> Centre:
     return found
 
 
-Here = Annotated[Centre, Depends(centre_of)]
+async def _here(request: Request) -> Centre:
+    # Not a plain function: those are run in another thread, and so is what waits for them.
+    return centre_of(request)
+
+
+Here = Annotated[Centre, Depends(_here)]
 
 SHA256 = r"^sha256:[0-9a-f]{64}$"
 ID = r"^[0-9a-f]{32}$"

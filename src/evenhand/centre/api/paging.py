@@ -37,7 +37,7 @@ class Paging:
     limit: int
 
 
-def paging(
+async def paging(
     after: Annotated[
         str | None, Query(max_length=1000, description="What the part before gave as ``next``.")
     ] = None,
