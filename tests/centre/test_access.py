@@ -9,6 +9,7 @@ from sqlalchemy import func, select
 
 from asked import API, HOST, again, client, page, token
 from evenhand.centre.api.access import CSRF_HEADER, Access
+from evenhand.centre.api.app import create_app
 from evenhand.centre.api.login import Tries
 from evenhand.centre.store.sessions import issue_once
 from evenhand.centre.store.tables import Audit, Session, Token
@@ -63,6 +64,14 @@ ELSEWHERE = [
     {"Sec-Fetch-Site": "same-origin", "Origin": "http://evil.example"},
     {"Sec-Fetch-Site": "cross-site", "Origin": f"http://{HOST}"},
 ]
+
+
+def test_a_host_that_looks_like_a_path_changes_nothing(centre):
+    for auth in ("none", "token"):
+        app = create_app(centre, Access(auth, frozenset({HOST} if auth == "none" else ())))
+        for host in ("x/static/?", "x/healthz?", "x/login#", "x\\static", "x static", "x@healthz"):
+            answer = again(app).get(f"{API}/products", headers={"Host": host})
+            assert answer.status_code == (403 if auth == "none" else 401), (auth, host)
 
 
 def test_a_page_of_another_site_sends_nothing(centre, local):
@@ -408,3 +417,7 @@ def test_how_it_lets_in_is_a_value():
     access = Access("token", https=True)
     assert access.cookie_name == "__Host-evenhand"
     assert Access("none", cookie="evenhand-1").cookie_name == "evenhand-1"
+    hosts = ("127.0.0.1", "127.0.0.1:9", "localhost:1", "[::1]", "[::1]:8642", "evil", "evil:1", "")
+    assert [Access("none").answers(host) for host in hosts] == [True] * 5 + [False] * 3
+    assert Access("token").answers("evil")
+    assert not Access("token", frozenset({"a"})).answers("evil")

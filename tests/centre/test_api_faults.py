@@ -154,7 +154,7 @@ def wire_to(centre):
         yield wire, httpx2.Client(base_url=address, timeout=30)
 
 
-HEAD = "POST /api/v1/bundles HTTP/1.1\r\nHost: x\r\nContent-Length: {}\r\n\r\n"
+HEAD = "POST /api/v1/bundles HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: {}\r\n\r\n"
 
 
 def test_a_body_that_stops_coming_is_answered(tmp_path, monkeypatch):

@@ -6,6 +6,7 @@ leaves it with the request. Routes say which right they need by one of the depen
 
 from __future__ import annotations
 
+import ipaddress
 import secrets
 from dataclasses import dataclass
 from typing import Annotated, Literal
@@ -34,8 +35,8 @@ class Access:
 
     Attributes:
         auth: ``none``: whoever reaches it, which is bound to loopback; ``token``: by a token.
-        hosts: What requests may name as their host, with the port; empty for anything, which only
-            tokens allow.
+        hosts: What requests may name as their host, with the port; empty for anything, or without
+            a login for any name of this machine.
         https: Whether browsers reach it by HTTPS.
         cookie: The name of the cookie of its sessions.
 
@@ -46,10 +47,31 @@ class Access:
     https: bool = False
     cookie: str = "evenhand"
 
+    def answers(self, host: str) -> bool:
+        """Return whether a request may name this host."""
+        if self.hosts or self.auth == "token":
+            return not self.hosts or host in self.hosts
+        name, _, port = host.rpartition(":")
+        return is_loopback(name if port.isdecimal() and name else host)
+
     @property
     def cookie_name(self) -> str:
         """Return the cookie's whole name; over HTTPS browsers keep it to this host."""
         return f"__Host-{self.cookie}" if self.https else self.cookie
+
+
+def is_loopback(host: str) -> bool:
+    """Return whether a name or address is this machine's own, which no other one reaches.
+
+    >>> [is_loopback(one) for one in ("127.0.0.1", "::1", "localhost", "0.0.0.0", "example.org")]
+    [True, True, True, False, False]
+    """
+    if host.lower() == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +153,10 @@ class Needs:
             DeniedError: They lack the right, or another page sent the form.
 
         """
-        principal: Principal = request.state.principal
+        principal: Principal | None = request.state.principal
+        if principal is None:
+            # Of a route that was made public and asks nevertheless.
+            raise DeniedError(Problem(self.right, "nobody is logged in."))
         if self.right != "any" and self.right not in principal.rights:
             raise DeniedError(_refusal(principal, self.right, principal.product))
         if request.method not in SAFE and principal.csrf is not None:
@@ -173,4 +198,8 @@ def access_of(request: Request) -> Access:
     return found
 
 
-Settings = Annotated[Access, Depends(access_of)]
+async def _settings(request: Request) -> Access:
+    return access_of(request)
+
+
+Settings = Annotated[Access, Depends(_settings)]

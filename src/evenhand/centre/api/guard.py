@@ -27,6 +27,7 @@ from evenhand.centre.api.problem import (
     UnauthorisedError,
     answer_to,
     for_programs,
+    path_of,
 )
 from evenhand.centre.protocol import PREFIX, Right
 from evenhand.centre.store import sessions
@@ -81,7 +82,7 @@ class Guard:
             if message["type"] == "http.response.start":
                 started = True
                 headers = MutableHeaders(scope=message)
-                secure(headers, scope["path"], https=self.access.https)
+                secure(headers, path_of(request), https=self.access.https)
             await send(message)
 
         try:
@@ -105,15 +106,15 @@ class Guard:
 
         """
         _check_text(request)
-        if not self._is_watched(request.url.path):
+        if not self._is_watched(path_of(request)):
             self._check_host(request)
         self._check_page(request)
         request.state.principal = None
-        if is_public(request.url.path):
+        if is_public(path_of(request)):
             # Answered whether or not anybody can be found in the database.
             return None
         if self.access.auth == "none":
-            once = request.query_params.get("once") if request.url.path == "/" else None
+            once = request.query_params.get("once") if path_of(request) == "/" else None
             if once is not None and request.method in SAFE:
                 return await self._begin(request, once)
             request.state.principal = await self._local(request)
@@ -142,10 +143,12 @@ class Guard:
 
         """
         named = [one.lower() for one in request.headers.getlist("host")]
-        if len(named) != 1 or (self.access.hosts and named[0] not in self.access.hosts):
+        if len(named) != 1 or not self.access.answers(named[0]):
             shown = ", ".join(named)[:100] or "none"
             what = f"this centre does not answer to the host '{shown}'."
-            raise DeniedError(Problem("Host", what, f"Ask {min(self.access.hosts, default='it')}."))
+            raise DeniedError(
+                Problem("Host", what, f"Ask {min(self.access.hosts, default='127.0.0.1')}.")
+            )
 
     def _check_page(self, request: Request) -> None:
         """Refuse what a page of another site sends.
@@ -247,7 +250,7 @@ def _check_text(request: Request) -> None:
         EvenhandError: It holds NUL.
 
     """
-    if "\x00" in request.url.path or "%00" in request.url.query:
+    if "\x00" in path_of(request) or b"%00" in request.scope["query_string"]:
         what = "it holds the character NUL, which no name has."
         raise EvenhandError(Problem("address", what))
 
@@ -281,7 +284,8 @@ def _nobody() -> Problem:
 
 
 def _to_login(request: Request) -> Response:
-    path = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+    asked = request.scope["query_string"].decode("latin-1")
+    path = path_of(request) + (f"?{asked}" if asked else "")
     where = "/login" if path == "/" else f"/login?next={quote(path, safe='/')}"
     return RedirectResponse(where, HTTPStatus.SEE_OTHER)
 
@@ -304,7 +308,7 @@ def _limited(request: Request, receive: Receive) -> Receive:
         TooLargeError: It says beforehand that it is too large.
 
     """
-    limit = MOST_BYTES if request.url.path in LARGE else MOST_TEXT
+    limit = MOST_BYTES if path_of(request) in LARGE else MOST_TEXT
     said = request.headers.get("content-length", "")
     if said.isdecimal() and int(said[:20]) > limit:
         raise TooLargeError(_too_large(limit))

@@ -191,9 +191,15 @@ def install(app: FastAPI) -> None:
         app.add_exception_handler(kind, answer_to)
 
 
+def path_of(request: Request) -> str:
+    """Return the path that is asked for, whatever the request says of its host."""
+    found: str = request.scope["path"]
+    return found
+
+
 def for_programs(request: Request) -> bool:
     """Return whether a request is one of a program and not of a page."""
-    return request.url.path.startswith(f"{PREFIX.rpartition('/')[0]}/")
+    return path_of(request).startswith(f"{PREFIX.rpartition('/')[0]}/")
 
 
 _SAID: Mapping[int, str] = {
@@ -204,7 +210,7 @@ _SAID: Mapping[int, str] = {
 
 
 def _place(request: Request) -> str:
-    return _plain(f"{request.method} {request.url.path}"[:200])
+    return _plain(f"{request.method} {path_of(request)}"[:200])
 
 
 def _invalid(error: RequestValidationError) -> tuple[Problem, ...]:

@@ -7,7 +7,6 @@ import dataclasses
 import errno
 import gc
 import http.client
-import ipaddress
 import json
 import os
 import signal
@@ -19,7 +18,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
 
-from evenhand.centre.api.access import Access
+from evenhand.centre.api.access import Access, is_loopback
 from evenhand.centre.operations import log, metrics
 from evenhand.centre.operations.log import Form
 from evenhand.centre.store.centre import Centre, open_centre
@@ -118,20 +117,6 @@ def _begin_processes() -> None:
 
     picture.begin()
     comparison.begin()
-
-
-def is_loopback(host: str) -> bool:
-    """Return whether a name or address is this machine's own, which no other one reaches.
-
-    >>> [is_loopback(one) for one in ("127.0.0.1", "::1", "localhost", "0.0.0.0", "example.org")]
-    [True, True, True, False, False]
-    """
-    if host.lower() == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return False
 
 
 def names_of(host: str, port: int, url: str | None) -> tuple[str, ...]:
