@@ -9,10 +9,13 @@ import random
 import pytest
 
 from evenhand.centre.dossier import PILLARS
+from evenhand.centre.store.decisions import decide_now
+from evenhand.centre.store.evidence import Subject, accept
 from evenhand.centre.store.overview import WORST_FIRST, Wanted, overview, state_of
 from evenhand.centre.store.policies import write_policy
-from evenhand.centre.store.registry import ensure_product, ensure_version
+from evenhand.centre.store.registry import describe_product, ensure_product, ensure_version
 from evenhand.centre.store.tables import Audit, Standing
+from pushed import evidence
 
 VERDICTS = ("fail", "undecided", "pass", None)
 
@@ -162,3 +165,35 @@ def test_who_may_see_one_product_is_told_of_no_other(centre, clock, company):
         seen = overview(session, clock(), only=one)
     assert [row.name for row in seen.rows] == [one]
     assert (seen.products, sum(seen.counts.values())) == (1, len(PILLARS))
+
+
+def test_the_map_is_never_behind_what_happened(centre, clock):
+    """It is kept until something happens; whatever changes it is something."""
+
+    def shown():
+        with centre.database.reading() as session:
+            (row,) = overview(session, clock()).rows
+        fairness = row.cells[0]
+        return row.title, row.owner, fairness.state, row.gated and row.gated.version
+
+    subject = Subject("loans", "score", "v1")
+    data = evidence(created=clock())
+    accept(centre, data, subject, by="kim")
+    first = shown()
+    assert first == shown()
+    assert first[0::3] == ("", None)
+    with centre.database.writing() as session:
+        product = ensure_product(session, centre, "loans", "kim")
+        describe_product(session, centre, product, owner="lee", title="Loans", by="kim")
+    assert shown()[:2] == ("Loans", "lee")
+    decide_now(centre, subject, by="kim")
+    assert shown()[3] == "v1"
+    clock.pass_(days=100)
+    stale = "fail" if first[2] == "fail" else "stale"
+    assert shown()[2] == stale
+    write_policy(centre, None, "policy: 1\nmax_age: 200d\n", by="kim")
+    assert shown()[2] == first[2]
+    write_policy(centre, "loans", "policy: 1\nmax_age: 10d\n", by="kim")
+    assert shown()[2] == stale
+    accept(centre, evidence(version="v2", created=clock()), None, by="kim")
+    assert shown()[2] == first[2]

@@ -29,6 +29,7 @@ from sqlalchemy.orm import Session
 from evenhand.audits.gate.verdict import Verdict
 from evenhand.centre.dossier import PILLARS, Pillar
 from evenhand.centre.policy import BUILT_IN, parse_policy
+from evenhand.centre.store.opened import Shelf
 from evenhand.centre.store.tables import (
     Audit,
     Decision,
@@ -175,12 +176,48 @@ def overview(
         most: How many to return.
 
     """
+    asked = wanted or Wanted()
+    key = (_stamp(session), int(now.timestamp()) // _GOOD_FOR, asked, only, start, most)
+
+    def make() -> tuple[Overview, int]:
+        found = _overview(session, now, asked, only=only, start=start, most=most)
+        return found, 1 + len(found.rows)
+
+    return _SHELF.get(key, make)
+
+
+_GOOD_FOR = 60
+"""Seconds after which evidence may have become stale though nothing happened."""
+
+_SHELF: Shelf[Overview] = Shelf(5_000)
+"""Room for the rows of the last maps that were asked for."""
+
+
+def _stamp(session: Session) -> tuple[object, ...]:
+    """Return what is another one after all that changes a map, in every process.
+
+    Whatever happens to a product is a line of its chain; the company's policy has no chain.
+    """
+    policy = select(func.max(Policy.id)).scalar_subquery()
+    lines = select(func.count(), func.sum(Product.sequence), policy).select_from(Product)
+    return (session.get_bind(), *session.execute(lines).one())
+
+
+def _overview(
+    session: Session,
+    now: dt.datetime,
+    wanted: Wanted,
+    *,
+    only: str | None,
+    start: int,
+    most: int,
+) -> Overview:
     cells = _cells(session, now)
     states = _counted(cells)
     mine = [] if only is None else [Product.name == only]
     found = select(Product.id, Product.name, Product.title, Product.owner)
     found = found.outerjoin(cells.products, cells.products.c.product_id == Product.id)
-    found = found.where(*mine, *_fitting(cells, states, wanted or Wanted()))
+    found = found.where(*mine, *_fitting(cells, states, wanted))
     order = [states[state].desc() for state in WORST_FIRST]
     # Every row brings how many there are, so that they are counted with what is read anyway.
     counted = func.count().over().label("found")

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from fastapi import APIRouter, Request
 from sqlalchemy import select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, load_only
 from starlette.responses import Response
 
 from evenhand.audits.contrasts import form_of
@@ -28,7 +28,7 @@ from evenhand.render.wording import DASH, MINUS, brief, name_of, number, own_rea
 
 router = APIRouter()
 
-_CHOICES = 200
+_CHOICES = 100
 _ROWS = 100
 
 Kind = Literal["worse", "better", "changed", "unclear", "unknown"]
@@ -126,6 +126,7 @@ def _choices(session: Session, principal: Principal) -> list[Side]:
         .join(Product, Product.id == Audit.product_id)
         .join(Model, Model.id == Audit.model_id)
         .join(Version, Version.id == Audit.version_id)
+        .options(load_only(Audit.bundle, Audit.audited, Audit.verdict))
         .order_by(Audit.id.desc())
         .limit(_CHOICES)
     )
