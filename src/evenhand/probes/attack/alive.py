@@ -6,7 +6,7 @@ import numpy as np
 from array_api_compat import array_namespace
 from numpy.typing import NDArray
 
-from evenhand.models.model import Array, Codes
+from evenhand.models.model import Array, Codes, Floats
 from evenhand.probes.attack.attack import Found, Task
 from evenhand.probes.loss import MARGIN, Aim
 from evenhand.probes.threat import spread
@@ -101,11 +101,20 @@ def rounds(alive: Alive, labels: Codes, *, targets: int, restarts: int) -> list[
     """
     if not targets:
         return [None] * restarts
-    scores = alive.model.numpy(alive.scores(alive.x)).astype(np.float64)
-    scores[np.arange(len(labels)), labels] = -np.inf
-    order = np.argsort(-scores, axis=1, kind="stable")
-    found: list[Codes | None] = [order[:, i] for i in range(_aims(scores.shape[1], targets))]
-    return found * restarts
+    scores = alive.model.numpy(alive.scores(alive.x))
+    return [*likeliest(scores, labels, targets)] * restarts
+
+
+def likeliest(scores: Floats, labels: Codes, count: int) -> Codes:
+    """Return the other classes with the largest scores, the largest first, shape (count, n).
+
+    There are fewer where there are not so many classes.
+    """
+    others = scores.astype(np.float64)
+    others[np.arange(len(labels)), labels] = -np.inf
+    order = np.argsort(-others, axis=1, kind="stable")
+    found: Codes = order[:, : _aims(scores.shape[1], count)].T.astype(np.int64)
+    return found
 
 
 def count_rounds(classes: int, *, targets: int, restarts: int) -> int:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
 from array_api_compat import array_namespace
+from numpy.typing import NDArray
 
-from evenhand.models.model import Array, Model, Offer
+from evenhand.models.model import Array, Codes, Model, Offer
 from evenhand.models.spec import Spec
+from evenhand.probes.attack.alive import count_rounds, likeliest
 from evenhand.probes.attack.attack import Attack, Found, Progress, Task, count_of, refuse
 from evenhand.probes.loss import MARGIN, Aim
 from evenhand.probes.threat import Threat, spread, unit
@@ -33,7 +36,10 @@ class FMN(Attack):
     where the gradient points out of it.
 
     Attributes:
-        steps: Gradients.
+        steps: Gradients in each descent.
+        targets: How many of the likeliest other classes to aim at, one after the other, with the
+            nearest example kept; 0 for whichever comes first. The nearest class by margin need not
+            be the nearest by distance.
         stop: Whether an example leaves once its change is within eps, without the smallest one.
 
     """
@@ -43,18 +49,24 @@ class FMN(Attack):
     minimal: ClassVar[bool] = True
 
     steps: int = 100
+    targets: int = 0
     stop: bool = False
 
     def __post_init__(self) -> None:
         """Refuse what cannot be meant."""
         refuse(
-            self.name, [(not count_of(self.steps), f"steps={self.steps} is no number of steps.")]
+            self.name,
+            [
+                (not count_of(self.steps), f"steps={self.steps} is no number of steps."),
+                (not count_of(self.targets, 0), f"targets={self.targets} is no number of them."),
+            ],
         )
 
     def most(self, model: Model) -> int:
         """Return the most queries that one example can cost."""
-        del model
-        return 2 + 2 * self.steps + 1 + (0 if self.stop else _HALVINGS)
+        each = 2 * self.steps + 1 + (0 if self.stop else _HALVINGS)
+        turns = count_rounds(model.spec.classes, targets=self.targets, restarts=1)
+        return 2 + (self.targets > 0) + turns * each
 
     def stronger(self) -> FMN:
         """Return the same with twice the steps."""
@@ -62,28 +74,52 @@ class FMN(Attack):
 
     def search(self, task: Task, progress: Progress) -> Found:
         """Return the candidate for each input."""
+        count = len(task.labels)
+        examples, queries = task.x.copy(), np.zeros(count, np.int64)
+        nearest, left = np.full(count, np.inf), np.arange(count)
+        turns: list[Codes | None] = [None]
+        if self.targets:
+            scores = task.model.numpy(task.model.scores(task.model.array(task.x)))
+            turns = [*likeliest(scores, task.labels, self.targets)]
+            queries += 1
+        for turn, target in enumerate(turns):
+
+            def tell(done: int, turn: int = turn) -> None:
+                progress(str(self), (turn + done / (self.steps + 1)) / len(turns))
+
+            found, far = self._descend(
+                task.only(left), None if target is None else target[left], tell
+            )
+            queries[left] += found.queries
+            better = far < nearest[left]
+            examples[left[better]], nearest[left[better]] = found.examples[better], far[better]
+            if self.stop:
+                left = left[nearest[left] > task.threat.eps]
+            if not left.size:
+                break
+        return Found(examples, queries)
+
+    def _descend(
+        self, task: Task, target: Codes | None, tell: Callable[[int], None]
+    ) -> tuple[Found, NDArray[np.float64]]:
+        """Return the nearest example found by one descent, and how far it is; infinite if none."""
         model, x, threat = task.model, task.x, task.threat
-        aim, given = Aim.away(model, task.labels), model.array(x)
+        away, given = Aim.away(model, task.labels), model.array(x)
+        aim = away if target is None else away.towards(model, target)
         xp, spec = array_namespace(given), model.spec
         widest = threat.widest(spec).eps
-        places, examples = np.arange(len(x)), x.copy()
+        places, examples, far = np.arange(len(x)), x.copy(), np.full(len(x), np.inf)
         queries = np.zeros(len(x), np.int64)
         change = best = xp.zeros_like(given)
         shortest = xp.full(len(x), math.inf, dtype=given.dtype, device=given.device)
         radius = xp.full_like(shortest, widest)
         for done in range(self.steps + 1):
             near = given + change
-            if done < self.steps:
-                scores, gradient = model.vjp(
-                    near,
-                    lambda scores, some: MARGIN.slope(scores, aim[some]),  # noqa: B023 - called now
-                )
-                queries[places] += 2
-            else:
-                scores = model.scores(near)
-                queries[places] += 1
+            last = done == self.steps
+            scores, gradient = _look(model, near, aim, last=last)
+            queries[places] += 1 if last else 2
             margin, length = MARGIN.value(scores, aim), threat.length(change)
-            wrong = margin > 0
+            wrong = MARGIN.value(scores, away) > 0
             better = xp.logical_and(wrong, length < shortest)
             best = xp.where(spread(better, best), change, best)
             shortest = xp.where(better, length, shortest)
@@ -91,6 +127,7 @@ class FMN(Attack):
                 left = np.flatnonzero(model.numpy(shortest) > threat.eps)
                 if len(left) < len(places):
                     examples[places] = model.numpy(given + best)
+                    far[places] = model.numpy(shortest)
                     keep = xp.asarray(left, device=given.device)
                     given, change, best, gradient = (
                         one[keep] for one in (given, change, best, gradient)
@@ -98,27 +135,30 @@ class FMN(Attack):
                     margin, length, wrong, shortest, radius = (
                         one[keep] for one in (margin, length, wrong, shortest, radius)
                     )
-                    aim, places = aim[keep], places[left]
+                    aim, away, places = aim[keep], away[keep], places[left]
                 if not len(places):
                     break
-            if done == self.steps:
+            if last:
                 break
             gradient = _possible(gradient, given + change, spec)
             shrink = _cosine(_SHRINK, done, self.steps)
             smaller = xp.minimum(radius * (1 - shrink), shortest)
+            # A little behind where a straight margin is 0: a step that ends there has not crossed.
             first = length - margin / xp.clip(_dual(threat, gradient), 1e-30, None)
+            first = first * (1 + shrink)
             larger = xp.where(xp.isinf(shortest), first, radius * (1 + shrink))
             radius = xp.clip(xp.where(wrong, smaller, larger), 0, widest)
             size = _cosine(_STEP, done, self.steps) * (spec.high - spec.low)
             change = threat.limit(change + size * unit(gradient), radius)
             change = xp.clip(given + change, spec.low, spec.high) - given
-            progress(str(self), (done + 1) / (self.steps + 1))
+            tell(done + 1)
         if len(places):
-            if not self.stop:
-                best = self._cut(model, given, best, aim)
-                queries[places] += _HALVINGS
+            best = best if self.stop else self._cut(model, given, best, away)
+            queries[places] += 0 if self.stop else _HALVINGS
             examples[places] = model.numpy(given + best)
-        return Found(examples, queries)
+            length = xp.where(xp.isinf(shortest), shortest, threat.length(best))
+            far[places] = model.numpy(length)
+        return Found(examples, queries), far
 
     @staticmethod
     def _cut(model: Model, x: Array, change: Array, aim: Aim) -> Array:
@@ -131,6 +171,13 @@ class FMN(Attack):
             wrong = MARGIN.value(model.scores(x + change * spread(middle, x)), aim) > 0
             works, fails = xp.where(wrong, middle, works), xp.where(wrong, fails, middle)
         return change * spread(works, x)
+
+
+def _look(model: Model, near: Array, aim: Aim, *, last: bool) -> tuple[Array, Array]:
+    """Return scores and the gradient of the margin; the last time that is not needed."""
+    if last:
+        return model.scores(near), near
+    return model.vjp(near, lambda scores, some: MARGIN.slope(scores, aim[some]))
 
 
 def _possible(gradient: Array, near: Array, spec: Spec) -> Array:

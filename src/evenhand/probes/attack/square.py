@@ -18,6 +18,12 @@ from evenhand.probes.loss import MARGIN, Aim
 _HALVED_AT = (10, 50, 200, 500, 1000, 2000, 4000, 6000, 8000)
 """Of 10,000 queries, those at which the area of the windows is halved."""
 
+_GAIN = 1e-3
+"""Share of the first margin by which a change must gain to be kept.
+
+Libraries round differently: of changes that gain nothing, one would keep what another does not.
+"""
+
 _BLOCK = 64
 """Queries for which random numbers are drawn at once."""
 
@@ -32,7 +38,8 @@ class Square(Attack):
     inputs that are no images a window is a run of features.
 
     All of it is NumPy, with one generator for each example: the same scores give the same example,
-    whatever the model is written in.
+    whatever the model is written in. A change that gains less than a thousandth of the first margin
+    is not kept: libraries differ by rounding there.
 
     Source: Andriushchenko, Croce, Flammarion and Hein 2020, algorithms 1 to 3.
 
@@ -77,6 +84,7 @@ class Square(Attack):
         near = move.begin()
         margin = ask(near, np.arange(len(planes)))
         queries = np.ones(len(planes), np.int64)
+        least = _GAIN * np.abs(margin)
         draws = _Draws(task.streams, move.width)
         for done in range(1, self.queries):
             left = np.flatnonzero(margin <= 0)
@@ -86,7 +94,7 @@ class Square(Attack):
             tried = move.change(near[left], left, size, draws.next(left))
             found = ask(tried, left)
             queries[left] += 1
-            gained = found > margin[left]
+            gained = (found > margin[left] + least[left]) | (found > 0)
             near[left[gained]], margin[left[gained]] = tried[gained], found[gained]
             if done % _BLOCK == 0:
                 progress(str(self), done / self.queries)
