@@ -34,15 +34,15 @@ def ranges(told: Answered) -> Iterator[Doubt]:
 def repeats(told: Answered) -> Iterator[Doubt]:
     """Doubt that a model is what it is said to be: the same twice, or stochastic."""
     if told.scores is None:
-        differ = int((told.model.predict(told.x) != told.codes).sum())
+        others = int((told.model.predict(told.x) != told.codes).sum())
     else:
-        differ = _differ(told.asked(told.x), told.scores)
+        others = differ(told.asked(told.x), told.scores)
     if told.model.spec.stochastic:
-        if not differ:
+        if not others:
             seen = "it is said to be stochastic, and answered the same twice."
             yield Doubt("repeat", seen, "possible", "Say that it is not, for tighter figures.")
-    elif differ:
-        seen = f"{differ:,} of {len(told.x):,} inputs got another answer when they came again."
+    elif others:
+        seen = f"{others:,} of {len(told.x):,} inputs got another answer when they came again."
         hint = "Is a part of it in training mode (dropout)? Else say that it is stochastic."
         yield Doubt("repeat", seen, "certain", hint)
 
@@ -57,12 +57,12 @@ def batch(told: Answered) -> Iterator[Doubt]:
         if not len(x):
             continue
         if told.scores is None:
-            differ = int((told.model.predict(x) != told.codes[some]).sum())
+            others = int((told.model.predict(x) != told.codes[some]).sum())
         else:
-            differ = _differ(told.asked(x), told.scores[some])
-        if differ:
+            others = differ(told.asked(x), told.scores[some])
+        if others:
             how = "in another order" if some.step else f"in a batch of {len(x)}"
-            seen = f"{differ:,} of {len(x):,} inputs get another answer {how} than among {count:,}."
+            seen = f"{others:,} of {len(x):,} inputs get another answer {how} than among {count:,}."
             hint = "Does batch norm use the batch, or a part of it stay in training mode?"
             yield Doubt("batch", seen, "certain", hint)
             return
@@ -72,9 +72,9 @@ def prediction(told: Answered) -> Iterator[Doubt]:
     """Doubt a model whose class is not that of its largest score."""
     scores = _scores(told)
     best, chosen = scores.max(axis=1), scores[np.arange(len(scores)), told.codes]
-    differ = int((chosen < best - _SAME * np.abs(scores).max()).sum())
-    if differ and not told.model.spec.stochastic:
-        seen = f"the class of {differ:,} of {len(scores):,} inputs is not that of the largest score"
+    others = int((chosen < best - _SAME * np.abs(scores).max()).sum())
+    if others and not told.model.spec.stochastic:
+        seen = f"the class of {others:,} of {len(scores):,} inputs is not that of the largest score"
         hint = "Are scores and labels in the same order? Does it decide by another threshold?"
         yield Doubt("prediction", f"{seen}.", "certain", hint)
 
@@ -151,12 +151,6 @@ def _scores(told: Answered) -> Floats:
     return told.scores
 
 
-def _differ(one: Floats, other: Floats) -> int:
-    """Return of how many inputs the scores differ."""
-    slack = _SAME * max(float(np.abs(other).max(initial=0)), 1e-30)
-    return int((np.abs(one - other) > slack).any(axis=1).sum())
-
-
 def _one_hot(scores: Floats) -> bool:
     """Return whether one number is at the chosen class and another elsewhere, in every row."""
     ordered = np.sort(scores, axis=1)
@@ -164,3 +158,9 @@ def _one_hot(scores: Floats) -> bool:
     flat = bool((ordered[:, :-1] == low[:, None]).all() and (high > low).all())
     # Of two classes that holds of any row: the numbers themselves are the same in all of them.
     return flat and len(np.unique(low)) == 1 and len(np.unique(high)) == 1
+
+
+def differ(one: Floats, other: Floats) -> int:
+    """Return of how many inputs the scores differ, by more than the order of sums makes them."""
+    slack = _SAME * max(float(np.abs(other).max(initial=0)), 1e-30)
+    return int((np.abs(one - other) > slack).any(axis=1).sum())

@@ -10,20 +10,20 @@ from evenhand.models.model import Floats
 from evenhand.models.spec import Spec
 
 COUNT = 8
-"""How many there are: each is a query."""
+"""How many there are, unless queries are cheap."""
 
 _SEED = 20
 
 
-def canaries(spec: Spec) -> Floats:
+def canaries(spec: Spec, count: int = COUNT) -> Floats:
     """Return the canaries of a spec: all low, all high, and noise uniform in the range.
 
     Returns:
-        Shape (8, *spec.shape), float32; the same on every machine.
+        Shape (count, *spec.shape), float32; the same on every machine.
 
     """
     rng = np.random.default_rng(_SEED)
-    found = rng.uniform(spec.low, spec.high, (COUNT, *spec.shape)).astype(np.float32)
+    found = rng.uniform(spec.low, spec.high, (count, *spec.shape)).astype(np.float32)
     found[0], found[1] = spec.low, spec.high
     return np.clip(found, spec.low, spec.high)
 

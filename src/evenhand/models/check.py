@@ -26,7 +26,7 @@ from evenhand.models.answer_check import (
 from evenhand.models.doubt import Answered, Check, Doubt, NotCheckedError
 from evenhand.models.gradient_check import gradient
 from evenhand.models.model import Codes, Floats, Model
-from evenhand.models.what_if import guessing, order, readings, roughness
+from evenhand.models.what_if import by_classes, roughness
 
 MOST = 256
 """Inputs that are looked at, unless somebody says otherwise."""
@@ -40,10 +40,8 @@ CHECKS: dict[str, Check] = {
     "one-hot": one_hot,
     "prediction": prediction,
     "gradient": gradient,
-    "layout": roughness,
-    "labels": order,
-    "guessing": guessing,
-    "scale and layout by classes": readings,
+    "channels": roughness,
+    "classes": by_classes,
 }
 """What is checked, in this order."""
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import inspect
-import pickle
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -27,6 +26,8 @@ from evenhand.models.spec import Label, Spec
 
 Function = Callable[[Floats], Any]
 
+_CANARIES = 64
+
 
 @dataclass
 class FunctionModel:
@@ -38,8 +39,7 @@ class FunctionModel:
         spec: What it takes and gives.
         name: What reports call it.
         weights: Of a linear model, (classes, features) and (classes,), by which it has gradients.
-        state: What its answers depend on beside its source, such as an estimator; where that is
-            unknown, its fingerprint rests on its answers to canaries.
+        text: What else tells it from others of the same source, such as an estimator's parameters.
         queries: Examples it was asked about.
         own_labels: None: a function does not name its classes.
 
@@ -49,7 +49,7 @@ class FunctionModel:
     spec: Spec
     name: str = "function"
     weights: tuple[Floats, Floats] | None = None
-    state: object = None
+    text: str = ""
     queries: int = field(default=0, init=False)
     own_labels: tuple[Label, ...] | None = field(default=None, init=False)
 
@@ -108,23 +108,19 @@ class FunctionModel:
         return scores, gradient
 
     def fingerprint(self) -> str:
-        """Return a digest of the function, its spec, and its weights, state or answers.
+        """Return a digest of the spec, and of its weights, or its source and answers to canaries.
 
-        Where neither weights nor state are known, canaries are asked about, unless the spec says
-        that answers are stochastic.
+        What a function depends on cannot be read, and what was fitted is not written twice alike
+        (trees of scikit-learn have gaps of chance): so it is asked, unless it is stochastic.
         """
-        text = f"{_source(self.function)}\n{self.spec}"
         if self.weights is not None:
             digest = hashlib.sha256(str(self.spec).encode())
             for part in self.weights:
                 digest.update(np.ascontiguousarray(part).tobytes())
             return f"sha256:{digest.hexdigest()}"
-        known = _digest_of_state(self.state)
-        if known:
-            return digest_of(known, str(self.spec))
-        if self.spec.stochastic:
-            return digest_of("", text)
-        return digest_of(self.raw(canaries(self.spec)), text)
+        text = f"{_source(self.function)}\n{self.text}\n{self.spec}"
+        answers = "" if self.spec.stochastic else self.raw(canaries(self.spec, _CANARIES))
+        return digest_of(answers, text)
 
     def raw(self, x: Floats) -> Any:  # noqa: ANN401 - of somebody's function
         """Return the function's own answer to inputs, unchecked.
@@ -149,23 +145,6 @@ def _source(function: Function) -> str:
         return inspect.getsource(function)
     except (OSError, TypeError):
         return f"{type(function).__module__}.{type(function).__qualname__}"
-
-
-def _digest_of_state(state: object) -> str:
-    """Return the digest of what was fitted; empty where that cannot be taken."""
-    if state is None:
-        return ""
-    try:
-        from joblib import hash as hashed  # type: ignore[import-untyped]
-    except ImportError:
-        try:
-            return hashlib.sha256(pickle.dumps(state)).hexdigest()
-        except (pickle.PicklingError, TypeError, AttributeError):
-            return ""
-    try:
-        return str(hashed(state, hash_name="sha1"))
-    except (pickle.PicklingError, TypeError, AttributeError):
-        return ""
 
 
 def linear(
@@ -215,7 +194,7 @@ def sklearn(estimator: Any, spec: Spec, *, name: str = "") -> FunctionModel:  # 
     known = hasattr(estimator, "predict_proba")
     told = dataclasses.replace(spec, labels=labels, output="probabilities" if known else "labels")
     asked = estimator.predict_proba if known else estimator.predict
-    return FunctionModel(lambda x: asked(x.reshape(len(x), -1)), told, title, state=estimator)
+    return FunctionModel(lambda x: asked(x.reshape(len(x), -1)), told, title, text=repr(estimator))
 
 
 def _coefficients(estimator: Any, classes: int) -> tuple[Floats, Floats] | None:  # noqa: ANN401

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from evenhand.errors import ModelError
+from evenhand.models.answer_check import differ
 from evenhand.models.doubt import Answered, Doubt, NotCheckedError
 from evenhand.models.model import Array, Floats
 
@@ -33,6 +34,8 @@ def gradient(told: Answered) -> Iterator[Doubt]:
         raise NotCheckedError("it offers no gradients")
     if spec.stochastic:
         raise NotCheckedError("its answers are stochastic")
+    if told.scores is not None and differ(told.asked(told.x[:_INPUTS]), told.scores[:_INPUTS]):
+        raise NotCheckedError("its answers do not repeat")
     # Inside the range, so that no step leaves it.
     middle = (spec.low + spec.high) / 2.0
     x = (middle + 0.9 * (told.x[:_INPUTS] - middle)).astype(told.x.dtype)

@@ -131,6 +131,9 @@ def _layout_of(shape: tuple[int, ...]) -> Layout:
     if len(shape) != 3:  # noqa: PLR2004 - and channels
         return "features"
     first, last = shape[0] in _CHANNELS, shape[-1] in _CHANNELS
+    if first and last:
+        # Images are mostly as high as they are wide.
+        first, last = shape[1] == shape[2], shape[0] == shape[1]
     if first == last:
         what = f"where are the channels in the shape {shape}?"
         raise ModelError(Problem("spec", what, "Say --layout CHW or HWC."))
