@@ -1,4 +1,4 @@
-"""``evenhand doctor``: what this installation can do, and the line that adds what it cannot."""
+"""``evenhand doctor``: what this installation can do, and what a model can be probed for."""
 
 from __future__ import annotations
 
@@ -6,20 +6,83 @@ import platform
 import shutil
 from importlib.metadata import PackageNotFoundError, version
 
+import typer
+
 import evenhand
-from evenhand.cli import flags
-from evenhand.cli.output import show
+from evenhand.cli import flags, modelled
+from evenhand.cli.output import FAIL, show
 
 _ENGINE_PACKAGE = {"polars": "polars", "duckdb": "duckdb", "spark": "pyspark"}
 
 
-def doctor(*, as_json: flags.AsJson = False) -> None:
-    """Say what is installed, which engines work, and how to add the rest.
+def doctor(
+    *,
+    model: modelled.Address = None,
+    inputs: modelled.Examples = None,
+    label: modelled.Label = None,
+    ids: modelled.Id = None,
+    pixels: modelled.Pixels = None,
+    shape: modelled.Shape = None,
+    features: modelled.Features = None,
+    where: flags.Where = None,
+    limits: modelled.Range = None,
+    classes: modelled.Classes = None,
+    output: modelled.Gives = None,
+    layout: modelled.Axes = None,
+    mean: modelled.Mean = None,
+    std: modelled.Std = None,
+    stochastic: modelled.Stochastic = False,
+    architecture: modelled.Architecture = None,
+    trust_pickle: modelled.TrustPickle = False,
+    as_json: flags.AsJson = False,
+) -> None:
+    """Say what is installed and what is missing; of a model, what can be probed, and what is wrong.
+
+    With --model the model is asked about inputs, to check what is said of it: range, layout,
+    normalisation, order of labels, what its scores are, gradients. Exit status: 1 where a probe
+    would measure something else than what was said.
 
     [bold]Example[/bold]
 
       evenhand doctor --json
+
+      evenhand doctor --model mypkg.models:load --inputs digits.parquet --pixels image --shape 8x8
+      --label label
     """
+    if model is not None or inputs is not None:
+        from evenhand.cli.examined import both, examine
+        from evenhand.probes.opened import Asked, opened
+
+        told = modelled.told_of(
+            shape=shape,
+            limits=limits,
+            classes=classes,
+            output=output,
+            layout=layout,
+            mean=mean,
+            std=std,
+            stochastic=stochastic,
+        )
+        named = None if features is None else [one.strip() for one in features.split(",")]
+        asked = Asked(label, ids, pixels, named, modelled.shape_of(shape), where)
+        address, source = both(model, inputs)
+        found = opened(
+            address,
+            source,
+            asked,
+            told=told,
+            architecture=architecture,
+            trust_pickle=trust_pickle,
+        )
+        text, document = examine(*found, told)
+        show(text, document, as_json=as_json)
+        if not document["sound"]:
+            raise typer.Exit(FAIL)
+        return
+    _installation(as_json=as_json)
+
+
+def _installation(*, as_json: bool) -> None:
     from rich.table import Table
     from rich.text import Text
 

@@ -1,0 +1,136 @@
+"""The words of a model and its inputs as flags, the same for every verb that asks a model."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, TypeAlias
+
+import typer
+
+from evenhand.errors import ModelError, Problem
+from evenhand.models.spec import Layout, Output
+
+if TYPE_CHECKING:
+    from evenhand.models.told import Told
+
+Address: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        "--model",
+        help="A model: pkg.mod:name, a file (.onnx, .safetensors, .joblib) or http(s)://.",
+    ),
+]
+Examples: TypeAlias = Annotated[
+    str | None,
+    typer.Option("--inputs", help="Its inputs: Parquet, Arrow, CSV, .npz, a folder with a CSV."),
+]
+Label: TypeAlias = Annotated[
+    str | None, typer.Option(help="Inputs: the column of true classes; of an .npz its y.")
+]
+Id: TypeAlias = Annotated[
+    str | None, typer.Option("--id", help="Inputs: the column of ids; by default places.")
+]
+Pixels: TypeAlias = Annotated[str | None, typer.Option(help="Inputs: the column of images.")]
+Shape: TypeAlias = Annotated[
+    str | None, typer.Option(help="Shape of one image: 28x28, 3x32x32 or 32x32x3.")
+]
+Features: TypeAlias = Annotated[
+    str | None,
+    typer.Option(help="Inputs: columns of one example, in the model's order: a,b,c."),
+]
+Range: TypeAlias = Annotated[
+    tuple[float, float] | None,
+    typer.Option(
+        "--range",
+        help="Smallest and largest value of an input, before normalisation; 0 1 by default.",
+        metavar="LOW HIGH",
+    ),
+]
+Classes: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option("--class", help="A class, in the order of the model's scores."),
+]
+Gives: TypeAlias = Annotated[
+    Output | None, typer.Option("--output", help="What it gives; by default what it looks like.")
+]
+Axes: TypeAlias = Annotated[
+    Layout | None,
+    typer.Option("--layout", help="What the axes of an input are; by default by their lengths."),
+]
+Mean: TypeAlias = Annotated[
+    str | None, typer.Option(help="Subtracted of each channel before the model: 0.5,0.5,0.5.")
+]
+Std: TypeAlias = Annotated[str | None, typer.Option(help="What each channel is divided by then.")]
+Stochastic: TypeAlias = Annotated[
+    bool, typer.Option("--stochastic", help="The model answers the same input differently.")
+]
+Architecture: TypeAlias = Annotated[
+    str | None, typer.Option(help="What .safetensors are the weights of: pkg.mod:build.")
+]
+TrustPickle: TypeAlias = Annotated[
+    bool, typer.Option("--trust-pickle", help="Read a pickle, which runs what is in it.")
+]
+
+
+def told_of(
+    *,
+    shape: str | None,
+    limits: tuple[float, float] | None,
+    classes: list[str] | None,
+    output: Output | None,
+    layout: Layout | None,
+    mean: str | None,
+    std: str | None,
+    stochastic: bool = False,
+) -> Told:
+    """Return what flags say of a model.
+
+    Raises:
+        ModelError: A flag does not read as what it means.
+
+    """
+    import yaml
+
+    from evenhand.models.told import Told
+
+    low, high = limits or (None, None)
+    return Told(
+        labels=tuple(yaml.safe_load(one) for one in classes or ()) or None,
+        shape=shape_of(shape),
+        low=low,
+        high=high,
+        layout=layout,
+        output=output,
+        mean=numbers_of("--mean", mean),
+        std=numbers_of("--std", std),
+        stochastic=stochastic,
+    )
+
+
+def shape_of(written: str | None) -> tuple[int, ...] | None:
+    """Return a shape that is written ``28x28``.
+
+    Raises:
+        ModelError: It is none.
+
+    """
+    if written is None:
+        return None
+    try:
+        return tuple(int(one) for one in written.lower().split("x"))
+    except ValueError:
+        what = f"'{written}' is no shape."
+        raise ModelError(Problem("--shape", what, "Write 28x28, 3x32x32 or 32x32x3.")) from None
+
+
+def numbers_of(flag: str, written: str | None) -> tuple[float, ...]:
+    """Return numbers that are written ``0.5,0.5``.
+
+    Raises:
+        ModelError: They are none.
+
+    """
+    try:
+        return tuple(float(one) for one in written.split(",")) if written else ()
+    except ValueError:
+        what = f"'{written}' are no numbers."
+        raise ModelError(Problem(flag, what, "Write one for all, or 0.5,0.5,0.5.")) from None
