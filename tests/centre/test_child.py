@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import operator
 import os
+import threading
 import time
 
 import pytest
 
-from evenhand.centre.store.child import Child, LateError
+from evenhand.centre.store.child import BusyError, Child, LateError
 from evenhand.render import svg
 
 MEMORY = 2**31
@@ -41,6 +42,19 @@ def test_what_takes_too_long_is_ended():
         child.ask(600)
     assert child.ask(0) is None
     assert time.monotonic() - before < 300
+    child.stop()
+
+
+def test_who_would_wait_too_long_is_told_at_once():
+    child = Child(time.sleep, seconds=60, memory=MEMORY, waiting=0)
+    child.ask(0)
+    asking = threading.Thread(target=child.ask, args=(2,))
+    asking.start()
+    time.sleep(0.5)
+    with pytest.raises(BusyError):
+        child.ask(0)
+    asking.join()
+    assert child.ask(0) is None
     child.stop()
 
 

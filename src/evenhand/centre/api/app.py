@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import pkgutil
+from collections.abc import AsyncIterator
 
+import anyio.to_thread
 from fastapi import FastAPI
 from starlette.staticfiles import StaticFiles
 
@@ -18,6 +21,16 @@ from evenhand.centre.protocol import PREFIX
 from evenhand.centre.store.centre import Centre
 
 _PAGES = "evenhand.centre.web.pages"
+
+_THREADS = 8
+"""Requests that a process works on at once. Python runs one of its threads at a time: with forty,
+as Starlette has them, each waits for all others, and a seventh of the time goes into changing."""
+
+
+@contextlib.asynccontextmanager
+async def _few_threads(_: FastAPI) -> AsyncIterator[None]:
+    anyio.to_thread.current_default_thread_limiter().total_tokens = _THREADS
+    yield
 
 
 def create_app(centre: Centre, access: Access) -> FastAPI:
@@ -35,6 +48,7 @@ def create_app(centre: Centre, access: Access) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
+        lifespan=_few_threads,
     )
     app.state.centre, app.state.access = centre, access
     app.add_middleware(Guard, centre=centre, access=access)

@@ -99,7 +99,7 @@ def _ready(served: Served, centre: Centre) -> FastAPI:
     # waiting for up to a fifth of a second.
     gc.collect()
     gc.freeze()
-    gc.set_threshold(50_000, 20, 100)
+    gc.set_threshold(50_000, 20, 20)
     beginning = threading.Timer(_SETTLED, _begin_processes)
     beginning.daemon = True
     beginning.start()

@@ -16,7 +16,7 @@ Answer = TypeVar("Answer")
 
 
 class BusyError(Exception):
-    """Others were being answered for too long."""
+    """Too many others wait, or were being answered for too long."""
 
 
 class LateError(Exception):
@@ -30,7 +30,12 @@ class Child(Generic[Question, Answer]):
     """
 
     def __init__(
-        self, answer: Callable[[Question], Answer], *, seconds: float, memory: int
+        self,
+        answer: Callable[[Question], Answer],
+        *,
+        seconds: float,
+        memory: int,
+        waiting: int = 4,
     ) -> None:
         """Describe the process.
 
@@ -38,10 +43,12 @@ class Child(Generic[Question, Answer]):
             answer: A function of a module, which the process imports.
             seconds: How long an answer may take, and how long another may wait for its turn.
             memory: Bytes that the process may ask for.
+            waiting: How many may wait for their turn, so that they do not hold all threads.
 
         """
         self._answer, self._seconds, self._memory = answer, seconds, memory
         self._turn = threading.Lock()
+        self._room = threading.BoundedSemaphore(1 + waiting)
         self._running: tuple[BaseProcess, Connection] | None = None
         atexit.register(self.stop)
 
@@ -49,21 +56,26 @@ class Child(Generic[Question, Answer]):
         """Return the answer to a question.
 
         Raises:
-            BusyError: It is not this one's turn for too long.
+            BusyError: Too many wait, or it is not this one's turn for too long.
             LateError: The answer takes too long.
             EOFError: The process ended instead.
             OSError: It did so at another moment.
 
         """
-        if not self._turn.acquire(timeout=self._seconds):
+        if not self._room.acquire(blocking=False):
             raise BusyError
         try:
-            return self._asked(question)
-        except (EOFError, OSError, LateError):
-            self.stop()
-            raise
+            if not self._turn.acquire(timeout=self._seconds):
+                raise BusyError
+            try:
+                return self._asked(question)
+            except (EOFError, OSError, LateError):
+                self.stop()
+                raise
+            finally:
+                self._turn.release()
         finally:
-            self._turn.release()
+            self._room.release()
 
     def _asked(self, question: Question) -> Answer:
         pipe = self._started()

@@ -13,8 +13,9 @@ from evenhand.render import svg
 
 _SECONDS = 20.0
 _MEMORY = 4 * 2**30
+_WAITING = 100
 
-_CHILD: Child[str, str] = Child(svg.draw, seconds=_SECONDS, memory=_MEMORY)
+_CHILD: Child[str, str] = Child(svg.draw, seconds=_SECONDS, memory=_MEMORY, waiting=_WAITING)
 
 _FIRST = '{"data": {"values": [{}]}, "mark": "point", "config": {}}'
 
