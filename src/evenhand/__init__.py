@@ -280,6 +280,7 @@ def probe(
     seed: int = 1,
     max_queries: int | None = None,
     believe: bool = False,
+    flags: bool = True,
     out: str | Path | None = None,
     force: bool = False,
 ) -> Log:
@@ -308,6 +309,8 @@ def probe(
             two.
         believe: Go on where the check of the model is certain that it was misread: another range,
             probabilities for logits, training mode.
+        flags: Look for reasons not to believe the attack, on a sample of the examples, and keep
+            them in the file.
         out: Write the log here too, ``attacked.parquet``. A probe that is stopped goes on from
             where it was, when it is started again with the same ``out``.
         force: Write over a file that is there.
@@ -349,6 +352,8 @@ def probe(
         folder=folder,
         max_queries=max_queries,
         believe=believe,
+        # Without a file nobody would see them.
+        judged=flags and out is not None,
     )
     if out is not None and folder is not None:
         write_whole(to_parquet(probed.rows, probed.made), out, force=force)

@@ -23,6 +23,11 @@ SPEC = Spec(labels=("no", "yes"), shape=(2,), low=-5.0, high=5.0)
 def model():
     return linear(np.array([[0.0, 0.0], [1.0, -2.0]]), np.zeros(2), SPEC)
 
+def masked():
+    # The gradient of the cross-entropy is 0 where the model is right.
+    sharp = np.array([[0.0, 0.0], [1.0, -2.0]]) * 1e6
+    return linear(sharp, np.zeros(2), SPEC)
+
 def hidden():
     return FunctionModel(lambda x: np.where(x[:, 0] > 2 * x[:, 1], "yes", "no"),
                          Spec(("no", "yes"), (2,), -5.0, 5.0, output="labels"))
@@ -88,8 +93,26 @@ def test_json_holds_cost_figures_and_what_to_do_next(folder):
     assert 0 < document["queries"] <= document["most_queries"]
     (variant,) = document["variants"]
     assert variant["robust_accuracy"]["value"] < variant["clean_accuracy"]["value"]
-    assert document["flags"] is None
+    (flags,) = document["flags"]
+    assert flags["verdict"] == "reliable"
+    assert (flags["variant"], flags["by"]) == ("linf 0.1", "sex")
     assert document["next"] == "evenhand audit attacked.parquet --kind perturbed --group sex"
+
+
+def test_flags_can_be_left_out_and_that_is_said(folder):
+    _, name = folder
+    shown = run(*words(name, "--eps", "0.1", "--no-flags"))
+    assert "a stronger one may break more" in shown
+    assert "reliable" not in shown
+
+
+def test_attack_that_fails_is_not_believed(folder):
+    _, name = folder
+    shown = run(*words(name, "--eps", "0.3", "--believe", model="masked"))
+    assert "linf 0.3: not reliable" in shown
+    assert "zero_gradients" in shown
+    (flags,) = json.loads(pl.read_parquet_metadata("attacked.parquet")["evenhand.flags"])
+    assert flags["verdict"] == "not reliable"
 
 
 def test_cost_is_told_before_the_model_is_asked(folder):

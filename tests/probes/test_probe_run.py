@@ -18,7 +18,7 @@ from evenhand.probes import run as running
 from evenhand.probes.attack.attack import Attacked
 from evenhand.probes.log import read_made, to_parquet
 from evenhand.probes.probe import Probe, Variant, probe_of
-from evenhand.probes.run import forget, kept_in, run
+from evenhand.probes.run import forget, kept_in, most_asked, run
 from evenhand.probes.threat import Threat
 
 SPEC = Spec(labels=("no", "yes"), shape=(4,), low=-100.0, high=100.0)
@@ -342,3 +342,38 @@ def test_python_gives_a_log_that_is_ready_to_be_measured(tmp_path):
 def test_arrays_that_are_no_inputs_are_refused(x, how):
     with pytest.raises(EvenhandError):
         eh.probe(model_of(), x, "attack.pgd(eps=0.1)", **how)
+
+
+def test_flags_are_judged_once_and_within_the_groups_too(tmp_path):
+    folder, inputs = tmp_path / "x.parts", inputs_for(300)
+    how = {"inputs": inputs, "groups": ["side"], "judged": True}
+    whole = probed(folder=folder, **how)
+    assert [one["variant"] for one in whole.made.flags] == ["linf 0.1", "linf 0.5"]
+    assert all(one["flags"] for one in whole.made.flags)
+    assert {group["group"] for group in whole.made.flags[0]["groups"]} == {"left", "right"}
+    model = model_of()
+    again = probed(folder=folder, model=model, **how)
+    assert model.queries == 0
+    assert again.made == whole.made
+    # Whether anybody looks changes no row.
+    assert_frame_equal(again.rows, probed(inputs=inputs, groups=["side"]).rows)
+    path = tmp_path / "x.parquet"
+    path.write_bytes(to_parquet(whole.rows, whole.made))
+    assert read_made(path) == whole.made
+
+
+def test_budget_that_is_used_up_leaves_no_flags_and_says_so():
+    model = model_of()
+    most = most_asked(PROBE, model, 300)
+    found = probed(inputs=inputs_for(300), model=model, judged=True, max_queries=most)
+    assert model.queries <= most
+    assert found.made.flags is None
+    assert "nothing to look for flags with" in found.made.probe["notes"][-1]
+
+
+def test_what_a_probe_may_ask_is_told_before():
+    model, inputs = model_of(), inputs_for(300)
+    most = most_asked(PROBE, model, 300, judged=True)
+    found = probed(inputs=inputs, model=model, judged=True, max_queries=most)
+    assert found.made.flags is not None
+    assert model.queries <= most

@@ -92,6 +92,13 @@ def probe(
     trust_pickle: Annotated[
         bool, typer.Option("--trust-pickle", help="Read a pickle, which runs what is in it.")
     ] = False,
+    judge: Annotated[
+        bool,
+        typer.Option(
+            "--flags/--no-flags",
+            help="Look for reasons not to believe the attack, on a sample of the examples.",
+        ),
+    ] = True,
     seed: Annotated[int, typer.Option(help="Where every random number comes from.")] = 1,
     max_queries: Annotated[
         int | None, typer.Option(help="What this run may ask the model at most.")
@@ -152,7 +159,7 @@ def probe(
     )
     groups = check_groups(examples, group or [])
     wanted.check(found)
-    most = most_asked(wanted, found, len(examples))
+    most = most_asked(wanted, found, len(examples), judged=judge)
     typer.echo(
         f"{wanted.attack} of {len(examples):,} examples, {_variants(wanted.variants)}: "
         f"at most {most:,} queries of {found.name}",
@@ -168,6 +175,7 @@ def probe(
             folder=folder,
             max_queries=max_queries,
             believe=believe,
+            judged=judge,
             progress=progress,
         )
     write_whole(to_parquet(probed.rows, probed.made), out, force=force)
@@ -256,6 +264,11 @@ def _shown(
         said.append(
             "Nobody looked for signs that the attack is weak: a stronger one may break more."
         )
+    for one in probed.made.flags or ():
+        said.append(f"{one['variant']}: {one['verdict']}, judged on {one['examples']} examples")
+        said += [f"  {flag['name']}: {flag['text']}" for flag in one["flags"] if flag["raised"]]
+        raised = [f"{g['group']} ({', '.join(g['raised'])})" for g in one["groups"] if g["raised"]]
+        said += [f"  by {one['by']}: {'; '.join(raised)}"] if raised else []
     made = f"{len(probed.rows):,} rows in {out}, {probed.made.queries:,} queries"
     if probed.resumed:
         made += f"; {probed.resumed} blocks were finished before"

@@ -9,6 +9,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -19,13 +20,14 @@ from evenhand.models.check import MOST, check
 from evenhand.models.inputs import Inputs
 from evenhand.models.model import Codes, Model
 from evenhand.probes.attack.attack import Progress, silent
+from evenhand.probes.flag import SAMPLE, judge
 from evenhand.probes.log import Made, check_groups, rows_of, told_of, with_groups
 from evenhand.probes.probe import Probe, Variant
 
 BLOCK = 256
 """Examples that are attacked, and kept, at once."""
 
-_ENDING, _CHECKED, _HALF = ".block", ".checked", ".part"
+_ENDING, _CHECKED, _JUDGED, _HALF = ".block", ".checked", ".judged", ".part"
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,7 @@ def run(
     folder: Path | None = None,
     max_queries: int | None = None,
     believe: bool = False,
+    judged: bool = False,
     progress: Progress = silent,
 ) -> Probed:
     """Return the log of a probe. Same probe, model and inputs: same rows, however it was stopped.
@@ -67,6 +70,8 @@ def run(
         folder: Where finished blocks are kept, and found; None for nowhere.
         max_queries: What the model may be asked by this run; None for as much as it takes.
         believe: Go on where the check of the spec is certain that something was said wrongly.
+        judged: Whether flags are looked for: reasons not to believe the attack. The attacks then
+            run once more, in full, on a sample of the examples.
         progress: Told what is being done, with the time left, and which share is done.
 
     Raises:
@@ -90,6 +95,8 @@ def run(
     ]
     rows = with_groups(pl.concat([part.drop(_ASKED) for part in parts]), inputs, columns)
     notes = [*probe.attack.notes(model), *doubts]
+    flags, spent, left_out = work.judged(columns) if judged else (None, 0, "")
+    notes += [left_out] if left_out else []
     if model.fingerprint() != fingerprint:
         notes.append("the model changed while it was probed: it answers otherwise than before")
     made = Made(
@@ -101,8 +108,8 @@ def run(
         model=told_of(model, fingerprint),
         inputs={"name": inputs.name, "examples": len(inputs), "digest": inputs.digest},
         seed=probe.seed,
-        queries=2 * known + asked + sum(int(part[_ASKED][0]) for part in parts),
-        flags=None,
+        queries=2 * known + asked + spent + sum(int(part[_ASKED][0]) for part in parts),
+        flags=flags,
         version=version,
     )
     return Probed(rows, made, work.resumed)
@@ -115,9 +122,27 @@ def _labels(inputs: Inputs) -> Codes:
     return inputs.labels
 
 
-def most_asked(probe: Probe, model: Model, examples: int) -> int:
-    """Return the most queries that `run` takes, checks and fingerprints included."""
-    return probe.most(model, examples) + _CHECK * min(MOST, examples) + 2 * COUNT
+def most_asked(probe: Probe, model: Model, examples: int, *, judged: bool = False) -> int:
+    """Return the most queries that `run` takes, checks, flags and fingerprints included."""
+    found = probe.most(model, examples) + _CHECK * min(MOST, examples) + 2 * COUNT
+    each = _judging(probe, model, examples) if judged else 0
+    return found + len(probe.variants) * each
+
+
+def _judging(probe: Probe, model: Model, examples: int) -> int:
+    """Return what looking for flags may cost under one threat.
+
+    All attacks of the set in full, the set with more effort and without a bound, and what it is
+    compared with.
+    """
+    attack = probe.attack
+    one_by_one = sum(one.most(model) for one in attack.members(model))
+    again = attack.most(model) + attack.stronger().most(model)
+    return min(SAMPLE, examples) * (one_by_one + again + _COMPARED)
+
+
+_COMPARED = 1_200
+"""More than flags ask about an example beside the attacks of the set."""
 
 
 _ASKED = "asked"
@@ -131,7 +156,7 @@ def kept_in(folder: Path) -> list[Path]:
 
 def forget(folder: Path) -> None:
     """Remove what was kept, and the folder unless it holds something else."""
-    rest = [path for ending in (_CHECKED, _HALF) for path in folder.glob(f"*{ending}")]
+    rest = [path for ending in (_CHECKED, _JUDGED, _HALF) for path in folder.glob(f"*{ending}")]
     for path in (*kept_in(folder), *rest):
         path.unlink(missing_ok=True)
     with contextlib.suppress(OSError):
@@ -229,6 +254,43 @@ class _Work:
         self._attacked += len(examples)
         return rows
 
+    def judged(self, columns: Sequence[str]) -> tuple[list[dict[str, Any]] | None, int, str]:
+        """Return the flags of every variant, what they cost, and why there are none.
+
+        They are judged within the groups of the first column, too.
+        """
+        found, spent = [], 0
+        for variant in self.probe.variants:
+            of = ["flags", columns[0] if columns else "", self.inputs.digest]
+            path = None if self.folder is None else self.folder / self._known(of, variant, _JUDGED)
+            kept = None if path is None else _read(path)
+            if kept is None:
+                more = _judging(self.probe, self.model, len(self.inputs))
+                if self.most is not None and self.model.queries - self.before + more > self.most:
+                    return None, spent, "the budget left nothing to look for flags with"
+                kept = self._flags(columns, variant)
+                if path is not None:
+                    _write(kept, path)
+            found.append(json.loads(kept["flags"][0]))
+            spent += int(kept[_ASKED][0])
+        return found, spent, ""
+
+    def _flags(self, columns: Sequence[str], variant: Variant) -> pl.DataFrame:
+        asked = self.model.queries
+        trust = judge(
+            self.probe.attack,
+            self.model,
+            self.inputs.x,
+            _labels(self.inputs),
+            variant.threat,
+            rng=np.random.default_rng([self.probe.seed, _JUDGES]),
+            groups=self.inputs.table[columns[0]].to_list() if columns else None,
+            progress=lambda what, _: self.progress(f"{variant.name}, {what}", 1.0),
+        )
+        told = {"variant": variant.name, "by": columns[0] if columns else None, **trust.as_json()}
+        spent = self.model.queries - asked
+        return pl.DataFrame({"flags": [json.dumps(told, default=_native)], _ASKED: [spent]})
+
     def _attack(self, examples: Inputs, variant: Variant) -> pl.DataFrame:
         model, attack = self.model, self.probe.attack
         labels = _labels(examples)
@@ -285,12 +347,24 @@ class _Work:
         self.progress(text, done / self._all)
 
     def _name(self, examples: Inputs, variant: Variant) -> str:
-        """Return what a block is kept by: another model, attack, threat or seed has another."""
+        return self._known([examples.digest], variant, _ENDING)
+
+    def _known(self, of: list[str], variant: Variant, ending: str) -> str:
+        """Return what a part is kept by: another model, attack, threat or seed has another."""
         known = [
             *(str(self.probe.attack), variant.name, variant.threat.eps, self.probe.seed),
-            *(self.fingerprint, str(self.model.spec), examples.digest),
+            *(self.fingerprint, str(self.model.spec), *of),
         ]
-        return hashlib.sha256(json.dumps(known).encode()).hexdigest()[:32] + _ENDING
+        return hashlib.sha256(json.dumps(known).encode()).hexdigest()[:32] + ending
+
+
+_JUDGES = 1
+"""Tells the numbers of the flags' sample from those of the blocks."""
+
+
+def _native(value: Any) -> Any:  # noqa: ANN401 - a number of NumPy
+    """Return a number of NumPy as Python's, for JSON."""
+    return value.item() if hasattr(value, "item") else str(value)
 
 
 _CHECK = 16
