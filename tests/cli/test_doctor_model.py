@@ -122,6 +122,27 @@ def test_what_cannot_be_asked_is_a_usage_error(run, words, said):
     assert said in err
 
 
+def test_an_endpoint_is_asked_within_its_budget_and_its_answers_are_kept(run, tmp_path):
+    from made_models import Endpoint, served
+
+    weights = np.random.default_rng(0).standard_normal((3, 16)) * 4
+    with served(Endpoint(lambda x: (x.reshape(len(x), -1) - 0.5) @ weights.T)) as endpoint:
+        code, _, err = run(endpoint.address, "--max-queries", "40")
+        assert code == 2
+        assert "queries are used" in err
+        assert endpoint.examples <= 40
+        code, out, _ = run(endpoint.address, "--keep", str(tmp_path / "kept"), "--json")
+        assert code == 0
+        assert json.loads(out)["doubts"] == []
+        before = endpoint.examples
+        code, out, _ = run(endpoint.address, "--keep", str(tmp_path / "kept"), "--json")
+        # Canaries alone: when it begins, and for the fingerprint.
+        assert endpoint.examples - before == 16
+    code, _, err = run(endpoint.address, "--rate", "0")
+    assert code == 2
+    assert "--rate" in err
+
+
 def test_a_model_without_inputs_and_the_reverse(monkeypatch, capsys):
     for words, said in ((["--model", "a:b"], "--inputs"), (["--inputs", "x"], "--model")):
         monkeypatch.setattr(sys, "argv", ["evenhand", "doctor", *words])

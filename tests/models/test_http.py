@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from evenhand.errors import ModelError
+from evenhand.models.answer import UnansweredError
 from evenhand.models.canary import COUNT
 from evenhand.models.check import check
 from evenhand.models.http import LONGEST, TOKEN, HttpModel, Way
@@ -291,3 +292,10 @@ def test_a_sound_endpoint_raises_no_doubt(endpoint):
     model = model_at(endpoint)
     x = images(64)
     assert check(model, x, scores(x).argmax(axis=1)).doubts == ()
+
+
+@pytest.mark.parametrize("most", [30, 200])
+def test_a_check_whose_budget_is_spent_says_so_and_doubts_nothing(endpoint, most):
+    x = images(64)
+    with pytest.raises(UnansweredError, match="queries are used"):
+        check(model_at(endpoint, max_queries=most), x, scores(x).argmax(axis=1))

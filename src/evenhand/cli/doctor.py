@@ -34,6 +34,11 @@ def doctor(
     stochastic: modelled.Stochastic = False,
     architecture: modelled.Architecture = None,
     trust_pickle: modelled.TrustPickle = False,
+    form: modelled.Sent = "json",
+    rate: modelled.Rate = None,
+    timeout: modelled.Timeout = 30.0,
+    max_queries: modelled.MaxQueries = None,
+    keep: modelled.Keep = None,
     as_json: flags.AsJson = False,
 ) -> None:
     """Say what is installed and what is missing; of a model, what can be probed, and what is wrong.
@@ -73,6 +78,9 @@ def doctor(
             told=told,
             architecture=architecture,
             trust_pickle=trust_pickle,
+            way=modelled.way_of(
+                form=form, rate=rate, timeout=timeout, max_queries=max_queries, keep=keep
+            ),
         )
         text, document = examine(*found, told)
         show(text, document, as_json=as_json)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, TypeAlias
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 
 import typer
 
@@ -10,6 +11,7 @@ from evenhand.errors import ModelError, Problem
 from evenhand.models.spec import Layout, Output
 
 if TYPE_CHECKING:
+    from evenhand.models.http import Way
     from evenhand.models.told import Told
 
 Address: TypeAlias = Annotated[
@@ -69,6 +71,50 @@ Architecture: TypeAlias = Annotated[
 TrustPickle: TypeAlias = Annotated[
     bool, typer.Option("--trust-pickle", help="Read a pickle, which runs what is in it.")
 ]
+Sent: TypeAlias = Annotated[
+    Literal["json", "npy", "raw"],
+    typer.Option("--form", help="Endpoints: what inputs are sent as."),
+]
+Rate: TypeAlias = Annotated[
+    float | None, typer.Option(help="Endpoints: requests in a second at most.")
+]
+Timeout: TypeAlias = Annotated[
+    float, typer.Option(help="Endpoints: seconds that an answer may take.")
+]
+MaxQueries: TypeAlias = Annotated[
+    int | None, typer.Option(help="Endpoints: inputs that may be sent at most.")
+]
+Keep: TypeAlias = Annotated[
+    Path | None,
+    typer.Option(help="Endpoints: a folder for answers, so that nothing is asked twice."),
+]
+
+
+def way_of(
+    *,
+    form: Literal["json", "npy", "raw"],
+    rate: float | None,
+    timeout: float,
+    max_queries: int | None,
+    keep: Path | None,
+) -> Way:
+    """Return how flags say that an endpoint is asked; of other models nothing comes of it.
+
+    Raises:
+        ModelError: A limit is none.
+
+    """
+    from evenhand.models.http import Way
+
+    limits = {"--rate": rate, "--timeout": timeout, "--max-queries": max_queries}
+    wrong = [
+        Problem(flag, f"{value:g} is no limit.", "Say a number above 0.")
+        for flag, value in limits.items()
+        if value is not None and not value > 0
+    ]
+    if wrong:
+        raise ModelError(wrong)
+    return Way(form=form, rate=rate, timeout=timeout, max_queries=max_queries, cache=keep)
 
 
 def told_of(

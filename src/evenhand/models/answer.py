@@ -15,6 +15,13 @@ BATCH = 256
 """Examples that are asked about at once, unless somebody says otherwise."""
 
 
+class UnansweredError(ModelError):
+    """A model was not asked, or did not answer: it is away, or its budget is spent.
+
+    It tells nothing of the model, so that no check takes it for a doubt.
+    """
+
+
 def batches(count: int, size: int = BATCH) -> Iterator[slice]:
     """Yield slices of so many examples."""
     for start in range(0, count, size):

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from evenhand.errors import ModelError, Problem
-from evenhand.models.answer import check_inputs, check_scores
+from evenhand.models.answer import UnansweredError, check_inputs, check_scores
 from evenhand.models.answer_check import (
     batch,
     one_hot,
@@ -85,12 +85,17 @@ def check(model: Model, x: Floats, labels: Codes | None = None, *, most: int = M
             neither the order of labels nor the scale can be checked.
         most: Inputs that are looked at. It costs about twelve queries for each.
 
+    Raises:
+        UnansweredError: The model is away, or its budget is spent.
+
     """
     places = np.unique(np.linspace(0, max(len(x) - 1, 0), min(most, len(x))).astype(int))
     x, known = x[places], None if labels is None else labels[places]
     before = model.queries
     try:
         told = _answered(model, x, known)
+    except UnansweredError:
+        raise
     except ModelError as error:
         doubts = [Doubt("answers", one.what, "certain", one.hint) for one in error.problems]
         return Checked(tuple(doubts), inputs=len(x), queries=model.queries - before)
@@ -101,6 +106,8 @@ def check(model: Model, x: Floats, labels: Codes | None = None, *, most: int = M
             doubted = [*look(told)]
         except NotCheckedError as error:
             skipped[name] = str(error)
+        except UnansweredError:
+            raise
         except ModelError as error:
             found += [Doubt(name, one.what, "certain", one.hint) for one in error.problems]
         else:

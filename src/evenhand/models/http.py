@@ -20,7 +20,14 @@ import httpx2
 import numpy as np
 
 from evenhand.errors import ModelError, Problem, first_line
-from evenhand.models.answer import batches, check_inputs, check_scores, codes_of, normalised
+from evenhand.models.answer import (
+    UnansweredError,
+    batches,
+    check_inputs,
+    check_scores,
+    codes_of,
+    normalised,
+)
 from evenhand.models.canary import canaries, digest_of
 from evenhand.models.kept import Kept, key_of, same
 from evenhand.models.model import Array, Codes, Floats, Offer, Slope
@@ -287,7 +294,7 @@ class HttpModel:
                 break
             self._pause(wait)
         what = f"it fails, {len(self.way.pauses) + 1} times in a row: {failed}"
-        raise ModelError(Problem(self.name, what, self._way_on()))
+        raise UnansweredError(Problem(self.name, what, self._way_on()))
 
     def _asked_wait(self, answer: httpx2.Response, pause: float | None) -> float | None:
         """Return how long to wait; None where the endpoint asks for longer than anybody waits."""
@@ -305,7 +312,7 @@ class HttpModel:
                 return pause
         if not asked <= LONGEST:
             what = f"it is busy, and asks to wait for {asked:g} seconds."
-            raise ModelError(Problem(self.name, what, self._way_on()))
+            raise UnansweredError(Problem(self.name, what, self._way_on()))
         return max(pause, asked)
 
     def _read(self, answer: httpx2.Response, count: int) -> Any:  # noqa: ANN401
@@ -332,7 +339,7 @@ class HttpModel:
         if most is not None and self.sent + more > most:
             what = f"{self.sent:,} of {most:,} queries are used, and {more:,} more are needed."
             hint = "Say a larger --max-queries, fewer inputs, or a cheaper attack."
-            raise ModelError(Problem(self.name, what, f"{hint} {self._way_on()}"))
+            raise UnansweredError(Problem(self.name, what, f"{hint} {self._way_on()}"))
 
     def _wait_for_turn(self) -> None:
         if self.way.rate is None:

@@ -6,9 +6,8 @@ import importlib
 import inspect
 import os
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from evenhand.errors import (
     EvenhandError,
@@ -21,8 +20,11 @@ from evenhand.errors import (
 )
 from evenhand.models.function import FunctionModel, sklearn
 from evenhand.models.model import Floats, Model
-from evenhand.models.spec import Label, Spec
+from evenhand.models.spec import Label
 from evenhand.models.told import Told
+
+if TYPE_CHECKING:
+    from evenhand.models.http import Way
 
 _PICKLED = (".joblib", ".pkl", ".pickle")
 _TORCH = (".pt", ".pth", ".bin", ".ckpt")
@@ -36,7 +38,7 @@ def load(
     seen: tuple[Label, ...] = (),
     architecture: str | None = None,
     trust_pickle: bool = False,
-    http: Callable[[str, Spec], _Ours] | None = None,
+    way: Way | None = None,
 ) -> Model:
     """Return the model at an address.
 
@@ -51,7 +53,7 @@ def load(
         architecture: For ``.safetensors``, ``pkg.mod:build``: what returns the module that the
             weights are put in.
         trust_pickle: Read a pickle, which runs whatever code is in it.
-        http: Makes the model of an endpoint, of its address and a spec; by default `HttpModel`.
+        way: How an endpoint is asked: form, limits, and where its answers are kept.
 
     Raises:
         ModelError: There is none, it is no model, or what was said contradicts it.
@@ -60,7 +62,7 @@ def load(
     """
     told = told or Told()
     if address.startswith(("http://", "https://")):
-        return _endpoint(address, told, sample, seen, http)
+        return _endpoint(address, told, sample, seen, way)
     suffix = Path(address).suffix.lower()
     if ":" in address and suffix not in {".onnx", ".safetensors", *_PICKLED}:
         return model_of(imported(address), told, sample=sample, seen=seen, name=address)
@@ -215,13 +217,12 @@ def _endpoint(
     told: Told,
     sample: Floats,
     seen: tuple[Label, ...],
-    http: Callable[[str, Spec], _Ours] | None,
+    way: Way | None,
 ) -> Model:
-    if http is None:
-        from evenhand.models.http import HttpModel
+    from evenhand.models.http import HttpModel
 
-        http = HttpModel
-    return _completed(http(address, told.first(sample.shape[1:])), told, sample, seen)
+    model = HttpModel(address, told.first(sample.shape[1:]), way)
+    return _completed(model, told, sample, seen)
 
 
 def _weights(

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evenhand.errors import ModelError
+from evenhand.models.answer import UnansweredError, channelwise
 from evenhand.models.doubt import Answered, Doubt, NotCheckedError
 from evenhand.models.model import Codes, Floats
 from evenhand.models.spec import Spec
@@ -99,6 +100,8 @@ def _readings(told: Answered, labels: Codes, right: Flags) -> Iterator[tuple[flo
         try:
             scores = None if told.scores is None else told.asked(reading.x)
             codes = told.model.predict(reading.x) if scores is None else scores.argmax(axis=1)
+        except UnansweredError:
+            raise
         except ModelError:
             continue
         share = float((codes == labels).mean())
@@ -175,8 +178,6 @@ def _others(x: Floats, spec: Spec) -> Iterator[_Reading]:
 
 
 def _by_channel(x: Floats, spec: Spec, factor: Floats, more: Floats) -> Floats:
-    from evenhand.models.answer import channelwise
-
     found: Floats = x * channelwise(factor, spec) + channelwise(more, spec)
     return found.astype(x.dtype)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
@@ -16,6 +16,9 @@ from evenhand.models.load import load, model_of
 from evenhand.models.model import Model
 from evenhand.models.stored import Encoding, read_inputs
 from evenhand.models.told import Told
+
+if TYPE_CHECKING:
+    from evenhand.models.http import Way
 
 _SAMPLE = 16
 """Examples that a model is asked about where its classes or output were left to be seen."""
@@ -64,6 +67,7 @@ def opened(
     told: Told | None = None,
     architecture: str | None = None,
     trust_pickle: bool = False,
+    way: Way | None = None,
 ) -> tuple[Model, Inputs]:
     """Return a model and its inputs, in the units of its spec.
 
@@ -74,13 +78,16 @@ def opened(
         told: What was said of the model.
         architecture: Of weights alone.
         trust_pickle: Whether a pickle is read.
+        way: How an endpoint is asked.
 
     Raises:
         EvenhandError: One cannot be opened, or they do not fit together.
 
     """
     if isinstance(inputs, Inputs):
-        return _model(model, told, inputs.x[:_SAMPLE], (), architecture, trust=trust_pickle), inputs
+        sample = inputs.x[:_SAMPLE]
+        found = _model(model, told, sample, (), architecture, trust=trust_pickle, way=way)
+        return found, inputs
     read = _read(inputs, asked)
     low, high = _range(model, told)
     found = _model(
@@ -90,6 +97,7 @@ def opened(
         distinct(read.labels),
         architecture,
         trust=trust_pickle,
+        way=way,
     )
     return found, read.fit(found.spec)
 
@@ -110,6 +118,7 @@ def _model(
     architecture: str | None,
     *,
     trust: bool,
+    way: Way | None,
 ) -> Model:
     if isinstance(model, str | Path):
         return load(
@@ -119,6 +128,7 @@ def _model(
             seen=seen,
             architecture=architecture,
             trust_pickle=trust,
+            way=way,
         )
     return model_of(model, told, sample=sample, seen=seen)
 
