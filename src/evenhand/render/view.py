@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from evenhand.audits.evidence.block import has_target, shape_of, top_of
@@ -41,10 +41,10 @@ def block_view(block: Block, roles: Roles, *, drawn: bool, live: bool) -> dict[s
         live: Whether a program on the page can draw it too.
 
     """
-    specs = [*charts(block.findings).values()] if drawn else []
+    pictures = pictures_of(block, live=live) if drawn else []
     table = table_of(block)
     lines = "lines" if block.is_family else "groups"
-    count = len(block.findings) if block.is_family else len(block.lead.groups)
+    count = _count(block)
     title = f"Figures of {count:,} {lines}"
     if shape_of(block.findings) == "curve":
         title = f"Figures of {len(table.rows) if table else 0:,} points"
@@ -53,22 +53,41 @@ def block_view(block: Block, roles: Roles, *, drawn: bool, live: bool) -> dict[s
         "title": cut(block.title, 200),
         "rules": block.rules,
         "lines": _lines(block, roles),
-        "pictures": [
-            {
-                "id": f"c{block.number}" + (f"-{place}" if place else ""),
-                "svg": svg(spec),
-                "spec": embedded(spec) if live else "",
-                "caption": _caption(block, count, first=place == 0),
-            }
-            for place, spec in enumerate(specs)
-        ],
+        "pictures": pictures,
         "table": table,
         "table_title": title,
         "table_caption": cut(f"{block.lead.measure}, {block.title}", 200),
-        "open": not specs and count <= _OPEN_UP_TO,
+        "open": not pictures and count <= _OPEN_UP_TO,
         "warnings": warnings_of(block),
         "notes": notes_of(block),
     }
+
+
+def pictures_of(
+    block: Block, *, live: bool = False, only: Collection[int] | None = None
+) -> list[dict[str, Any]]:
+    """Return the pictures of a block, the most telling first.
+
+    Args:
+        block: The findings.
+        live: Whether a program on the page can draw them too.
+        only: Places of those that are wanted; None for all.
+
+    """
+    return [
+        {
+            "id": f"c{block.number}" + (f"-{place}" if place else ""),
+            "svg": svg(spec),
+            "spec": embedded(spec) if live else "",
+            "caption": _caption(block, _count(block), first=place == 0),
+        }
+        for place, spec in enumerate(charts(block.findings).values())
+        if only is None or place in only
+    ]
+
+
+def _count(block: Block) -> int:
+    return len(block.findings) if block.is_family else len(block.lead.groups)
 
 
 def _lines(block: Block, roles: Roles) -> list[dict[str, Any]]:

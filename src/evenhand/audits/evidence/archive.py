@@ -142,7 +142,9 @@ def bundle_in(found: Look, path: str, *, check: bool = True, replicates: bool = 
         ) from error
 
 
-def bundle_again(data: bytes, path: str, *, replicates: bool = False) -> Bundle:
+def bundle_again(
+    data: bytes, path: str, *, replicates: bool = False, findings: bool = True
+) -> Bundle:
     """Return the bundle of bytes that `parse_bundle` has read before, without its charts.
 
     Nothing is checked that cannot have changed: whoever keeps files by their SHA-256 knows that
@@ -152,13 +154,14 @@ def bundle_again(data: bytes, path: str, *, replicates: bool = False) -> Bundle:
         data: The bytes.
         path: What they are called, for messages.
         replicates: Whether replicates are read.
+        findings: Whether findings are read.
 
     Raises:
         BundleError: They are no evidence after all.
 
     """
     try:
-        return bundle_of(unpack(data), replicates=replicates, again=True)
+        return bundle_of(unpack(data), replicates=replicates, findings=findings, again=True)
     except UnreadableError as error:
         raise BundleError(Problem(path, f"it is no evidence: {error}.")) from error
 

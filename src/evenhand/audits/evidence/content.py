@@ -56,13 +56,18 @@ def members_of(bundle: Bundle) -> dict[str, bytes]:
 
 
 def bundle_of(
-    members: Mapping[str, bytes], *, replicates: bool = True, again: bool = False
+    members: Mapping[str, bytes],
+    *,
+    replicates: bool = True,
+    findings: bool = True,
+    again: bool = False,
 ) -> Bundle:
     """Return the bundle that members say.
 
     Args:
         members: The members.
         replicates: Whether replicates are read.
+        findings: Whether findings are read.
         again: Whether these bytes were read before: what was checked then is not checked again,
             and charts, which are drawn from findings, are left out.
 
@@ -78,7 +83,9 @@ def bundle_of(
     drawn = [] if again else sorted(name for name in members if CHART.fullmatch(name))
     return Bundle(
         plan=plan,
-        findings=read_findings(parse(members[FINDINGS], FINDINGS, again=again), plan.level),
+        findings=read_findings(parse(members[FINDINGS], FINDINGS, again=again), plan.level)
+        if findings
+        else (),
         rules=read_rules(parse(members[RULES], RULES, again=again)),
         replicates=_replicates(members[REPLICATES]) if replicates else pl.DataFrame(schema=COLUMNS),
         environment=_mapping(members, ENVIRONMENT),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, case, func, or_, select
@@ -84,6 +84,18 @@ def measures_of(session: Session, audit: Audit, *, most: int = 200) -> list[str]
     """Return the measures of an audit by name."""
     query = select(Finding.measure).where(Finding.audit_id == audit.id).distinct()
     return [*session.scalars(query.order_by(Finding.measure).limit(most))]
+
+
+def places_of(
+    session: Session, audit: Audit, keys: Collection[str]
+) -> dict[tuple[str, str | None], int]:
+    """Return the position of the first finding of each figure, by its key and slice."""
+    query = (
+        select(Finding.key, Finding.slice, func.min(Finding.position))
+        .where(Finding.audit_id == audit.id, Finding.key.in_(keys))
+        .group_by(Finding.key, Finding.slice)
+    )
+    return {(key, part): place for key, part, place in session.execute(query)}
 
 
 @dataclass(frozen=True, slots=True)

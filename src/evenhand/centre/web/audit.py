@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass
 from typing import Annotated, Any
 
@@ -13,7 +13,7 @@ from evenhand.audits.contrasts import form_of
 from evenhand.audits.evidence.block import shape_of
 from evenhand.audits.evidence.bundle import Bundle
 from evenhand.audits.evidence.chart import charts
-from evenhand.audits.finding import Finding
+from evenhand.audits.finding import ALL_ROWS, Finding
 from evenhand.audits.gate.verdict import RuleVerdict
 from evenhand.centre.api.access import Reader
 from evenhand.centre.api.ask import Bundle as Sha256
@@ -22,8 +22,8 @@ from evenhand.centre.api.sight import audit_seen
 from evenhand.centre.protocol import PREFIX
 from evenhand.centre.store import history
 from evenhand.centre.store.centre import Centre
-from evenhand.centre.store.findings import findings_of, measures_of
-from evenhand.centre.store.opened import Shelf, opened
+from evenhand.centre.store.findings import findings_of, measures_of, places_of
+from evenhand.centre.store.opened import Shelf, head_of, opened
 from evenhand.centre.store.tables import Audit, Model, Product, Version
 from evenhand.centre.store.tables import Finding as Indexed
 from evenhand.centre.web.company import Start, Text
@@ -34,7 +34,7 @@ from evenhand.render.html import disclosure, facts_of
 from evenhand.render.reading import capital, definition, reading
 from evenhand.render.rule import LIMITS, rule_view, sentence, worst_first
 from evenhand.render.section import Block, definition_of, sections_of
-from evenhand.render.view import block_view
+from evenhand.render.view import block_view, pictures_of
 from evenhand.render.wording import interval_of, name_of, value_of
 from evenhand.stats.estimate import Undefined
 
@@ -71,14 +71,14 @@ def show_audit(
     asked = Asked(measure, verdict, search.strip())
     with centre.database.reading() as session:
         audit = audit_seen(session, principal, bundle)
+        evidence = head_of(centre, bundle)
+        places = places_of(session, audit, {rule.key for rule in evidence.rules})
         product = session.get_one(Product, audit.product_id)
         model = session.get_one(Model, audit.model_id)
         version = session.get_one(Version, audit.version_id)
         listed = findings_of(session, audit, **asdict(asked), start=start, most=_ROWS)
         measures = measures_of(session, audit)
         others = history.audits_of(session, Audit.model_id == model.id, most=_CHOICES)
-    read = _read(centre, bundle)
-    evidence = read.bundle
     title = f"{model.name} {version.name}"
     name = bundle.removeprefix("sha256:")[:16]
     here = audit_address(bundle)
@@ -95,7 +95,7 @@ def show_audit(
         heading=title,
         sentence=sentence(evidence),
         rules=[
-            rule_view(rule, read.address_of(rule, bundle))
+            rule_view(rule, _address_of(rule, bundle, places))
             for rule in worst_first(evidence.rules)[:_RULES]
         ],
         rules_left=_rules_left(evidence),
@@ -112,6 +112,14 @@ def show_audit(
         evidence_file=f"{name}.evidence.zip",
         file=f"{name}.html",
     )
+
+
+def _address_of(
+    rule: RuleVerdict, bundle: str, places: Mapping[tuple[str, str | None], int]
+) -> str:
+    """Return where the figure of a rule is shown; empty where there is none."""
+    place = places.get((rule.key, None if rule.scope == ALL_ROWS else rule.scope))
+    return "" if place is None else audit_address(bundle, place)
 
 
 def _rules_left(bundle: Bundle) -> str:
@@ -141,9 +149,10 @@ def show_finding(
     one, roles = read.bundle.findings[position], read.bundle.plan.roles
     block = read.blocks[position]
     shown = block if shape_of(block.findings) in _TOGETHER else _alone(block, one)
-    view = block_view(shown, roles, drawn=svg.can_draw(), live=False)
-    pictures = [{**picture, "label": shown.title} for picture in _own(view["pictures"], shown, one)]
-    could = any(charts(shown.findings)) and not pictures
+    view = block_view(shown, roles, drawn=False, live=False)
+    drawn = pictures_of(shown, only=_own(shown, one)) if svg.can_draw() else []
+    pictures = [{**picture, "label": shown.title} for picture in drawn]
+    could = not pictures and any(charts(shown.findings))
     outcome = one.outcome
     return page(
         request,
@@ -193,14 +202,14 @@ _ALL: Mapping[str | None, str] = {"pair": "All pairs", "to overall": "All groups
 """What the lines of a family are."""
 
 
-def _own(
-    pictures: Sequence[dict[str, Any]], block: Block, one: Finding
-) -> Sequence[dict[str, Any]]:
-    """Return the pictures of a block that are about a finding: not those of other depths."""
-    if shape_of(block.findings) != "depths" or len(pictures) != len(block.findings) + 1:
-        return pictures
+def _own(block: Block, one: Finding) -> Collection[int] | None:
+    """Return which pictures of a block are about a finding: not those of other depths."""
+    if shape_of(block.findings) != "depths":
+        return None
+    if len(charts(block.findings)) != len(block.findings) + 1:
+        return None
     place = next(i for i, other in enumerate(block.findings) if other is one)
-    return pictures[0], pictures[1 + place]
+    return {0, 1 + place}
 
 
 @dataclass(frozen=True)
@@ -210,18 +219,11 @@ class Read:
     Attributes:
         bundle: The bundle.
         blocks: The block of each finding, by its position.
-        places: The position of the first finding of each figure, by its key and scope.
 
     """
 
     bundle: Bundle
     blocks: tuple[Block, ...]
-    places: Mapping[tuple[str, str], int]
-
-    def address_of(self, rule: RuleVerdict, bundle: str) -> str:
-        """Return where the figure of a rule is shown; empty where there is none."""
-        place = self.places.get((rule.key, rule.scope))
-        return "" if place is None else audit_address(bundle, place)
 
     def rules_about(self, one: Finding) -> list[RuleVerdict]:
         """Return the rules about a finding, what fails first."""
@@ -242,11 +244,8 @@ def _read(centre: Centre, bundle: str) -> Read:
             for block in section.blocks
             for one in block.findings
         }
-        places: dict[tuple[str, str], int] = {}
-        for place, one in enumerate(found.findings):
-            places.setdefault((one.key, one.scope), place)
         blocks = tuple(block_of[id(one)] for one in found.findings)
-        return Read(found, blocks, places), 1 + len(blocks)
+        return Read(found, blocks), 1 + len(blocks)
 
     return _SHELF.get(bundle, make)
 
