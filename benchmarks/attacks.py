@@ -1,0 +1,165 @@
+"""Time of attacks beside bare passes and Foolbox: ``python benchmarks/attacks.py``.
+
+A convolutional network (8 and 16 channels, 3 x 3, one layer), trained for a moment on 28 x 28
+images made of noise and shapes, on the CPU with one thread. Seconds are of the processor, and runs
+take turns, so that a busy machine is busy for all of them; medians and quartiles are of the ratios
+within a turn.
+
+bare       the forward and backward passes that the steps of PGD need, and nothing else
+pgd, apgd  the same number of steps here, every example alive to the end (eps is too small to win)
+foolbox    its LinfPGD, the same steps and step size, where it is installed
+auto       all attacks in turn at an eps that breaks most, beside the sum of its parts alone
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+import warnings
+from collections.abc import Callable
+
+import numpy as np
+
+from evenhand.models.spec import Spec
+from evenhand.models.torch import TorchModel
+from evenhand.probes.attack.registry import read
+from evenhand.probes.threat import Threat
+
+SPEC = Spec(labels=tuple(range(10)), shape=(1, 28, 28), layout="CHW")
+STEPS, IMAGES, TURNS = 20, 1000, 20
+
+
+def made(images: int):  # noqa: ANN201 - a module of torch
+    """Return a network and images that it gets right."""
+    import torch
+
+    torch.manual_seed(0)
+    rng = np.random.default_rng(0)
+    shapes = rng.random((10, 1, 28, 28)) > 0.7  # noqa: PLR2004
+    labels = rng.integers(0, 10, images)
+    x = np.clip(0.6 * shapes[labels] + 0.4 * rng.random((images, 1, 28, 28)), 0, 1)
+    x = x.astype(np.float32)
+    net = torch.nn.Sequential(
+        torch.nn.Conv2d(1, 8, 3, padding=1),
+        torch.nn.ReLU(),
+        torch.nn.MaxPool2d(2),
+        torch.nn.Conv2d(8, 16, 3, padding=1),
+        torch.nn.ReLU(),
+        torch.nn.MaxPool2d(2),
+        torch.nn.Flatten(),
+        torch.nn.Linear(784, 10),
+    )
+    optimiser = torch.optim.Adam(net.parameters(), 1e-3)
+    for _ in range(3):
+        for some in torch.arange(images).split(64):
+            optimiser.zero_grad()
+            scores = net(torch.tensor(x[some]))
+            torch.nn.functional.cross_entropy(scores, torch.tensor(labels[some])).backward()
+            optimiser.step()
+    return net.eval(), x, labels
+
+
+def timed(work: Callable[[], object]) -> float:
+    # Of the processor: on a machine that others use too, the clock measures them.
+    start = time.process_time()
+    work()
+    return time.process_time() - start
+
+
+def in_turns(works: dict[str, Callable[[], object]], turns: int) -> dict[str, np.ndarray]:
+    """Return the seconds of each work in each turn; the order changes from turn to turn."""
+    rng = np.random.default_rng(0)
+    seconds = {name: np.zeros(turns) for name in works}
+    for work in works.values():
+        work()
+    for turn in range(turns):
+        for name in rng.permutation([*works]):
+            seconds[name][turn] = timed(works[name])
+    return seconds
+
+
+def told(name: str, ratios: np.ndarray) -> None:
+    low, middle, high = np.quantile(ratios, [0.25, 0.5, 0.75])
+    print(f"{name:34} {middle:6.3f}   [{low:.3f}, {high:.3f}]")
+
+
+def passes(net, x, labels, *, batch: int) -> None:  # noqa: ANN001 - a module and arrays
+    """Do the passes that PGD needs: a gradient for each step, and the looks before and after."""
+    import torch
+
+    for parameter in net.parameters():
+        parameter.requires_grad_(False)  # noqa: FBT003 - torch's name for it
+    whole, classes = torch.tensor(x), torch.tensor(labels)
+    for step in range(STEPS + 3):
+        for some in torch.arange(len(x)).split(batch):
+            near = whole[some]
+            if step >= STEPS:
+                with torch.no_grad():
+                    net(near)
+                continue
+            near.requires_grad_()
+            loss = torch.nn.functional.cross_entropy(net(near), classes[some], reduction="sum")
+            torch.autograd.grad(loss, near)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--images", type=int, default=IMAGES)
+    parser.add_argument("--turns", type=int, default=TURNS)
+    parser.add_argument("--auto-images", type=int, default=100)
+    given = parser.parse_args()
+    import torch
+
+    torch.set_num_threads(1)
+    net, x, labels = made(given.images)
+    model = TorchModel(net, SPEC, device="cpu")
+    labels = model.predict(x)  # Every example is right, so that every one is attacked.
+    small = Threat("linf", 1e-4)
+
+    def attack(text: str, threat: Threat, count: int | None = None) -> Callable[[], object]:
+        one = read(text)
+        return lambda: one.run(model, x[:count], labels[:count], threat, np.random.default_rng(0))
+
+    works = {
+        "bare": lambda: passes(net, x, labels, batch=model.batch),
+        "pgd": attack(f"pgd(steps={STEPS})", small),
+        "apgd": attack(f"apgd(steps={STEPS})", small),
+    }
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            import foolbox
+        except ImportError:
+            print("foolbox is not installed")
+        else:
+            theirs = foolbox.attacks.LinfPGD(steps=STEPS, abs_stepsize=2.5 * small.eps / STEPS)
+            wrapped = foolbox.PyTorchModel(net, bounds=(0, 1), device="cpu")
+            images, classes = torch.tensor(x), torch.tensor(labels)
+            works["foolbox"] = lambda: theirs(wrapped, images, classes, epsilons=small.eps)
+    seconds = in_turns(works, given.turns)
+    print(
+        f"{given.images} images, {STEPS} steps, {given.turns} turns: seconds of the processor, median turn"
+    )
+    for name, took in seconds.items():
+        print(f"  {name:32} {np.median(took):6.2f}")
+    print("ratios within a turn: median   [quartiles]")
+    told("pgd / bare passes", seconds["pgd"] / seconds["bare"])
+    told("apgd / bare passes", seconds["apgd"] / seconds["bare"])
+    if "foolbox" in seconds:
+        told("pgd / foolbox", seconds["pgd"] / seconds["foolbox"])
+
+    whole = read("auto(steps=20, queries=200)")
+    parts = [str(member) for member in whole.members(model)]
+    wide = Threat("linf", 0.1)
+    found = whole.run(
+        model, x[: given.auto_images], labels[: given.auto_images], wide, np.random.default_rng(0)
+    )
+    works = {name: attack(name, wide, given.auto_images) for name in (str(whole), *parts)}
+    seconds = in_turns(works, max(3, given.turns // 5))
+    alone = sum(seconds[name] for name in parts)
+    print(f"auto on {given.auto_images} images, {found.broken.mean():.0%} of them broken")
+    told("auto / sum of its parts", seconds[str(whole)] / alone)
+
+
+if __name__ == "__main__":
+    main()
