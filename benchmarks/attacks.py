@@ -137,9 +137,8 @@ def main() -> None:
             images, classes = torch.tensor(x), torch.tensor(labels)
             works["foolbox"] = lambda: theirs(wrapped, images, classes, epsilons=small.eps)
     seconds = in_turns(works, given.turns)
-    print(
-        f"{given.images} images, {STEPS} steps, {given.turns} turns: seconds of the processor, median turn"
-    )
+    print(f"{given.images} images, {STEPS} steps, {given.turns} turns")
+    print("seconds of the processor in the median turn")
     for name, took in seconds.items():
         print(f"  {name:32} {np.median(took):6.2f}")
     print("ratios within a turn: median   [quartiles]")
