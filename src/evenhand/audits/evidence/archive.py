@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 from evenhand.audits.evidence.bundle import Bundle
-from evenhand.audits.evidence.canonical import AGAIN, digest_of
+from evenhand.audits.evidence.canonical import AGAIN, digest_of, parse
 from evenhand.audits.evidence.content import bundle_of, members_of
+from evenhand.audits.evidence.document import read_findings
 from evenhand.audits.evidence.file import Location, check_targets, read_whole, write_whole
 from evenhand.audits.evidence.manifest import comment_with
 from evenhand.audits.evidence.signature import sign
 from evenhand.audits.evidence.verification import Look, look
 from evenhand.audits.evidence.zipped import (
+    FINDINGS,
     MANIFEST,
     MOST_BYTES,
     MOST_MEMBERS,
@@ -21,6 +25,7 @@ from evenhand.audits.evidence.zipped import (
     pack,
     unpack,
 )
+from evenhand.audits.finding import Finding
 from evenhand.errors import BundleError, OutputError, Problem
 
 
@@ -164,6 +169,29 @@ def bundle_again(
         return bundle_of(unpack(data), replicates=replicates, findings=findings, again=True)
     except UnreadableError as error:
         raise BundleError(Problem(path, f"it is no evidence: {error}.")) from error
+
+
+def findings_again(
+    data: bytes, path: str, wanted: Callable[[Mapping[str, Any]], bool], level: float
+) -> dict[int, Finding]:
+    """Return some findings of bytes that `parse_bundle` has read before, by their position.
+
+    Args:
+        data: The bytes.
+        path: What they are called, for messages.
+        wanted: Whether a finding is wanted, by its record.
+        level: The level of the plan.
+
+    Raises:
+        BundleError: They are no evidence after all.
+
+    """
+    try:
+        records = parse(unpack(data)[FINDINGS], FINDINGS, again=True)
+    except (UnreadableError, KeyError) as error:
+        raise BundleError(Problem(path, f"it is no evidence: {error}.")) from error
+    chosen = {place: record for place, record in enumerate(records) if wanted(record)}
+    return dict(zip(chosen, read_findings([*chosen.values()], level), strict=True))
 
 
 _NAMED = 20

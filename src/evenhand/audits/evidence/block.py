@@ -93,6 +93,19 @@ def together(findings: Sequence[Finding]) -> list[tuple[Finding, ...]]:
     return [_sorted(block) for block in blocks.values()]
 
 
+_NAME = re.compile(r"\w+")
+
+
+def may_share(one: str, other: str) -> bool:
+    """Return whether findings of two measures may be in one block; if not, they never are.
+
+    >>> may_share("exposure@5", "exposure@10"), may_share("exposure@5", "accuracy")
+    (True, False)
+    """
+    names = {found[0] if (found := _NAME.match(text)) else text for text in (one, other)}
+    return len(names) == 1 or names == {_POINT, _INDEX}
+
+
 def _written(groups: Sequence[GroupFinding]) -> str:
     return json.dumps([group.to_dict() for group in groups])
 

@@ -10,8 +10,10 @@ from collections import OrderedDict
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
-from evenhand.audits.evidence.archive import bundle_again
+from evenhand.audits.evidence.archive import bundle_again, findings_again
+from evenhand.audits.evidence.block import may_share
 from evenhand.audits.evidence.bundle import Bundle
+from evenhand.audits.finding import Finding
 from evenhand.centre.store.centre import Centre
 
 Kept = TypeVar("Kept")
@@ -101,3 +103,24 @@ def head_of(centre: Centre, bundle: str) -> Bundle:
         return made, 3 + len(made.rules)
 
     return _HEADS.get(bundle, make)
+
+
+def part_of(centre: Centre, bundle: str, measure: str) -> dict[int, Finding]:
+    """Return the findings of a bundle that may be shown with one of a measure, by their position.
+
+    Args:
+        centre: The centre.
+        bundle: SHA-256 of its file.
+        measure: The measure.
+
+    Raises:
+        CentreError: Its file cannot be read.
+
+    """
+    level = head_of(centre, bundle).plan.level
+    return findings_again(
+        centre.storage.read(bundle),
+        bundle[:19],
+        lambda record: may_share(record["measure"], measure),
+        level,
+    )

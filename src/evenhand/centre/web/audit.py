@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Request
@@ -23,7 +23,7 @@ from evenhand.centre.protocol import PREFIX
 from evenhand.centre.store import history
 from evenhand.centre.store.centre import Centre
 from evenhand.centre.store.findings import findings_of, measures_of, places_of
-from evenhand.centre.store.opened import Shelf, head_of, opened
+from evenhand.centre.store.opened import Shelf, head_of, part_of
 from evenhand.centre.store.tables import Audit, Model, Product, Version
 from evenhand.centre.store.tables import Finding as Indexed
 from evenhand.centre.web.company import Start, Text
@@ -145,8 +145,8 @@ def show_finding(
         product = session.get_one(Product, audit.product_id).name
         model = session.get_one(Model, audit.model_id).name
         version = session.get_one(Version, audit.version_id).name
-    read = _read(centre, bundle)
-    one, roles = read.bundle.findings[position], read.bundle.plan.roles
+    read = _read(centre, bundle, indexed.measure)
+    one, roles = read.findings[position], read.bundle.plan.roles
     block = read.blocks[position]
     shown = block if shape_of(block.findings) in _TOGETHER else _alone(block, one)
     view = block_view(shown, roles, drawn=False, live=False)
@@ -214,16 +214,18 @@ def _own(block: Block, one: Finding) -> Collection[int] | None:
 
 @dataclass(frozen=True)
 class Read:
-    """A bundle whose findings are in blocks: those that share a picture and a table.
+    """Findings of a bundle in blocks: those that share a picture and a table.
 
     Attributes:
-        bundle: The bundle.
-        blocks: The block of each finding, by its position.
+        bundle: The bundle, with these findings alone.
+        findings: The findings, by their position in the whole.
+        blocks: The block of each, by its position.
 
     """
 
     bundle: Bundle
-    blocks: tuple[Block, ...]
+    findings: Mapping[int, Finding]
+    blocks: Mapping[int, Block]
 
     def rules_about(self, one: Finding) -> list[RuleVerdict]:
         """Return the rules about a finding, what fails first."""
@@ -232,22 +234,26 @@ class Read:
 
 
 _SHELF: Shelf[Read] = Shelf(200_000)
-"""Room for the blocks of so many findings."""
+"""Room for so many figures of groups, of about 1 kB each."""
 
 
-def _read(centre: Centre, bundle: str) -> Read:
+def _read(centre: Centre, bundle: str, measure: str) -> Read:
+    """Return the findings that may be shown together with those of a measure."""
+
     def make() -> tuple[Read, int]:
-        found = opened(centre, bundle)
+        found = part_of(centre, bundle, measure)
+        part = replace(head_of(centre, bundle), findings=tuple(found.values()))
         block_of = {
             id(one): block
-            for section in sections_of(found)
+            for section in sections_of(part)
             for block in section.blocks
             for one in block.findings
         }
-        blocks = tuple(block_of[id(one)] for one in found.findings)
-        return Read(found, blocks), 1 + len(blocks)
+        blocks = {place: block_of[id(one)] for place, one in found.items()}
+        size = sum(1 + len(one.groups) for one in found.values())
+        return Read(part, found, blocks), 1 + size
 
-    return _SHELF.get(bundle, make)
+    return _SHELF.get((bundle, measure), make)
 
 
 def _alone(block: Block, one: Finding) -> Block:
@@ -282,7 +288,7 @@ def _siblings(read: Read, block: Block, position: int) -> list[dict[str, Any]]:
             "value": "" if isinstance(one.outcome, Undefined) else value_of(one.outcome),
             "interval": interval_of(one.outcome),
         }
-        for place, one in enumerate(read.bundle.findings)
+        for place, one in read.findings.items()
         if id(one) in mine and place != position
     ]
     return found[:_SIBLINGS]
