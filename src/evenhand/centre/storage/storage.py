@@ -60,7 +60,7 @@ def open_storage(address: str) -> Storage:
 def place_of(digest: str) -> str:
     """Return where a file is kept, below the root.
 
-    >>> place_of("sha256:" + "ab" * 32)[:12]
+    >>> place_of("sha256:" + "ab" * 32)[:11]
     'ab/abababab'
     """
     name = digest.removeprefix("sha256:")
