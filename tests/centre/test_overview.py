@@ -9,9 +9,10 @@ import random
 import pytest
 
 from evenhand.centre.dossier import PILLARS
+from evenhand.centre.store.cell import WORST_FIRST, state_of
 from evenhand.centre.store.decisions import decide_now
 from evenhand.centre.store.evidence import Subject, accept
-from evenhand.centre.store.overview import WORST_FIRST, Wanted, overview, state_of
+from evenhand.centre.store.overview import Wanted, overview
 from evenhand.centre.store.policies import write_policy
 from evenhand.centre.store.registry import describe_product, ensure_product, ensure_version
 from evenhand.centre.store.tables import Audit, Standing

@@ -16,9 +16,9 @@ from evenhand.centre.protocol import (
     RunDocument,
     StandingDocument,
 )
+from evenhand.centre.store.cell import Cell
 from evenhand.centre.store.chain import body_of
 from evenhand.centre.store.jobs import Told
-from evenhand.centre.store.overview import Cell
 from evenhand.centre.store.tables import Audit, Base, Entry, Finding, Run
 
 Document = TypeVar("Document", bound=BaseModel)

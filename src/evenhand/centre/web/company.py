@@ -12,7 +12,8 @@ from evenhand.centre.api.access import Reader
 from evenhand.centre.api.ask import Here
 from evenhand.centre.dossier import PILLARS
 from evenhand.centre.protocol import PREFIX
-from evenhand.centre.store.overview import State, Wanted, overview
+from evenhand.centre.store.cell import State
+from evenhand.centre.store.overview import Wanted, overview
 from evenhand.centre.store.search import MOST, search
 from evenhand.centre.web.advice import first_hour
 from evenhand.centre.web.page import Pager, page, query

@@ -20,9 +20,9 @@ from evenhand.centre.dossier import PILLARS
 from evenhand.centre.policy import parse_policy
 from evenhand.centre.protocol import PREFIX
 from evenhand.centre.store import history
+from evenhand.centre.store.cell import never, standing_of_models, standing_within
 from evenhand.centre.store.decisions import decide_now
 from evenhand.centre.store.evidence import Subject
-from evenhand.centre.store.overview import never, standing_of, standing_of_models
 from evenhand.centre.store.plans import plan_records
 from evenhand.centre.store.policies import policy_record
 from evenhand.centre.store.registry import model_named, version_named
@@ -62,7 +62,7 @@ def show_product(
         policy = policy_record(session, found)
         parsed = parse_policy(policy.text)
         models = history.models_of(session, found)
-        by_model = standing_of_models(session, now, found)
+        standing, by_model = standing_within(session, now, found)
         mine = Audit.product_id == found.id
         strip = history.audits_of(session, mine, most=_IN_STRIP)
         audits = (
@@ -71,7 +71,7 @@ def show_product(
             else history.audits_of(session, mine, start=start, most=_AUDITS)
         )
         shown: dict[str, Any] = {
-            "standing": standing_of(session, now, found),
+            "standing": standing,
             "missing": history.missing_of(session, found, parsed, models),
             "runs": history.runs_of(session, Run.product_id == found.id, most=_RUNS),
             "decisions": history.decisions_of(

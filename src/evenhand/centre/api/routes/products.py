@@ -23,16 +23,15 @@ from evenhand.centre.protocol import (
     VersionDocument,
     VersionRequest,
 )
-from evenhand.centre.store.chain import head
-from evenhand.centre.store.overview import (
+from evenhand.centre.store.cell import (
     Cell,
     State,
-    Wanted,
-    overview,
     standing_of,
     standing_of_all,
     standing_of_models,
 )
+from evenhand.centre.store.chain import head
+from evenhand.centre.store.overview import Wanted, overview
 from evenhand.centre.store.registry import (
     describe_product,
     ensure_product,
