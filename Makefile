@@ -20,7 +20,7 @@ $(VENV)/report: $(VENV)/core
 	@touch $@
 
 $(VENV)/full: $(VENV)/core
-	$(PIP) install -c constraints.txt -e '.[pandas,duckdb,spark,connect,delta,iceberg,centre,postgres,objects,torch,onnx]' --group test --group lint
+	$(PIP) install -c constraints.txt -e '.[pandas,duckdb,spark,connect,delta,iceberg,centre,postgres,objects,torch,onnx,images]' --group test --group lint
 	@touch $@
 
 $(VENV)/centre: $(VENV)/report
