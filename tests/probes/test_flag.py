@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 
 import numpy as np
 import pytest
@@ -76,8 +77,12 @@ def test_a_planted_mask_raises_its_flag_whatever_attacks_it(flag):
     assert flag in raised(judged(model, "auto(queries=500)"))
 
 
+NETWORKS = int(os.environ.get("EVENHAND_NETWORKS", "1"))
+"""Networks of each kind that are judged; by hand all five were, in six minutes."""
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("seed", range(NETWORKS))
 @pytest.mark.parametrize("trained", [0.0, 0.2])
 def test_sound_networks_raise_none(seed, trained):
     net = network(seed=seed, eps=trained, epochs=25)
