@@ -8,6 +8,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 from xml.etree import ElementTree as ET
 
+from evenhand.render.dots import dots
+
 INSTALL = "pip install 'evenhand[report]'"
 
 _NAMESPACE = "http://www.w3.org/2000/svg"
@@ -63,6 +65,9 @@ def svg(spec: Mapping[str, Any]) -> str:
     It is parsed and written again: what is not well-formed never reaches a page, and attributes
     that say nothing are left out.
     """
+    own = dots(spec)
+    if own is not None:
+        return own
     ET.register_namespace("", _NAMESPACE)
     # The renderer's own output, whose texts it has escaped.
     root = ET.fromstring(_drawn(json.dumps(spec)))  # noqa: S314
