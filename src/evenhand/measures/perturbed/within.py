@@ -59,7 +59,7 @@ class AccuracyWithin(Sums):
 
     @property
     def _name(self) -> str:
-        return f"unbroken within {self.eps!r}"
+        return f"unbroken within {_written(self.eps)}"
 
 
 @measure(
@@ -100,4 +100,13 @@ class CertifiedAccuracy(Sums):
 
     @property
     def _name(self) -> str:
-        return f"certified within {self.r!r}"
+        return f"certified within {_written(self.r)}"
+
+
+def _written(distance: float) -> str:
+    """Return a distance as a part of a column's name: Spark takes a point for a step into a field.
+
+    >>> _written(0.25)
+    '0p25'
+    """
+    return repr(distance).replace(".", "p")
