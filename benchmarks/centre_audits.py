@@ -21,7 +21,7 @@ from evenhand.audits.evidence.content import members_of
 from evenhand.audits.evidence.manifest import comment_with
 from evenhand.audits.evidence.zipped import MANIFEST, PLAN, pack
 from evenhand.audits.plan.plan import Subject
-from evenhand.centre.store.evidence import EvidenceFile
+from evenhand.centre.store.evidence import EvidenceFile, file_of
 from evenhand.worlds.moderation import ModerationWorld
 from evenhand.worlds.scores import ScoreWorld
 from evenhand.worlds.search import Search
@@ -78,7 +78,7 @@ class Made:
         digest = digest_of(manifest)
         data = pack({**self.members, PLAN: text, MANIFEST: manifest}, comment_with(digest))
         bundle = replace(self.bundle, plan=plan, created=created)
-        return data, EvidenceFile(bundle, digest_of(data), digest, len(data))
+        return data, file_of(bundle, digest_of(data), digest, len(data))
 
 
 _SUBJECT = {name: f"the-{name}-of-a-copy" for name in ("product", "model", "version", "owner")}

@@ -117,7 +117,7 @@ def test_files_that_are_kept_together_give_the_rows_of_pushes(centre, tmp_path, 
         for data in files:
             read = read_file(data)
             centre.storage.put(read.digest, data)
-            keep(session, centre, read, subject_of(read.bundle, None), by="kim")
+            keep(session, centre, read, subject_of(read.said, None), by="kim")
     other = open_centre(
         database=f"sqlite:///{tmp_path / 'other.db'}",
         storage=str(tmp_path / "other"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from evenhand.audits.evidence.bundle import Bundle
+from evenhand.audits.plan.plan import Subject as Said
 from evenhand.errors import ConflictError, Problem
 
 _PARTS = ("product", "model", "version")
@@ -19,18 +19,17 @@ class Subject:
     version: str
 
 
-def subject_of(bundle: Bundle, given: Subject | None) -> Subject:
+def subject_of(said: Said, given: Subject | None) -> Subject:
     """Return what a bundle is pushed as, where its plan does not say otherwise.
 
     Args:
-        bundle: The bundle.
+        said: What its plan says.
         given: What it is taken for, with empty names for what is not given; None for nothing.
 
     Raises:
         ConflictError: They contradict each other, or nobody says.
 
     """
-    said = bundle.plan.subject
     problems, found = [], {}
     for name in _PARTS:
         own = getattr(said, name)

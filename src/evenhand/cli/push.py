@@ -91,7 +91,7 @@ def _verified(paths: Sequence[Path], given: Subject) -> list[tuple[Path, bytes, 
         try:
             data = read_whole(path)
             bundle = parse_bundle(data, str(path), replicates=False)
-            found.append((path, data, subject_of(bundle, given)))
+            found.append((path, data, subject_of(bundle.plan.subject, given)))
         except EvenhandError as error:
             problems += [
                 Problem(_placed(path, one.where), one.what, one.hint) for one in error.problems

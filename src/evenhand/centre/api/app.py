@@ -19,6 +19,7 @@ from evenhand.centre.api.header import STATIC
 from evenhand.centre.operations.metrics import instrument
 from evenhand.centre.protocol import PREFIX
 from evenhand.centre.store.centre import Centre
+from evenhand.centre.store.evidence import read_file
 
 _PAGES = "evenhand.centre.web.pages"
 
@@ -51,6 +52,7 @@ def create_app(centre: Centre, access: Access) -> FastAPI:
         lifespan=_few_threads,
     )
     app.state.centre, app.state.access = centre, access
+    app.state.read_evidence = read_file
     app.add_middleware(Guard, centre=centre, access=access)
     problem.install(app)
     app.include_router(health.router)

@@ -90,10 +90,12 @@ def application() -> FastAPI:
 def _ready(served: Served, centre: Centre) -> FastAPI:
     """Return the application, and prepare this process to answer many requests at once."""
     from evenhand.centre.api.app import create_app
+    from evenhand.centre.store.reading import read_elsewhere
     from evenhand.centre.web.picture import draw_elsewhere
 
     draw_elsewhere()
     app = create_app(centre, served.access())
+    app.state.read_evidence = read_elsewhere
     # What is imported stays. Evidence that is kept a while is a million objects, which Python
     # would otherwise go through again and again: half of the time of reading it, all others
     # waiting for up to a fifth of a second.
@@ -111,10 +113,11 @@ _SETTLED = 2.0
 
 
 def _begin_processes() -> None:
-    """Start the processes that draw and compare, for whose start a page would wait a second."""
-    from evenhand.centre.store import comparison
+    """Start the processes that read, draw and compare, for whose start one would wait a second."""
+    from evenhand.centre.store import comparison, reading
     from evenhand.centre.web import picture
 
+    reading.begin()
     picture.begin()
     comparison.begin()
 

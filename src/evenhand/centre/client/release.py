@@ -123,7 +123,7 @@ def evidence_at(path: Path, given: Subject | None) -> tuple[Subject, EvidenceRec
     data = read_whole(path)
     bundle = parse_bundle(data, str(path), replicates=False)
     try:
-        subject = subject_of(bundle, given)
+        subject = subject_of(bundle.plan.subject, given)
     except ConflictError as error:
         problems = [Problem(f"{path}: {one.where}", one.what, one.hint) for one in error.problems]
         raise ConflictError(problems) from error

@@ -205,7 +205,7 @@ def complete(centre: Centre, claim: Claim, data: bytes) -> Accepted:
 
     """
     file = read_file(data)
-    subject = subject_of(file.bundle, claim.subject)
+    subject = subject_of(file.said, claim.subject)
     centre.storage.put(file.digest, data)
     with centre.database.writing() as session:
         product = lock(session, claim.job.product_id)

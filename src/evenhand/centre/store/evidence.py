@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +13,7 @@ from evenhand.audits.evidence.archive import bundle_in
 from evenhand.audits.evidence.bundle import Bundle
 from evenhand.audits.evidence.canonical import digest_of
 from evenhand.audits.evidence.verification import look
+from evenhand.audits.plan.plan import Subject as Said
 from evenhand.centre.dossier import EvidenceRecord, evidence_of
 from evenhand.centre.store.centre import Centre
 from evenhand.centre.store.chain import append
@@ -40,20 +41,53 @@ __all__ = ["Subject", "subject_of"]
 
 @dataclass(frozen=True, slots=True)
 class EvidenceFile:
-    """A file of evidence that was verified.
+    """What a file of evidence says that was verified, as rows have it; another process may read it.
 
     Attributes:
-        bundle: What it says, without replicates.
-        digest: SHA-256 of its bytes.
+        said: What its plan says that it is about.
+        record: What a gate reads of it.
+        facts: What the row of its audit says.
+        findings: The rows of its findings.
+        rules: The rows of its rules.
         manifest: SHA-256 of its manifest.
         size: Number of its bytes.
 
     """
 
-    bundle: Bundle
-    digest: str
+    said: Said
+    record: EvidenceRecord
+    facts: dict[str, Any]
+    findings: list[dict[str, Any]]
+    rules: list[dict[str, Any]]
     manifest: str
     size: int
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of its bytes."""
+        return self.record.bundle
+
+
+def file_of(bundle: Bundle, digest: str, manifest: str, size: int) -> EvidenceFile:
+    """Return what the file of a bundle says.
+
+    Args:
+        bundle: The bundle.
+        digest: SHA-256 of the file.
+        manifest: SHA-256 of its manifest.
+        size: Number of its bytes.
+
+    """
+    record = evidence_of(bundle, digest)
+    return EvidenceFile(
+        said=bundle.plan.subject,
+        record=record,
+        facts=facts_of(bundle, record),
+        findings=finding_rows(bundle),
+        rules=rule_rows(bundle),
+        manifest=manifest,
+        size=size,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +99,13 @@ class Accepted:
 
 
 def accept(
-    centre: Centre, data: bytes, subject: Subject | None, *, by: str, run: str | None = None
+    centre: Centre,
+    data: bytes,
+    subject: Subject | None,
+    *,
+    by: str,
+    run: str | None = None,
+    read: Callable[[bytes], EvidenceFile] | None = None,
 ) -> Accepted:
     """Verify a bundle and keep it.
 
@@ -75,6 +115,7 @@ def accept(
         subject: What it is pushed as; None for what its plan says.
         by: Who pushes.
         run: The run that it ends, where one was announced.
+        read: What reads it in place of `read_file`.
 
     Raises:
         BundleError: It is cut, edited, hostile, from a newer version, or no evidence.
@@ -82,8 +123,8 @@ def accept(
         CentreError: It cannot be kept; then nothing of it is.
 
     """
-    file = read_file(data)
-    where = subject_of(file.bundle, subject)
+    file = (read or read_file)(data)
+    where = subject_of(file.said, subject)
     # The file is there before the row that speaks of it.
     centre.storage.put(file.digest, data)
     with centre.database.writing() as session:
@@ -99,7 +140,7 @@ def read_file(data: bytes) -> EvidenceFile:
     """
     found = look(data, "bundle")
     bundle = bundle_in(found, "bundle", replicates=False)
-    return EvidenceFile(bundle, digest_of(data), found.digest or "", len(data))
+    return file_of(bundle, digest_of(data), found.digest or "", len(data))
 
 
 def keep(
@@ -125,8 +166,8 @@ def keep(
         ConflictError: It was pushed as something else before, or a name cannot be given.
 
     """
-    bundle = file.bundle
-    owner = keepable(bundle.plan.subject.owner or "")[:200] or None
+    record = file.record
+    owner = keepable(file.said.owner or "")[:200] or None
     product = ensure_product(session, centre, subject.product, by, owner)
     known = session.scalar(select(Audit).where(Audit.bundle == file.digest))
     if known is not None:
@@ -138,14 +179,13 @@ def keep(
         product,
         model=subject.model,
         version=subject.version,
-        artefact=bundle.plan.subject.artefact,
+        artefact=record.artefact,
         by=by,
     )
-    record = evidence_of(bundle, file.digest)
-    audit = _audit(centre, file, record, place, by=by)
+    audit = _audit(centre, file, place, by=by)
     session.add(audit)
     session.flush()
-    _index(session, bundle, audit)
+    _index(session, file, audit)
     stand(session, audit)
     audit.run_id = _end_run(session, audit, run)
     body = {
@@ -156,7 +196,7 @@ def keep(
         "artefact": record.artefact,
         "plan": record.plan,
         "verdict": record.verdict,
-        "audited": bundle.created.isoformat(),
+        "audited": record.audited.isoformat(),
         "run": audit.run_id,
         "by": by,
     }
@@ -227,11 +267,9 @@ def _check_same(session: Session, known: Audit, where: Subject) -> None:
         raise ConflictError(Problem("bundle", what, hint))
 
 
-def _audit(
-    centre: Centre, file: EvidenceFile, record: EvidenceRecord, place: Place, *, by: str
-) -> Audit:
+def _audit(centre: Centre, file: EvidenceFile, place: Place, *, by: str) -> Audit:
     return Audit(
-        **facts_of(file.bundle, record),
+        **file.facts,
         manifest=file.manifest,
         product_id=place.product.id,
         model_id=place.model.id,
@@ -242,13 +280,13 @@ def _audit(
     )
 
 
-def _index(session: Session, bundle: Bundle, audit: Audit) -> None:
+def _index(session: Session, file: EvidenceFile, audit: Audit) -> None:
     """Write the rows by which findings and rules are listed."""
     of_audit = {"audit_id": audit.id, "product_id": audit.product_id}
-    findings = [{**row, **of_audit} for row in finding_rows(bundle)]
+    findings = [{**row, **of_audit} for row in file.findings]
     if findings:
         session.execute(insert(_FINDING), findings)
-    rules = [{**row, "audit_id": audit.id} for row in rule_rows(bundle)]
+    rules = [{**row, "audit_id": audit.id} for row in file.rules]
     if rules:
         session.execute(insert(_RULE), rules)
 

@@ -108,6 +108,7 @@ _BODY = {
     openapi_extra=_BODY,
 )
 def push(
+    request: Request,
     centre: Here,
     principal: Pusher,
     data: Annotated[bytes, Depends(sent)],
@@ -124,7 +125,8 @@ def push(
     if product is not None:
         principal.check("push", product)
     subject = Subject(product or principal.product or "", model or "", version or "")
-    accepted = accept(centre, data, subject, by=principal.person, run=run)
+    read = request.app.state.read_evidence
+    accepted = accept(centre, data, subject, by=principal.person, run=run, read=read)
     bundle = accepted.audit.bundle
     if not accepted.new:
         response.status_code = HTTPStatus.OK
