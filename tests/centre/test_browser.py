@@ -78,6 +78,11 @@ def page(request, chromium):
 
 def looked_at(page, name):
     """Check what holds of every page, and keep a picture of it where a folder is named."""
+    # A link that was followed may still lead away from the page before.
+    page.wait_for_load_state()
+    page.wait_for_function(
+        "document.readyState === 'complete' && document.documentElement !== null"
+    )
     assert not page.said, page.said
     assert page.evaluate("document.documentElement.scrollWidth") <= page.width, name
     found = axe.Axe().run(page, options={"runOnly": ["wcag2a", "wcag2aa", "wcag21aa", "wcag22aa"]})
