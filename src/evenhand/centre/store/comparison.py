@@ -7,8 +7,11 @@ reader, or make it take all memory. Then that process ends, and the centre says 
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
+from evenhand.audits.finding import Finding
 from evenhand.centre.store.centre import Centre
 from evenhand.centre.store.child import BusyError, Child, LateError
 from evenhand.centre.store.opened import Shelf
@@ -20,13 +23,37 @@ MOST_SECONDS = 60.0
 _MOST_MEMORY = 4 * 2**30
 """Bytes that the process may ask for."""
 
-_SHELF: Shelf[dict[str, Any]] = Shelf(100_000)
+_SHELF: Shelf[Found] = Shelf(100_000)
 """Room for so many changes, of about 1 kB each."""
 
 _AT_LEAST = 10
 
 
-def compared(centre: Centre, before: str, after: str) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True)
+class About:
+    """What a change is about that its record does not say: the finding afterwards.
+
+    Attributes:
+        better: Its convention: ``higher``, ``lower`` or anything else.
+
+    """
+
+    measure: str
+    by: tuple[str, ...]
+    contrast: str | None
+    better: str
+    is_pair: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What changed, and what each change is about; None for what is gone."""
+
+    document: dict[str, Any]
+    about: tuple[About | None, ...]
+
+
+def compared(centre: Centre, before: str, after: str) -> Found:
     """Return what changed from one bundle to another, as ``evenhand diff --json`` prints it.
 
     Args:
@@ -40,10 +67,10 @@ def compared(centre: Centre, before: str, after: str) -> dict[str, Any]:
 
     """
 
-    def make() -> tuple[dict[str, Any], int]:
+    def make() -> tuple[Found, int]:
         files = centre.storage.read(before), centre.storage.read(after)
         found = _asked((before, after), files)
-        return found, _AT_LEAST + len(found["changes"])
+        return found, _AT_LEAST + len(found.about)
 
     return _SHELF.get((before, after), make)
 
@@ -54,7 +81,7 @@ def begin() -> None:
         _asked(("", ""), (b"", b""))
 
 
-def _asked(names: tuple[str, str], files: tuple[bytes, bytes]) -> dict[str, Any]:
+def _asked(names: tuple[str, str], files: tuple[bytes, bytes]) -> Found:
     """Return what changed from a file to another.
 
     Raises:
@@ -75,9 +102,9 @@ def _asked(names: tuple[str, str], files: tuple[bytes, bytes]) -> dict[str, Any]
         what = "reading their replicates stopped the process that did it."
         hint = "Was one of them made on purpose? evenhand verify tells whether it changed."
         raise BundleError(Problem(_pair(names), what, hint)) from error
-    if isinstance(found, tuple):
-        raise BundleError([Problem(*one) for one in found])
-    return found
+    if isinstance(found, Found):
+        return found
+    raise BundleError([Problem(*one) for one in found])
 
 
 def _pair(names: tuple[str, str]) -> str:
@@ -86,7 +113,7 @@ def _pair(names: tuple[str, str]) -> str:
 
 def _compare(
     asked: tuple[tuple[str, str], tuple[bytes, bytes]],
-) -> dict[str, Any] | tuple[tuple[str, str, str], ...]:
+) -> Found | tuple[tuple[str, str, str], ...]:
     """Return what changed, or why that cannot be told."""
     from evenhand.audits.evidence.archive import bundle_again
     from evenhand.audits.evidence.comparison import diff
@@ -94,13 +121,30 @@ def _compare(
 
     names, files = asked
     try:
-        pair = [
+        before, after = (
             bundle_again(file, name[:19], replicates=True)
             for name, file in zip(names, files, strict=True)
-        ]
-        return diff(*pair).to_dict()
+        )
+        document = diff(before, after).to_dict()
     except EvenhandError as error:
         return tuple((one.where, one.what, one.hint) for one in error.problems)
+    known = {_identity(one): _about(one) for one in after.findings}
+    return Found(document, tuple(known.get(_named(change)) for change in document["changes"]))
+
+
+def _identity(one: Finding) -> tuple[object, ...]:
+    pair = tuple(tuple(sorted(group.items())) for group in one.pair)
+    return one.key, one.slice, pair, one.part
+
+
+def _named(change: Mapping[str, Any]) -> tuple[object, ...]:
+    pair = tuple(tuple(sorted(group.items())) for group in change.get("pair", ()))
+    return change["key"], change["slice"], pair, change.get("part", "")
+
+
+def _about(one: Finding) -> About:
+    better = one.conventions.get("better", "")
+    return About(one.measure, one.by, one.contrast, better, bool(one.pair))
 
 
 _CHILD = Child(_compare, seconds=MOST_SECONDS, memory=_MOST_MEMORY)

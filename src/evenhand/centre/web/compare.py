@@ -12,14 +12,11 @@ from sqlalchemy.orm import Session, load_only
 from starlette.responses import Response
 
 from evenhand.audits.contrasts import form_of
-from evenhand.audits.evidence.bundle import Bundle
-from evenhand.audits.finding import Finding
 from evenhand.centre.api.access import Principal, Reader
 from evenhand.centre.api.ask import Here
 from evenhand.centre.api.sight import audit_seen, seen
 from evenhand.centre.protocol import PREFIX
-from evenhand.centre.store.comparison import compared
-from evenhand.centre.store.opened import opened
+from evenhand.centre.store.comparison import About, compared
 from evenhand.centre.store.tables import Audit, Model, Product, Version
 from evenhand.centre.web.company import Text
 from evenhand.centre.web.page import Crumb, page, part, version_crumbs
@@ -81,11 +78,12 @@ def compare(
         twin = f"{PREFIX}/audits/{part(before)}/diff/{part(after)}"
         heading = _heading(sides)
         try:
-            found = compared(centre, before, after)
+            told = compared(centre, before, after)
         except BundleError as error:
             problems = [*error.problems]
         else:
-            rows = _rows(found["changes"], opened(centre, after))
+            found = told.document
+            rows = _rows(found["changes"], told.about)
             shown = {
                 "sides": sides,
                 "parts_": _parts(rows),
@@ -165,27 +163,27 @@ def _lead(rows: Sequence[Mapping[str, Any]]) -> str:
     )
 
 
-def _rows(changes: Sequence[Mapping[str, Any]], after: Bundle) -> list[dict[str, Any]]:
+def _rows(
+    changes: Sequence[Mapping[str, Any]], about: Sequence[About | None]
+) -> list[dict[str, Any]]:
     """Return what is not the same, a group's figure once however many contrasts have it."""
-    known = {_identity(one): one for one in after.findings}
     found: dict[object, dict[str, Any]] = {}
-    for place, change in enumerate(changes):
+    for place, (change, one) in enumerate(zip(changes, about, strict=True)):
         if change["same"]:
             continue
-        one = known.get(_named(change))
         same: object = place
         if one is not None and change["group"]:
-            same = (one.measure, one.by, one.slice, *sorted(change["group"].items()))
+            same = (one.measure, one.by, change["slice"], *sorted(change["group"].items()))
         found.setdefault(same, _row(change, one))
     return sorted(found.values(), key=lambda row: row["order"])
 
 
 def _parts(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     """Return what changed: first what rules are about, then by what can be said of it."""
-    ruled = [row for row in rows if row["verdicts"] != (None, None)]
+    ruled = [row for row in rows if _is_ruled(row)]
     by: list[tuple[str, tuple[str, str], list[dict[str, Any]]]] = [("rules", _RULED, ruled)]
     for kind, heading in _PARTS.items():
-        some = [row for row in rows if row["kind"] == kind and row not in ruled]
+        some = [row for row in rows if row["kind"] == kind and not _is_ruled(row)]
         by.append((kind, heading, some))
     return [
         {
@@ -200,6 +198,10 @@ def _parts(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     ]
 
 
+def _is_ruled(row: Mapping[str, Any]) -> bool:
+    return bool(row["verdicts"] != (None, None))
+
+
 _RULED = (
     "What rules are about",
     (
@@ -209,17 +211,7 @@ _RULED = (
 )
 
 
-def _identity(one: Finding) -> tuple[object, ...]:
-    pair = tuple(tuple(sorted(group.items())) for group in one.pair)
-    return one.key, one.slice, pair, one.part
-
-
-def _named(change: Mapping[str, Any]) -> tuple[object, ...]:
-    pair = tuple(tuple(sorted(group.items())) for group in change.get("pair", ()))
-    return change["key"], change["slice"], pair, change.get("part", "")
-
-
-def _kind(change: Mapping[str, Any], one: Finding | None) -> Kind:
+def _kind(change: Mapping[str, Any], one: About | None) -> Kind:
     gap = change["difference"]
     if gap["low"] is None or gap["high"] is None:
         return "unknown"
@@ -232,12 +224,11 @@ def _kind(change: Mapping[str, Any], one: Finding | None) -> Kind:
     return "better" if rises == (better == "higher") else "worse"
 
 
-def _better(one: Finding, *, whole: bool) -> str:
+def _better(one: About, *, whole: bool) -> str:
     """Return in which direction a figure is better: of a gap downwards, of a measure as it says."""
-    if one.pair:
+    if one.is_pair:
         return "neither"
-    own = one.conventions.get("better", "")
-    own = own if own in {"higher", "lower"} else "neither"
+    own = one.better if one.better in {"higher", "lower"} else "neither"
     if not whole:
         return own
     match form_of(one.contrast):
@@ -248,7 +239,7 @@ def _better(one: Finding, *, whole: bool) -> str:
     return "lower"
 
 
-def _row(change: Mapping[str, Any], one: Finding | None) -> dict[str, Any]:
+def _row(change: Mapping[str, Any], one: About | None) -> dict[str, Any]:
     gap, kind = change["difference"], _kind(change, one)
     about = []
     if change.get("pair"):

@@ -245,7 +245,7 @@ def get_diff(centre: Here, principal: Reader, bundle: Bundle, other: Bundle) -> 
     with centre.database.reading() as session:
         for one in (bundle, other):
             audit_seen(session, principal, one)
-    return compared(centre, bundle, other)
+    return compared(centre, bundle, other).document
 
 
 def _audits() -> Any:  # noqa: ANN401 - SQLAlchemy's own query
