@@ -32,7 +32,7 @@ from typing import Any
 
 import numpy as np
 from centre_audits import Made, large, made
-from centre_company import copy, counted, fill, planned
+from centre_company import copy, counted, decide, fill, planned
 from processes import watched
 from sqlalchemy import select
 
@@ -281,11 +281,10 @@ def _filled(asked: Asked, products: int) -> tuple[Centre, str]:
     centre = open_centre(
         database=address, storage=str(asked.folder / "evidence"), key=asked.folder / "centre.pem"
     )
-    plans = planned(products, dt.datetime.now(dt.UTC) - dt.timedelta(days=1))
-    _timed(
-        f"{len(plans):,} bundles made and kept",
-        lambda: fill(centre, plans, asked.folder / "evidence"),
-    )
+    until = dt.datetime.now(dt.UTC) - dt.timedelta(days=1)
+    plans, place = planned(products, until), asked.folder / "evidence"
+    _timed(f"{len(plans):,} bundles made and kept", lambda: fill(centre, plans, place))
+    _timed("a run announced and a gate asked for each product", lambda: decide(centre, until))
     return centre, address
 
 
