@@ -16,7 +16,7 @@ from evenhand.centre.store.tables import Audit, Finding, Model, Product, Standin
 MOST = 20
 """How many of each kind are told."""
 
-_LOOKED = 100
+_LOOKED = 50
 """In how many of the newest audits keys are looked through, where no measure has the name."""
 
 _MEASURES = 8
