@@ -1,0 +1,1 @@
+"""Certificates: within which distance no attack can exist, one file for each."""

@@ -1,0 +1,1 @@
+"""Corruptions: what happens to images that nobody attacks, one file for each family."""

@@ -1,0 +1,122 @@
+"""What is done to examples: attacked, corrupted or certified; each gives rows of a log."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from evenhand.errors import Problem
+from evenhand.models.inputs import Inputs
+from evenhand.models.model import Codes, Model
+
+if TYPE_CHECKING:
+    import numpy as np
+    import polars as pl
+
+    from evenhand.probes.flag import Trust
+
+Progress: TypeAlias = Callable[[str, float], None]
+"""Told what is being done, and which share of the work is."""
+
+
+def silent(_what: str, _share: float) -> None:
+    """Tell nobody."""
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One thing that is done to every example, by the name that its rows are known by.
+
+    Attributes:
+        name: Such as ``linf 8/255`` or ``gaussian_noise 3``; one in every figure.
+        what: What it is to its method: a threat, a corruption and its severity, a certificate.
+
+    """
+
+    name: str
+    what: Any
+
+
+class Method(ABC):
+    """What is done to examples, under one variant after the other."""
+
+    @property
+    @abstractmethod
+    def name(self) -> str:
+        """How it is written, without what tells its variants apart."""
+
+    @property
+    @abstractmethod
+    def variants(self) -> tuple[Variant, ...]:
+        """What is done, one row of the log for each and every example; all different."""
+
+    @abstractmethod
+    def problems(self, model: Model) -> list[Problem]:
+        """Return everything that stops it on a model, with what could be done instead."""
+
+    @abstractmethod
+    def most(self, model: Model) -> int:
+        """Return the most queries that one example can cost under one variant."""
+
+    @abstractmethod
+    def rows(
+        self,
+        model: Model,
+        examples: Inputs,
+        variant: Variant,
+        *,
+        labels: Codes,
+        prediction: Codes,
+        seed: int,
+        progress: Progress = silent,
+    ) -> pl.DataFrame:
+        """Return a row for each example, in order, without ``source``, ``label`` and groups.
+
+        Args:
+            model: The model.
+            examples: A block of examples.
+            variant: What is done to them.
+            labels: Places of their true classes in `Spec.labels`, shape (n,).
+            prediction: What the model says of them as they are, shape (n,).
+            seed: Where every random number comes from, with the ids of the examples.
+            progress: Told which share of the block is done.
+
+        """
+
+    def notes(self, model: Model) -> tuple[str, ...]:
+        """Return what is done otherwise than asked on a model, and why."""
+        del model
+        return ()
+
+    def judging(self, model: Model) -> int:
+        """Return the most queries that looking for flags costs for one example and variant."""
+        del model
+        return 0
+
+    def judge(
+        self,
+        model: Model,
+        examples: Inputs,
+        variant: Variant,
+        *,
+        labels: Codes,
+        groups: Sequence[Any] | None,
+        rng: np.random.Generator,
+        progress: Progress = silent,
+    ) -> Trust | None:
+        """Return what is to be thought of the rows of a variant; None where nothing is doubted.
+
+        Args:
+            model: The model.
+            examples: All examples, of which it takes a sample.
+            variant: What was done to them.
+            labels: Places of their true classes, shape (n,).
+            groups: The group of each example, within which flags are judged too.
+            rng: Where the sample comes from.
+            progress: Told what is being done.
+
+        """
+        del model, examples, variant, labels, groups, rng, progress
+        return None  # noqa: RET501 - nothing is doubted
