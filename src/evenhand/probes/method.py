@@ -119,4 +119,4 @@ class Method(ABC):
 
         """
         del model, examples, variant, labels, groups, rng, progress
-        return None  # noqa: RET501 - nothing is doubted
+        return None
