@@ -1,0 +1,96 @@
+"""Finding what a package defines by walking it, and reading it from ``name(parameter=value)``."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib
+import inspect
+import pkgutil
+from collections.abc import Callable, Mapping
+from types import ModuleType
+from typing import Any, TypeVar
+
+from evenhand.errors import NotationError, Problem, did_you_mean, listed
+from evenhand.notation import Term
+
+T = TypeVar("T")
+
+
+def classes_in(package: ModuleType, base: type[T], what: str) -> dict[str, type[T]]:
+    """Return every concrete class of a kind that the modules of a package define, by name, sorted.
+
+    Args:
+        package: Is walked.
+        base: The kind; a class of it has a ``name``.
+        what: What the kind is called, in errors.
+
+    Raises:
+        TypeError: Two have one name.
+
+    """
+    found: dict[str, type[T]] = {}
+    for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+        for member in vars(importlib.import_module(module.name)).values():
+            if not inspect.isclass(member) or inspect.isabstract(member):
+                continue
+            if not issubclass(member, base) or member.__module__ != module.name:
+                continue
+            name = str(vars(member)["name"])
+            if name in found:
+                raise TypeError(f"two {what}s are called '{name}'")
+            found[name] = member
+    return dict(sorted(found.items()))
+
+
+def made(
+    term: Term,
+    known: Mapping[str, type[T]],
+    *,
+    prefix: str,
+    what: str,
+    hint: Callable[[str], str] = lambda _: "",
+) -> T:
+    """Return what a term writes, whose name may have its prefix in front.
+
+    Args:
+        term: Names a frozen dataclass and gives its parameters.
+        known: The classes by name.
+        prefix: What the name begins with where probes are named: ``attack.``.
+        what: What the kind is called, in errors.
+        hint: What is said of a parameter that none has; empty for the nearest name.
+
+    Raises:
+        NotationError: There is nothing of that name, or it has no such parameter.
+        ModelError: A parameter is out of range.
+
+    """
+    name = term.name.removeprefix(prefix)
+    where = f"'{prefix}{dataclasses.replace(term, name=name)}'"
+    if name not in known:
+        problem = f"there is no {what} '{name}'."
+        raise NotationError(Problem(where, problem, did_you_mean(name, [*known])))
+    kind: Any = known[name]
+    fields = {field.name: field.default for field in dataclasses.fields(kind)}
+    given = dict(term.params)
+    problems = []
+    for key in given:
+        if key not in fields:
+            near = did_you_mean(key, [*fields]) if fields else "It takes no parameters."
+            problem = f"{prefix}{name} has no parameter '{key}'."
+            problems.append(Problem(where, problem, hint(key) or near))
+    if term.args:
+        problem = f"parameters are given by name, not as '{listed(map(str, term.args))}'."
+        problems.append(Problem(where, problem))
+    if term.cutoff is not None:
+        problems.append(Problem(where, f"{prefix}{name} has no cutoff '@{term.cutoff}'."))
+    if problems:
+        raise NotationError(problems)
+    built: T = kind(**{key: _meant(value, fields[key]) for key, value in given.items()})
+    return built
+
+
+def _meant(value: object, default: object) -> object:
+    """Return a value as its parameter's type: names such as ``false`` are text in notation."""
+    if isinstance(default, bool) and value in {"true", "false"}:
+        return value == "true"
+    return value
