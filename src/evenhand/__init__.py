@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from evenhand.logs import Group, Log
     from evenhand.logs.backend import Spark
     from evenhand.logs.source import EngineLike, OnBadFile
+    from evenhand.probes.corrupting import Baseline
+    from evenhand.probes.probe import Probe
 
 __version__ = "0.1.0"
 __all__ = [
@@ -265,10 +267,13 @@ def neighbour_means(
 def probe(
     model: object,
     inputs: object,
-    attack: str,
+    probe: str,
     *,
     eps: str | float | Sequence[str | float] = (),
     norm: str | Sequence[str] = (),
+    severity: int | Sequence[int] = (),
+    certificate: str | None = None,
+    baseline: object = None,
     labels: object = None,
     ids: object = None,
     groups: Sequence[str] | Mapping[str, Sequence[object]] | None = None,
@@ -281,21 +286,27 @@ def probe(
     max_queries: int | None = None,
     believe: bool = False,
     flags: bool = True,
+    pictures: int | None = None,
     out: str | Path | None = None,
     force: bool = False,
 ) -> Log:
     """Return the log of what a model does with changed inputs, ready for `estimate`.
 
-    One row for each source example, norm and eps; the unit is the source example.
+    One row for each source example and variant; the unit is the source example.
 
     Args:
         model: A torch module, an estimator of scikit-learn's kind, a function of an array, a
             `Model`, or an address: ``pkg.mod:name``, ``model.onnx``, ``https://...``.
         inputs: An array of examples, shape (n, ...), a table, or a file: Parquet, CSV, ``.npz``.
-        attack: Such as ``attack.pgd(eps=0.1, steps=100)``.
-        eps: How far an example may be changed, in the units of the inputs' range; several give as
-            many rows for each. Text such as ``8/255`` is read as a fraction.
+        probe: ``attack.pgd(eps=0.1, steps=100)``, ``corrupt.fog(severity=3)``, ``corrupt.common``,
+            ``certify.smoothing(sigma=0.25)``.
+        eps: Of attacks: how far an example may be changed, in the units of the inputs' range;
+            several give as many rows for each. Text such as ``8/255`` is read as a fraction.
         norm: ``linf``, the largest change of a number (default), or ``l2``, the Euclidean length.
+        severity: Of corruptions: from 1 to 5; all by default.
+        certificate: Beside an attack: what proves that some examples no attack can break, such as
+            ``certify.ibp``.
+        baseline: Of corruptions: a model, as ``model``, whose errors mCE divides by.
         labels: The true classes, or the column of a table.
         ids: What tells examples apart, or the column; by default their places.
         groups: Who is compared: columns of a table, or values by name.
@@ -309,25 +320,26 @@ def probe(
             two.
         believe: Go on where the check of the model is certain that it was misread: another range,
             probabilities for logits, training mode.
-        flags: Look for reasons not to believe the attack, on a sample of the examples, and keep
+        flags: Look for reasons not to believe an attack, on a sample of the examples, and keep
             them in the file.
+        pictures: How many examples are kept to be looked at, in a file beside the log
+            (``attacked.pictures.parquet``); by default 24.
         out: Write the log here too, ``attacked.parquet``. A probe that is stopped goes on from
             where it was, when it is started again with the same ``out``.
         force: Write over a file that is there.
 
     Raises:
-        ModelError: Model and inputs do not fit, or the attack needs what the model does not offer.
+        NotationError: There is no such probe.
+        ModelError: Model and inputs do not fit, or the probe needs what the model does not offer.
         EvenhandError: One of them cannot be read; or the log cannot be written.
 
     """
-    from evenhand.audits.evidence.file import check_targets, write_whole
-    from evenhand.audits.run import kept_beside
+    from evenhand.audits.probing import SHOWN, check_out, probe_to
     from evenhand.logs import open_log
     from evenhand.models.told import Told
-    from evenhand.probes.log import to_parquet
-    from evenhand.probes.opened import Asked, opened
-    from evenhand.probes.probe import probe_of
-    from evenhand.probes.run import forget, run
+    from evenhand.probes.opened import Asked, baseline_of, opened
+    from evenhand.probes.run import run
+    from evenhand.probes.written import probe_of
 
     asked = Asked(
         labels=labels,
@@ -339,26 +351,53 @@ def probe(
         groups=groups,
     )
     low, high = range or (None, None)
-    written = probe_of(attack, eps=eps, norm=norm, seed=seed)
-    check_targets([] if out is None else [out], force=force)
-    found, examples = opened(model, inputs, asked, told=Told(low=low, high=high))
-    folder = None if out is None else kept_beside(out)
-    probed = run(
-        written,
-        found,
-        examples,
-        groups=asked.group_names,
-        version=__version__,
-        folder=folder,
-        max_queries=max_queries,
-        believe=believe,
-        # Without a file nobody would see them.
-        judged=flags and out is not None,
-    )
-    if out is not None and folder is not None:
-        write_whole(to_parquet(probed.rows, probed.made), out, force=force)
-        forget(folder)
-    return open_log(probed.rows, kind="perturbed", roles={}, groups=asked.group_names, classes=())
+    told = Told(low=low, high=high)
+    kept = SHOWN if pictures is None else pictures
+
+    def written(beside: Baseline | None = None) -> Probe:
+        return probe_of(
+            probe,
+            eps=eps,
+            norm=norm,
+            severity=severity,
+            certificate=certificate,
+            baseline=beside,
+            seed=seed,
+        )
+
+    wanted = written()
+    if out is not None:
+        check_out(out, pictures=kept, force=force)
+    found, examples = opened(model, inputs, asked, told=told)
+    if baseline is not None:
+        wanted = written(baseline_of(baseline, examples, told=told))
+    names = asked.group_names
+    if out is None:
+        # Without a file nobody would see flags and pictures.
+        probed = run(
+            wanted,
+            found,
+            examples,
+            groups=names,
+            version=__version__,
+            max_queries=max_queries,
+            believe=believe,
+        )
+    else:
+        probed = probe_to(
+            out,
+            wanted,
+            found,
+            examples,
+            groups=names,
+            version=__version__,
+            max_queries=max_queries,
+            believe=believe,
+            judged=flags,
+            pictures=kept,
+            force=force,
+        )
+    return open_log(probed.rows, kind="perturbed", roles={}, groups=names, classes=())
 
 
 def audit(

@@ -8,7 +8,7 @@ import pytest
 from evenhand.errors import ModelError, NotationError
 from evenhand.models.function import FunctionModel, linear
 from evenhand.models.spec import Spec
-from evenhand.probes.probe import probe_of
+from evenhand.probes.written import probe_of
 
 SPEC = Spec(labels=(0, 1), shape=(3,))
 
@@ -21,7 +21,7 @@ def test_eps_and_norm_are_read_inside_the_attack_or_beside_it():
     inside = probe_of("attack.pgd(eps=0.1, norm=l2, steps=7)")
     assert inside == probe_of("pgd(steps=7)", eps=0.1, norm="l2")
     (variant,) = inside.variants
-    assert (variant.name, variant.threat.norm, variant.threat.eps) == ("l2 0.1", "l2", 0.1)
+    assert (variant.name, variant.what.norm, variant.what.eps) == ("l2 0.1", "l2", 0.1)
 
 
 def test_fractions_keep_the_name_by_which_people_know_them():
@@ -29,7 +29,7 @@ def test_fractions_keep_the_name_by_which_people_know_them():
     assert [one.name for one in probe.variants] == [
         *("linf 8/255", "linf 4/255", "l2 8/255", "l2 4/255")
     ]
-    assert probe.variants[0].threat.eps == 8 / 255
+    assert probe.variants[0].what.eps == 8 / 255
 
 
 def test_same_threat_written_twice_is_one_variant():
@@ -96,5 +96,5 @@ def test_cost_is_the_most_that_examples_can_ask():
     before = model.queries
     for variant in probe.variants:
         model.predict(x)
-        probe.attack.run(model, x, labels, variant.threat, np.random.default_rng(1))
+        probe.method.attack.run(model, x, labels, variant.what, np.random.default_rng(1))
     assert 0 < model.queries - before <= most

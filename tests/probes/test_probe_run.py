@@ -16,10 +16,13 @@ from evenhand.models.inputs import inputs_of
 from evenhand.models.spec import Spec
 from evenhand.probes import run as running
 from evenhand.probes.attack.attack import Attacked
+from evenhand.probes.attacking import Attacking
 from evenhand.probes.log import read_made, to_parquet
-from evenhand.probes.probe import Probe, Variant, probe_of
+from evenhand.probes.method import Variant
+from evenhand.probes.probe import Probe
 from evenhand.probes.run import forget, kept_in, most_asked, run
 from evenhand.probes.threat import Threat
+from evenhand.probes.written import probe_of
 
 SPEC = Spec(labels=("no", "yes"), shape=(4,), low=-100.0, high=100.0)
 WEIGHTS = np.array([1.0, -2.0, 0.5, 1.5])
@@ -299,7 +302,7 @@ class Exact:
 
 def test_attack_that_looks_for_the_smallest_change_writes_its_norm():
     inputs = inputs_for(200)
-    exact = Probe(Exact(), (Variant(Threat("l2", 1.0), "l2 1"),))
+    exact = Probe(Attacking(Exact(), (Variant("l2 1", Threat("l2", 1.0)),)))
     rows = probed(probe=exact, inputs=inputs).rows
     logit = inputs.x @ WEIGHTS + 0.3
     signed = np.where(inputs.labels == 1, logit, -logit) / np.linalg.norm(WEIGHTS)

@@ -1,104 +1,94 @@
-"""``evenhand probe``: a model is attacked, and what it does becomes a log."""
+"""``evenhand probe``: a model is attacked, corrupted or certified, and what it does is a log."""
 
 from __future__ import annotations
 
-import shlex
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from evenhand.cli import flags
+from evenhand.cli import flags, modelled
 from evenhand.cli.output import show
 from evenhand.cli.progress import shown_progress
 
 if TYPE_CHECKING:
-    from rich.console import RenderableType
-
-    from evenhand.audits import Finding
-    from evenhand.probes.run import Probed
+    from evenhand.models.model import Model
 
 
 def probe(
-    attack: Annotated[
+    what: Annotated[
         str,
-        typer.Argument(help="What is done: attack.pgd, 'attack.pgd(steps=100)'.", metavar="ATTACK"),
-    ],
-    *,
-    model: Annotated[
-        str,
-        typer.Option(
-            help="The model: pkg.mod:name, a file (.onnx, .safetensors, .joblib) or http(s)://."
+        typer.Argument(
+            help="What is done: attack.auto, 'attack.pgd(steps=100)', corrupt.common, "
+            "'certify.smoothing(sigma=0.25)'.",
+            metavar="PROBE",
         ),
     ],
-    inputs: Annotated[
-        str, typer.Option(help="The examples: Parquet, Arrow, CSV, .npz, a folder with a CSV.")
-    ],
-    label: Annotated[
-        str | None, typer.Option(help="The column of true classes; of an .npz its y.")
-    ] = None,
-    ids: Annotated[
-        str | None, typer.Option("--id", help="The column of ids; by default places.")
-    ] = None,
+    *,
+    model: modelled.Address = None,
+    inputs: modelled.Examples = None,
+    label: modelled.Label = None,
+    ids: modelled.Id = None,
     group: Annotated[
         list[str] | None, typer.Option(help="A column to compare by, which goes into the log.")
     ] = None,
-    pixels: Annotated[str | None, typer.Option(help="The column of images.")] = None,
-    shape: Annotated[
-        str | None, typer.Option(help="Shape of one image: 28x28, 3x32x32 or 32x32x3.")
-    ] = None,
-    features: Annotated[
-        str | None, typer.Option(help="The columns of one example, in the model's order: a,b,c.")
-    ] = None,
+    pixels: modelled.Pixels = None,
+    shape: modelled.Shape = None,
+    features: modelled.Features = None,
     where: flags.Where = None,
     eps: Annotated[
         list[str] | None,
         typer.Option(
-            help="How far an example may be changed, in the units of its range: 0.1, 8/255."
+            help="Attacks: how far an example may be changed, in the units of its range: "
+            "0.1, 8/255."
         ),
     ] = None,
     norm: Annotated[
-        list[str] | None, typer.Option(help="By which norm: linf (default) or l2.")
+        list[str] | None, typer.Option(help="Attacks: by which norm, linf (default) or l2.")
     ] = None,
-    input_range: Annotated[
-        tuple[float, float] | None,
+    certificate: Annotated[
+        str | None,
         typer.Option(
-            "--range",
-            help="Smallest and largest value of an input, before normalisation; 0 1 by default.",
-            metavar="LOW HIGH",
+            help="Attacks: what proves that no attack breaks some, such as certify.ibp; the "
+            "robust accuracy then lies between both."
         ),
     ] = None,
-    classes: Annotated[
-        list[str] | None,
-        typer.Option("--class", help="A class, in the order of the model's scores."),
+    severity: Annotated[
+        list[int] | None, typer.Option(help="Corruptions: 1 to 5; all five by default.")
     ] = None,
-    output: Annotated[
-        Literal["logits", "probabilities", "scores", "labels"] | None,
-        typer.Option(help="What the model gives; by default what it looks like."),
+    baseline: Annotated[
+        str | None,
+        typer.Option(help="Corruptions: a model whose errors mCE divides by, as --model."),
     ] = None,
-    layout: Annotated[
-        Literal["features", "HW", "CHW", "HWC"] | None,
-        typer.Option(help="What the axes of an input are; by default by their lengths."),
-    ] = None,
-    mean: Annotated[
-        str | None, typer.Option(help="Subtracted of each channel before the model: 0.5,0.5,0.5.")
-    ] = None,
-    std: Annotated[str | None, typer.Option(help="What each channel is divided by then.")] = None,
-    architecture: Annotated[
-        str | None, typer.Option(help="What .safetensors are the weights of: pkg.mod:build.")
-    ] = None,
-    trust_pickle: Annotated[
-        bool, typer.Option("--trust-pickle", help="Read a pickle, which runs what is in it.")
-    ] = False,
+    limits: modelled.Range = None,
+    classes: modelled.Classes = None,
+    output: modelled.Gives = None,
+    layout: modelled.Axes = None,
+    mean: modelled.Mean = None,
+    std: modelled.Std = None,
+    stochastic: modelled.Stochastic = False,
+    architecture: modelled.Architecture = None,
+    trust_pickle: modelled.TrustPickle = False,
+    form: modelled.Sent = "json",
+    rate: modelled.Rate = None,
+    timeout: modelled.Timeout = 30.0,
+    keep: modelled.Keep = None,
     judge: Annotated[
         bool,
         typer.Option(
             "--flags/--no-flags",
-            help="Look for reasons not to believe the attack, on a sample of the examples.",
+            help="Attacks: look for reasons not to believe them, on a sample of the examples.",
         ),
     ] = True,
+    pictures: Annotated[
+        int,
+        typer.Option(
+            help="Images that are kept to be looked at, in a file beside the log; 0 for none."
+        ),
+    ] = 24,
     seed: Annotated[int, typer.Option(help="Where every random number comes from.")] = 1,
     max_queries: Annotated[
         int | None, typer.Option(help="What this run may ask the model at most.")
@@ -111,202 +101,125 @@ def probe(
     force: flags.Force = False,
     as_json: flags.AsJson = False,
 ) -> None:
-    """Attack a model, and write what it does as a log: one row per example, norm and eps.
+    """Attack, corrupt or certify a model, and write what it does as a log.
 
-    A probe that is stopped goes on where it was when the same command is run again.
+    One row per example and variant. What it may cost is printed first; a probe that is stopped goes
+    on where it was when the same command is run again.
 
     [bold]Example[/bold]
 
       evenhand probe attack.pgd --model mypkg.models:load --inputs digits.parquet --pixels image
       --shape 8x8 --label label --group thickness --eps 0.05 --eps 0.1 --out attacked.parquet
+
+      evenhand probe corrupt.common --model net.onnx --inputs digits.parquet --pixels image
+      --shape 8x8 --label label --group thickness --out corrupted.parquet
     """
-    import yaml
-
     import evenhand
-    from evenhand.audits.evidence.file import check_targets, write_whole
+    from evenhand.audits.probing import check_out, probe_to
     from evenhand.audits.run import kept_beside
-    from evenhand.models.told import Told
-    from evenhand.probes.log import check_groups, to_parquet
-    from evenhand.probes.opened import Asked, opened
-    from evenhand.probes.probe import probe_of
-    from evenhand.probes.run import forget, most_asked, run
+    from evenhand.cli.examined import both
+    from evenhand.cli.probed import document, shown
+    from evenhand.probes.log import check_groups
+    from evenhand.probes.opened import Asked, baseline_of, opened
+    from evenhand.probes.run import most_asked
+    from evenhand.probes.written import probe_of
 
-    check_targets([out], force=force)
-    wanted = probe_of(attack, eps=eps or (), norm=norm or (), seed=seed)
-    low, high = input_range or (None, None)
-    labels = tuple(yaml.safe_load(one) for one in classes or ()) or None
-    told = Told(
-        labels=labels,
-        shape=_shape(shape),
-        low=low,
-        high=high,
-        layout=layout,
+    said = {"eps": eps or (), "norm": norm or (), "severity": severity or (), "seed": seed}
+    wanted = probe_of(what, certificate=certificate, **said)  # type: ignore[arg-type]
+    check_out(out, pictures=pictures, force=force)
+    told = modelled.told_of(
+        shape=shape,
+        limits=limits,
+        classes=classes,
         output=output,
-        mean=_numbers("--mean", mean),
-        std=_numbers("--std", std),
+        layout=layout,
+        mean=mean,
+        std=std,
+        stochastic=stochastic,
     )
     asked = Asked(
         labels=label,
         ids=ids,
         pixels=pixels,
         features=None if features is None else [one.strip() for one in features.split(",")],
-        shape=_shape(shape),
+        shape=modelled.shape_of(shape),
         where=where,
         groups=group or [],
     )
+    address, source = both(model, inputs)
+    way = modelled.way_of(form=form, rate=rate, timeout=timeout, max_queries=max_queries, keep=keep)
     found, examples = opened(
-        model, inputs, asked, told=told, architecture=architecture, trust_pickle=trust_pickle
+        address,
+        source,
+        asked,
+        told=told,
+        architecture=architecture,
+        trust_pickle=trust_pickle,
+        way=way,
     )
+    if baseline is not None:
+        beside = baseline_of(
+            baseline, examples, told=told, architecture=architecture, trust_pickle=trust_pickle
+        )
+        wanted = probe_of(what, certificate=certificate, baseline=beside, **said)  # type: ignore[arg-type]
     groups = check_groups(examples, group or [])
     wanted.check(found)
-    most = most_asked(wanted, found, len(examples), judged=judge)
+    most = most_asked(wanted, found, len(examples), judged=judge, pictures=pictures)
+    names = [one.name for one in wanted.variants]
+    cost = f"at most {most:,} queries of {found.name}{_lasting(found, most, rate)}"
     typer.echo(
-        f"{wanted.attack} of {len(examples):,} examples, {_variants(wanted.variants)}: "
-        f"at most {most:,} queries of {found.name}",
-        err=True,
+        f"{wanted.method.name} of {len(examples):,} examples, {_few(names)}: {cost}", err=True
     )
-    with _kept(kept_beside(out)) as folder, shown_progress(silent=as_json) as progress:
-        probed = run(
+    with _kept(kept_beside(out)), shown_progress(silent=as_json) as progress:
+        probed = probe_to(
+            out,
             wanted,
             found,
             examples,
             groups=groups,
             version=evenhand.__version__,
-            folder=folder,
             max_queries=max_queries,
             believe=believe,
             judged=judge,
+            pictures=pictures,
+            force=force,
             progress=progress,
         )
-    write_whole(to_parquet(probed.rows, probed.made), out, force=force)
-    forget(folder)
-    figures = _figures(probed)
-    following = _following(probed, out, group or [])
-    document: dict[str, Any] = {
-        "log": str(out),
-        "rows": len(probed.rows),
-        "most_queries": most,
-        "queries": probed.made.queries,
-        "resumed_blocks": probed.resumed,
-        "variants": [
-            {"variant": name, **{one.measure: one.to_dict() for one in found}}
-            for name, found in figures.items()
-        ],
-        "flags": probed.made.flags,
-        "notes": probed.made.probe["notes"],
-        "next": following,
-    }
-    show(_shown(probed, figures, out, following), document, as_json=as_json)
+    text, fields = shown(probed, out, group or []), document(probed, out, group or [])
+    show(text, {**fields, "most_queries": most}, as_json=as_json)
+
+
+def _lasting(model: Model, most: int, rate: float | None) -> str:
+    """Return how long that may take at an endpoint, going by its answers to a few inputs."""
+    from evenhand.probes.run import lasting
+
+    if not model.name.startswith("http"):
+        return ""
+    before, began = model.queries, time.monotonic()
+    model.fingerprint()
+    asked = model.queries - before
+    if not asked:
+        return ""
+    pace = (time.monotonic() - began) / asked
+    pace = max(pace, 1 / rate) if rate else pace
+    return f", {lasting(most * pace)} at {1 / pace:,.0f} a second as it answers now"
+
+
+def _few(names: list[str]) -> str:
+    """Return names, the first and the last of many."""
+    return ", ".join(names) if len(names) < 5 else f"{names[0]} to {names[-1]} ({len(names)})"  # noqa: PLR2004
 
 
 @contextmanager
-def _kept(folder: Path) -> Iterator[Path]:
-    """Give the folder of finished blocks, and say of it where the work is broken off."""
+def _kept(folder: Path) -> Iterator[None]:
+    """Say where the work is broken off what is kept of it."""
     from evenhand.probes.run import kept_in
 
     try:
-        yield folder
+        yield
     except BaseException:
         blocks = len(kept_in(folder))
         if blocks:
             said = f"{blocks} finished block{'s' * (blocks != 1)} of rows are kept in {folder}"
             typer.echo(f"{said}: the same command goes on from there", err=True)
         raise
-
-
-_MEASURES = ("clean_accuracy", "robust_accuracy", "attack_success_rate")
-
-
-def _figures(probed: Probed) -> dict[str, list[Finding]]:
-    """Return the figures of each variant, with their intervals."""
-    import polars as pl
-
-    from evenhand import estimates, log
-
-    return {
-        name: estimates(
-            _MEASURES, log(probed.rows.filter(pl.col("variant") == name), kind="perturbed")
-        )
-        for name in probed.made.probe["variants"]
-    }
-
-
-def _following(probed: Probed, out: Path, groups: list[str]) -> str:
-    """Return the command that audits the log: of several variants each in its slice."""
-    names = probed.made.probe["variants"]
-    words = ["evenhand", "audit", str(out), "--kind", "perturbed"]
-    words += [word for one in groups for word in ("--group", one)]
-    if len(names) > 1:
-        words += [word for one in names for word in ("--slice", f"variant == '{one}'")]
-    return " ".join(map(_quoted, words))
-
-
-def _quoted(word: str) -> str:
-    """Return a word as a shell reads it; with an apostrophe between quotes that are legible."""
-    plain = "'" in word and not {*'"$`\\!'} & {*word}
-    return f'"{word}"' if plain else shlex.quote(word)
-
-
-def _shown(
-    probed: Probed, figures: dict[str, list[Finding]], out: Path, following: str
-) -> RenderableType:
-    from rich.console import Group
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(box=None, pad_edge=False, header_style="dim")
-    for heading in ("variant", "clean accuracy", "robust accuracy, at most", "broken of the right"):
-        table.add_column(heading)
-    for name, found in figures.items():
-        table.add_row(*map(Text, (name, *map(_figure, found))))
-    said = [f"note: {note}" for note in probed.made.probe["notes"]]
-    if probed.made.flags is None:
-        said.append(
-            "Nobody looked for signs that the attack is weak: a stronger one may break more."
-        )
-    for one in probed.made.flags or ():
-        said.append(f"{one['variant']}: {one['verdict']}, judged on {one['examples']} examples")
-        said += [f"  {flag['name']}: {flag['text']}" for flag in one["flags"] if flag["raised"]]
-        raised = [f"{g['group']} ({', '.join(g['raised'])})" for g in one["groups"] if g["raised"]]
-        said += [f"  by {one['by']}: {'; '.join(raised)}"] if raised else []
-    made = f"{len(probed.rows):,} rows in {out}, {probed.made.queries:,} queries"
-    if probed.resumed:
-        made += f"; {probed.resumed} blocks were finished before"
-    return Group(
-        table, Text(f"\n{made}\n" + "".join(f"{one}\n" for one in said) + f"\n  {following}")
-    )
-
-
-def _figure(finding: Finding) -> str:
-    from evenhand.stats.estimate import Estimate
-
-    outcome = finding.outcome
-    if not isinstance(outcome, Estimate):
-        return outcome.reason
-    return f"{outcome.value:.3f} [{outcome.low:.3f}, {outcome.high:.3f}]"
-
-
-def _variants(variants: Any) -> str:  # noqa: ANN401 - of a probe
-    return ", ".join(one.name for one in variants)
-
-
-def _shape(written: str | None) -> tuple[int, ...] | None:
-    from evenhand.errors import ModelError, Problem
-
-    if written is None:
-        return None
-    try:
-        return tuple(int(one) for one in written.lower().split("x"))
-    except ValueError:
-        what = f"'{written}' is no shape."
-        raise ModelError(Problem("--shape", what, "Write 28x28, 3x32x32 or 32x32x3.")) from None
-
-
-def _numbers(flag: str, written: str | None) -> tuple[float, ...]:
-    from evenhand.errors import ModelError, Problem
-
-    try:
-        return tuple(float(one) for one in written.split(",")) if written else ()
-    except ValueError:
-        what = f"'{written}' are no numbers."
-        raise ModelError(Problem(flag, what, "Write one for all, or 0.5,0.5,0.5.")) from None

@@ -10,21 +10,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import polars as pl
 
 from evenhand.errors import ModelError, Problem, SourceError, did_you_mean, first_line
 from evenhand.models.inputs import Inputs
 from evenhand.models.model import Codes, Model
 from evenhand.models.spec import Spec
-from evenhand.probes.attack.attack import CLEAN, Attacked
-from evenhand.probes.probe import Variant
 
 COLUMNS = (
-    *("source", "label", "prediction", "variant", "norm", "eps"),
-    *("correct", "robust", "broken_by", "queries", "minimal_norm"),
+    *("source", "label", "prediction", "variant", "correct", "robust", "queries"),
+    *("norm", "eps", "broken_by", "minimal_norm", "certified_radius", "certified"),
+    *("corruption", "severity", "corrupted_prediction", "corrupted_correct"),
+    *("baseline_correct", "baseline_error"),
 )
-"""The columns of the log beside the groups; the last where the attack looks for the smallest."""
+"""The columns that a log can have beside the groups, whichever method wrote it."""
 
 _PREFIX = "evenhand."
 
@@ -34,7 +33,7 @@ class Made:
     """What made a log; file metadata as JSON, under ``evenhand.``.
 
     Attributes:
-        probe: The attack as it is written, its norms and eps, and what was done otherwise.
+        probe: The method as it is written, its variants, and what was done otherwise.
         model: Its name, spec and fingerprint.
         inputs: Their name, number and digest.
         seed: The seed.
@@ -58,49 +57,14 @@ class Made:
         return {f"{_PREFIX}{name}": json.dumps(value) for name, value in fields.items()}
 
 
-def rows_of(
-    inputs: Inputs,
-    attacked: Attacked,
-    variant: Variant,
-    spec: Spec,
-    *,
-    labels: Codes,
-    prediction: Codes,
-    minimal: bool,
-) -> pl.DataFrame:
-    """Return the rows of some examples under one threat, without groups.
-
-    Args:
-        inputs: The examples.
-        attacked: What the attack found.
-        variant: The threat.
-        spec: Of the model, whose labels are written.
-        labels: The true classes.
-        prediction: The classes of the clean examples.
-        minimal: Whether the attack looked for the smallest perturbation.
-
-    """
-    names = pl.Series([*spec.labels])
-    by = pl.Series(attacked.broken_by.astype(object), dtype=pl.String)
-    # Asked twice, a model that answers at random may say both: right is what it said both times.
-    correct = (prediction == labels) & (attacked.broken_by != CLEAN)
-    columns: dict[str, Any] = {
-        "source": pl.Series(inputs.ids.tolist()),
-        "label": names.gather(labels),
-        "prediction": names.gather(prediction),
-        "variant": variant.name,
-        "norm": variant.threat.norm,
-        "eps": variant.threat.eps,
-        "correct": correct,
-        "robust": correct & ~attacked.broken,
-        "broken_by": by.replace("", None),
-        "queries": attacked.queries,
-    }
-    if minimal:
-        columns["minimal_norm"] = pl.Series(np.where(correct, attacked.distance, 0.0)).fill_nan(
-            None
-        )
-    return pl.DataFrame(columns)
+def beside(rows: pl.DataFrame, inputs: Inputs, labels: Codes, spec: Spec) -> pl.DataFrame:
+    """Return rows with the ids and the true classes of their examples in front."""
+    return pl.DataFrame(
+        {
+            "source": pl.Series(inputs.ids.tolist()),
+            "label": pl.Series([*spec.labels]).gather(labels),
+        }
+    ).hstack(rows)
 
 
 def with_groups(rows: pl.DataFrame, inputs: Inputs, groups: Sequence[str]) -> pl.DataFrame:

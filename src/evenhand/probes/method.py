@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+
+import numpy as np
+import polars as pl
 
 from evenhand.errors import Problem
 from evenhand.models.inputs import Inputs
-from evenhand.models.model import Codes, Model
+from evenhand.models.model import Codes, Floats, Model
 
 if TYPE_CHECKING:
-    import numpy as np
-    import polars as pl
-
     from evenhand.probes.flag import Trust
 
 Progress: TypeAlias = Callable[[str, float], None]
@@ -37,6 +39,20 @@ class Variant:
 
     name: str
     what: Any
+
+
+class Rows(NamedTuple):
+    """What a method gives for a block of examples.
+
+    Attributes:
+        table: A row for each example, in order: `prediction`, ``variant`` and what the method
+            found, without ``source``, ``label`` and groups.
+        changed: The examples as they were changed, for people to look at; None where nothing is.
+
+    """
+
+    table: pl.DataFrame
+    changed: Floats | None = None
 
 
 class Method(ABC):
@@ -71,8 +87,8 @@ class Method(ABC):
         prediction: Codes,
         seed: int,
         progress: Progress = silent,
-    ) -> pl.DataFrame:
-        """Return a row for each example, in order, without ``source``, ``label`` and groups.
+    ) -> Rows:
+        """Return the rows of a block of examples.
 
         Args:
             model: The model.
@@ -84,6 +100,15 @@ class Method(ABC):
             progress: Told which share of the block is done.
 
         """
+
+    @property
+    def known(self) -> str:
+        """What tells its rows from those of another method, model and examples alike."""
+        return self.name
+
+    def finished(self, rows: pl.DataFrame) -> pl.DataFrame:
+        """Return all rows with what only all of them together tell."""
+        return rows
 
     def notes(self, model: Model) -> tuple[str, ...]:
         """Return what is done otherwise than asked on a model, and why."""
@@ -120,3 +145,18 @@ class Method(ABC):
         """
         del model, examples, variant, labels, groups, rng, progress
         return None
+
+
+def streams_of(examples: Inputs, seed: int, *what: object) -> tuple[np.random.Generator, ...]:
+    """Return a generator for each example, of its id, the seed and what it is for.
+
+    So no example's fate hangs on its neighbours, nor on where a block begins.
+    """
+    about = _number(json.dumps([str(one) for one in what]))
+    return tuple(
+        np.random.default_rng([seed, about, _number(str(one))]) for one in examples.ids.tolist()
+    )
+
+
+def _number(text: str) -> int:
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big")

@@ -16,6 +16,7 @@ from evenhand.models.load import load, model_of
 from evenhand.models.model import Model
 from evenhand.models.stored import Encoding, read_inputs
 from evenhand.models.told import Told
+from evenhand.probes.corrupting import Baseline
 
 if TYPE_CHECKING:
     from evenhand.models.http import Way
@@ -100,6 +101,32 @@ def opened(
         way=way,
     )
     return found, read.fit(found.spec)
+
+
+def baseline_of(
+    model: object,
+    inputs: Inputs,
+    *,
+    told: Told | None = None,
+    architecture: str | None = None,
+    trust_pickle: bool = False,
+) -> Baseline:
+    """Return a model that others are measured by, opened for inputs that are there.
+
+    Args:
+        model: An address or an object, as `opened` takes it.
+        inputs: The examples.
+        told: What was said of the model.
+        architecture: Of weights alone.
+        trust_pickle: Whether a pickle is read.
+
+    Raises:
+        EvenhandError: It cannot be opened.
+
+    """
+    sample = inputs.x[:_SAMPLE]
+    found = _model(model, told, sample, (), architecture, trust=trust_pickle, way=None)
+    return Baseline(found, found.fingerprint())
 
 
 def _range(model: object, told: Told | None) -> tuple[float, float]:

@@ -13,21 +13,23 @@ from typing import Any
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from evenhand.errors import ModelError, OutputError, Problem, reason
 from evenhand.models.canary import COUNT
 from evenhand.models.check import MOST, check
 from evenhand.models.inputs import Inputs
 from evenhand.models.model import Codes, Model
-from evenhand.probes.attack.attack import Progress, silent
-from evenhand.probes.flag import SAMPLE, judge
-from evenhand.probes.log import Made, check_groups, rows_of, told_of, with_groups
-from evenhand.probes.probe import Probe, Variant
+from evenhand.probes.flag import SAMPLE
+from evenhand.probes.log import Made, beside, check_groups, told_of, with_groups
+from evenhand.probes.method import Progress, Variant, silent
+from evenhand.probes.picture import PICTURES, chosen, pictured, pictures_of
+from evenhand.probes.probe import Probe
 
 BLOCK = 256
-"""Examples that are attacked, and kept, at once."""
+"""Examples that are changed, and kept, at once."""
 
-_ENDING, _CHECKED, _JUDGED, _HALF = ".block", ".checked", ".judged", ".part"
+_ENDING, _CLEAN, _CHECKED, _JUDGED, _HALF = ".block", ".clean", ".checked", ".judged", ".part"
 
 
 @dataclass(frozen=True)
@@ -38,12 +40,15 @@ class Probed:
         rows: The log, one row for each source example and variant.
         made: What made it.
         resumed: How many blocks were finished by an earlier run.
+        pictures: Some of the examples as they were and as they became, one row for each source and
+            variant as `evenhand.probes.picture` says; None where none were asked for.
 
     """
 
     rows: pl.DataFrame
     made: Made
     resumed: int = 0
+    pictures: pl.DataFrame | None = None
 
 
 def run(
@@ -57,6 +62,7 @@ def run(
     max_queries: int | None = None,
     believe: bool = False,
     judged: bool = False,
+    pictures: int = 0,
     progress: Progress = silent,
 ) -> Probed:
     """Return the log of a probe. Same probe, model and inputs: same rows, however it was stopped.
@@ -72,6 +78,8 @@ def run(
         believe: Go on where the check of the spec is certain that something was said wrongly.
         judged: Whether flags are looked for: reasons not to believe the attack. The attacks then
             run once more, in full, on a sample of the examples.
+        pictures: How many examples are kept to be looked at, as they are and as they become under
+            each variant; of inputs that are no images there are none.
         progress: Told what is being done, with the time left, and which share is done.
 
     Raises:
@@ -90,29 +98,32 @@ def run(
     if not len(inputs):
         raise ModelError(Problem(inputs.name, "there are no examples."))
     doubts, asked = work.spec(believe=believe)
-    parts = [
-        work.block(some, variant) for some in _blocks(len(inputs)) for variant in probe.variants
-    ]
-    rows = with_groups(pl.concat([part.drop(_ASKED) for part in parts]), inputs, columns)
-    notes = [*probe.attack.notes(model), *doubts]
+    work.choose(pictures, columns)
+    blocks = _blocks(len(inputs))
+    parts = [work.block(some, variant) for some in blocks for variant in probe.variants]
+    looks = sum(work.looks)
+    whole = probe.method.finished(pl.concat([part.drop(_ASKED, *PICTURES) for part in parts]))
+    rows = with_groups(whole, inputs, columns)
+    notes = [*probe.method.notes(model), *doubts]
     flags, spent, left_out = work.judged(columns) if judged else (None, 0, "")
     notes += [left_out] if left_out else []
     if model.fingerprint() != fingerprint:
         notes.append("the model changed while it was probed: it answers otherwise than before")
     made = Made(
         probe={
-            "name": str(probe.attack),
+            "name": probe.method.name,
             "variants": [variant.name for variant in probe.variants],
             "notes": notes,
         },
         model=told_of(model, fingerprint),
         inputs={"name": inputs.name, "examples": len(inputs), "digest": inputs.digest},
         seed=probe.seed,
-        queries=2 * known + asked + spent + sum(int(part[_ASKED][0]) for part in parts),
+        queries=2 * known + asked + spent + looks + sum(int(part[_ASKED][0]) for part in parts),
         flags=flags,
         version=version,
     )
-    return Probed(rows, made, work.resumed)
+    shown = pictures_of(pl.concat(parts)) if pictures else None
+    return Probed(rows, made, work.resumed, shown)
 
 
 def _labels(inputs: Inputs) -> Codes:
@@ -122,27 +133,18 @@ def _labels(inputs: Inputs) -> Codes:
     return inputs.labels
 
 
-def most_asked(probe: Probe, model: Model, examples: int, *, judged: bool = False) -> int:
+def most_asked(
+    probe: Probe, model: Model, examples: int, *, judged: bool = False, pictures: int = 0
+) -> int:
     """Return the most queries that `run` takes, checks, flags and fingerprints included."""
     found = probe.most(model, examples) + _CHECK * min(MOST, examples) + 2 * COUNT
     each = _judging(probe, model, examples) if judged else 0
-    return found + len(probe.variants) * each
+    return found + len(probe.variants) * (each + min(pictures, examples))
 
 
 def _judging(probe: Probe, model: Model, examples: int) -> int:
-    """Return what looking for flags may cost under one threat.
-
-    All attacks of the set in full, the set with more effort and without a bound, and what it is
-    compared with.
-    """
-    attack = probe.attack
-    one_by_one = sum(one.most(model) for one in attack.members(model))
-    again = attack.most(model) + attack.stronger().most(model)
-    return min(SAMPLE, examples) * (one_by_one + again + _COMPARED)
-
-
-_COMPARED = 1_200
-"""More than flags ask about an example beside the attacks of the set."""
+    """Return what looking for flags may cost under one variant."""
+    return min(SAMPLE, examples) * probe.method.judging(model)
 
 
 _ASKED = "asked"
@@ -156,7 +158,9 @@ def kept_in(folder: Path) -> list[Path]:
 
 def forget(folder: Path) -> None:
     """Remove what was kept, and the folder unless it holds something else."""
-    rest = [path for ending in (_CHECKED, _JUDGED, _HALF) for path in folder.glob(f"*{ending}")]
+    rest = [
+        path for ending in (_CLEAN, _CHECKED, _JUDGED, _HALF) for path in folder.glob(f"*{ending}")
+    ]
     for path in (*kept_in(folder), *rest):
         path.unlink(missing_ok=True)
     with contextlib.suppress(OSError):
@@ -198,7 +202,14 @@ class _Work:
         """Note where it begins."""
         self._began = time.monotonic()
         self._all = len(self.probe.variants) * len(self.inputs)
-        self._finished = self._attacked = 0
+        self._finished = self._changed = 0
+        self._shown: NDArray[np.bool_] = np.zeros(len(self.inputs), dtype=bool)
+        self._predictions: dict[int, Codes] = {}
+        self.looks: list[int] = []
+
+    def choose(self, count: int, columns: Sequence[str]) -> None:
+        """Choose the examples that are kept to be looked at, as many of each group."""
+        self._shown = chosen(self.inputs, columns[:1], count, self.probe.seed)
 
     def spec(self, *, believe: bool) -> tuple[list[str], int]:
         """Return what speaks against the spec of the model, and what it cost to look.
@@ -207,11 +218,8 @@ class _Work:
             ModelError: It is certainly wrong, and nobody said to go on.
 
         """
-        known = json.dumps([self.fingerprint, str(self.model.spec), self.inputs.digest])
-        path = None
-        if self.folder is not None:
-            name = hashlib.sha256(known.encode()).hexdigest()[:32]
-            path = self.folder / f"{name}{_CHECKED}"
+        known = [self.fingerprint, str(self.model.spec), self.inputs.digest]
+        path = None if self.folder is None else self.folder / f"{_named(known)}{_CHECKED}"
         kept = None if path is None else _read(path)
         if kept is not None:
             return kept["doubts"][0].to_list(), int(kept[_ASKED][0])
@@ -238,21 +246,44 @@ class _Work:
         return doubts, found.queries
 
     def block(self, some: slice, variant: Variant) -> pl.DataFrame:
-        """Return the rows of a block under one threat, found in the folder or made now."""
+        """Return the rows of a block under one variant, found in the folder or made now."""
         examples = self.inputs.take(some)
-        path = None if self.folder is None else self.folder / self._name(examples, variant)
+        path = None if self.folder is None else self.folder / self._name(examples, variant, some)
         kept = None if path is None else _read(path)
+        prediction = self._look(some, examples)
         if kept is not None:
             self.resumed += 1
             self._finished += len(examples)
             return kept
         self._check_budget(self._cost(len(examples)))
-        rows = self._attack(examples, variant)
+        rows = self._change(examples, variant, prediction, self._shown[some])
         if path is not None:
             _write(rows, path)
         self._finished += len(examples)
-        self._attacked += len(examples)
+        self._changed += len(examples)
         return rows
+
+    def _look(self, some: slice, examples: Inputs) -> Codes:
+        """Return what the model says of a block as it is, which every variant needs."""
+        if some.start in self._predictions:
+            return self._predictions[some.start]
+        path = None
+        if self.folder is not None:
+            known = [self.fingerprint, str(self.model.spec), examples.digest]
+            path = self.folder / f"{_named(known)}{_CLEAN}"
+        kept = None if path is None else _read(path)
+        if kept is None:
+            self._check_budget(len(examples))
+            asked = self.model.queries
+            said = self.model.predict(examples.x)
+            spent = self.model.queries - asked
+            kept = pl.DataFrame({"prediction": said}).with_columns(pl.lit(spent).alias(_ASKED))
+            if path is not None:
+                _write(kept, path)
+        prediction = kept["prediction"].to_numpy()
+        self._predictions[some.start] = prediction
+        self.looks.append(int(kept[_ASKED][0]))
+        return prediction
 
     def judged(self, columns: Sequence[str]) -> tuple[list[dict[str, Any]] | None, int, str]:
         """Return the flags of every variant, what they cost, and why there are none.
@@ -277,52 +308,48 @@ class _Work:
 
     def _flags(self, columns: Sequence[str], variant: Variant) -> pl.DataFrame:
         asked = self.model.queries
-        trust = judge(
-            self.probe.attack,
+        trust = self.probe.method.judge(
             self.model,
-            self.inputs.x,
-            _labels(self.inputs),
-            variant.threat,
-            rng=np.random.default_rng([self.probe.seed, _JUDGES]),
+            self.inputs,
+            variant,
+            labels=_labels(self.inputs),
             groups=self.inputs.table[columns[0]].to_list() if columns else None,
+            rng=np.random.default_rng([self.probe.seed, _JUDGES]),
             progress=lambda what, _: self.progress(f"{variant.name}, {what}", 1.0),
         )
-        told = {"variant": variant.name, "by": columns[0] if columns else None, **trust.as_json()}
+        told = None
+        if trust is not None:
+            by = columns[0] if columns else None
+            told = {"variant": variant.name, "by": by, **trust.as_json()}
         spent = self.model.queries - asked
         return pl.DataFrame({"flags": [json.dumps(told, default=_native)], _ASKED: [spent]})
 
-    def _attack(self, examples: Inputs, variant: Variant) -> pl.DataFrame:
-        model, attack = self.model, self.probe.attack
-        labels = _labels(examples)
+    def _change(
+        self, examples: Inputs, variant: Variant, prediction: Codes, shown: NDArray[np.bool_]
+    ) -> pl.DataFrame:
+        model, labels = self.model, _labels(examples)
         asked = model.queries
-        prediction = model.predict(examples.x)
 
         def tell(_what: str, share: float) -> None:
             self._tell(variant, share * len(examples))
 
         tell("", 0.0)
-        found = attack.run(
-            model, examples.x, labels, variant.threat, self._rng(examples), progress=tell
-        )
-        rows = rows_of(
+        rows = self.probe.method.rows(
+            model,
             examples,
-            found,
             variant,
-            model.spec,
             labels=labels,
             prediction=prediction,
-            minimal=attack.minimal,
+            seed=self.probe.seed,
+            progress=tell,
         )
-        return rows.with_columns(pl.lit(model.queries - asked).alias(_ASKED))
-
-    def _rng(self, examples: Inputs) -> np.random.Generator:
-        """Return the generator of a block: of the seed and its first id, whatever came before."""
-        first = hashlib.sha256(str(examples.ids[0]).encode()).digest()
-        return np.random.default_rng([self.probe.seed, int.from_bytes(first[:8], "big")])
+        table = beside(rows.table, examples, labels, model.spec)
+        pictures = pictured(model, examples.x, rows.changed, shown)
+        return table.hstack(pictures).with_columns(pl.lit(model.queries - asked).alias(_ASKED))
 
     def _cost(self, examples: int) -> int:
-        """Return what so many examples may cost under one threat."""
-        return examples * (1 + self.probe.attack.most(self.model))
+        """Return what so many examples may cost under one variant, with a look at them."""
+        return examples * (1 + self.probe.method.most(self.model)) + int(self._shown.sum())
 
     def _check_budget(self, more: int) -> None:
         if self.most is None:
@@ -340,22 +367,25 @@ class _Work:
     def _tell(self, variant: Variant, within: float) -> None:
         done = self._finished + within
         text = f"{variant.name}: {int(done):,} of {self._all:,} rows"
-        fresh = self._attacked + within
+        fresh = self._changed + within
         passed = time.monotonic() - self._began
         if fresh and passed > _SOON:
-            text += f", {_lasting(passed * (self._all - done) / fresh)} left"
+            text += f", {lasting(passed * (self._all - done) / fresh)} left"
         self.progress(text, done / self._all)
 
-    def _name(self, examples: Inputs, variant: Variant) -> str:
-        return self._known([examples.digest], variant, _ENDING)
+    def _name(self, examples: Inputs, variant: Variant, some: slice) -> str:
+        shown = np.flatnonzero(self._shown[some]).tolist()
+        return self._known([examples.digest, str(shown)], variant, _ENDING)
 
     def _known(self, of: list[str], variant: Variant, ending: str) -> str:
-        """Return what a part is kept by: another model, attack, threat or seed has another."""
-        known = [
-            *(str(self.probe.attack), variant.name, variant.threat.eps, self.probe.seed),
-            *(self.fingerprint, str(self.model.spec), *of),
-        ]
-        return hashlib.sha256(json.dumps(known).encode()).hexdigest()[:32] + ending
+        """Return what a part is kept by: another model, method, variant or seed has another."""
+        about = [self.probe.method.known, variant.name, str(variant.what), self.probe.seed]
+        return _named([*about, self.fingerprint, str(self.model.spec), *of]) + ending
+
+
+def _named(known: Sequence[object]) -> str:
+    """Return a file's name by what is in it."""
+    return hashlib.sha256(json.dumps([str(one) for one in known]).encode()).hexdigest()[:32]
 
 
 _JUDGES = 1
@@ -374,7 +404,8 @@ _SOON = 2.0
 """Seconds after which the time left can be told."""
 
 
-def _lasting(seconds: float) -> str:
+def lasting(seconds: float) -> str:
+    """Return about how long so many seconds are."""
     if seconds < 90:  # noqa: PLR2004 - seconds
         return f"about {max(1, round(seconds))} s"
     return f"about {round(seconds / 60)} min" if seconds < 5400 else f"about {seconds / 3600:.1f} h"  # noqa: PLR2004

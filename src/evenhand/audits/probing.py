@@ -1,0 +1,91 @@
+"""A probe whose log goes to a file: finished blocks are kept beside it, and pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from evenhand.audits.evidence.file import check_targets, write_all
+from evenhand.audits.run import kept_beside
+from evenhand.models.inputs import Inputs
+from evenhand.models.model import Model
+from evenhand.probes import picture
+from evenhand.probes.log import to_parquet
+from evenhand.probes.method import Progress, silent
+from evenhand.probes.probe import Probe
+from evenhand.probes.run import Probed, forget, run
+
+SHOWN = 24
+"""Examples that are kept to be looked at, where nobody says how many."""
+
+
+def check_out(out: str | Path, *, pictures: int, force: bool) -> None:
+    """Check that a log and its pictures may be written, before any work is done.
+
+    Raises:
+        OutputError: One is there already, or cannot be written.
+
+    """
+    check_targets([out, *([picture.path_beside(out)] if pictures else [])], force=force)
+
+
+def probe_to(
+    out: str | Path,
+    probe: Probe,
+    model: Model,
+    inputs: Inputs,
+    *,
+    groups: Sequence[str] = (),
+    version: str,
+    max_queries: int | None = None,
+    believe: bool = False,
+    judged: bool = True,
+    pictures: int = SHOWN,
+    force: bool = False,
+    progress: Progress = silent,
+) -> Probed:
+    """Return what a probe found, written to a file; arguments as `evenhand.probes.run.run`.
+
+    Args:
+        out: Where the log goes; finished blocks are kept beside it until all are.
+        probe: What is done.
+        model: The model.
+        inputs: Examples with labels.
+        groups: Columns of the inputs that go into the log.
+        version: The version of Evenhand.
+        max_queries: What the model may be asked by this run.
+        believe: Go on where the check of the spec is certain that something was said wrongly.
+        judged: Whether flags are looked for.
+        pictures: How many examples are kept to be looked at, in a file beside the log.
+        force: Whether files that are there are replaced.
+        progress: Told what is being done.
+
+    Raises:
+        EvenhandError: As `run`; or a file cannot be written.
+
+    """
+    check_out(out, pictures=pictures, force=force)
+    folder = kept_beside(out)
+    probed = run(
+        probe,
+        model,
+        inputs,
+        groups=groups,
+        version=version,
+        folder=folder,
+        max_queries=max_queries,
+        believe=believe,
+        judged=judged,
+        pictures=pictures,
+        progress=progress,
+    )
+    files: dict[str | Path, bytes] = {out: to_parquet(probed.rows, probed.made)}
+    side = picture.path_beside(out)
+    if probed.pictures is not None and len(probed.pictures):
+        files[side] = picture.to_parquet(probed.pictures)
+    elif force:
+        # Of an earlier log of that name: they would be taken for those of this one.
+        side.unlink(missing_ok=True)
+    write_all({Path(path): data for path, data in files.items()}, force=force)
+    forget(folder)
+    return probed

@@ -1,0 +1,79 @@
+"""Certificates as a method: one variant for each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import polars as pl
+
+from evenhand.errors import Problem
+from evenhand.models.inputs import Inputs
+from evenhand.models.model import Codes, Model
+from evenhand.probes.certify.certificate import ABSTAINS, PREFIX, Certificate
+from evenhand.probes.method import Method, Progress, Rows, Variant, silent, streams_of
+
+
+@dataclass(frozen=True)
+class Certifying(Method):
+    """It is proved within which distance no change can alter the class.
+
+    Attributes:
+        certificates: What proves it.
+
+    """
+
+    certificates: tuple[Certificate, ...]
+
+    @property
+    def name(self) -> str:
+        """The certificates as they are written."""
+        return ", ".join(map(str, self.certificates))
+
+    @property
+    def variants(self) -> tuple[Variant, ...]:
+        """Each certificate with its norm: ``l2 smoothing(sigma=0.25)``."""
+        return tuple(
+            Variant(f"{one.norm} {str(one).removeprefix(PREFIX)}", one) for one in self.certificates
+        )
+
+    def problems(self, model: Model) -> list[Problem]:
+        """Return what stops a certificate."""
+        return [problem for one in self.certificates for problem in one.problems(model)]
+
+    def most(self, model: Model) -> int:
+        """Return the most that a certificate of an example can cost."""
+        return max(one.most(model) for one in self.certificates)
+
+    def notes(self, model: Model) -> tuple[str, ...]:
+        """Return what limits the certificates."""
+        return tuple(note for one in self.certificates for note in one.notes(model))
+
+    def rows(
+        self,
+        model: Model,
+        examples: Inputs,
+        variant: Variant,
+        *,
+        labels: Codes,
+        prediction: Codes,
+        seed: int,
+        progress: Progress = silent,
+    ) -> Rows:
+        """Return what is certified: ``correct`` is whether the certified classifier is right."""
+        del prediction
+        by: Certificate = variant.what
+        found = by.certify(model, examples.x, streams_of(examples, seed, by), progress=progress)
+        said = pl.Series(found.prediction).replace(ABSTAINS, None)
+        right = found.prediction == labels
+        return Rows(
+            pl.DataFrame(
+                {
+                    "prediction": pl.Series([*model.spec.labels]).gather(said),
+                    "variant": variant.name,
+                    "norm": by.norm,
+                    "correct": right,
+                    "queries": found.queries,
+                    "certified_radius": pl.Series(found.radius).fill_nan(None),
+                }
+            )
+        )

@@ -1,0 +1,200 @@
+"""Reading a probe from notation: ``attack.pgd(eps=0.1)``, ``corrupt.common``, ``certify.ibp``."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Sequence
+from fractions import Fraction
+
+from evenhand.errors import EvenhandError, ModelError, NotationError, Problem, listed
+from evenhand.notation import Term, Value, parse
+from evenhand.probes.attack.attack import PREFIX as ATTACK
+from evenhand.probes.attack.registry import attack_named
+from evenhand.probes.attacking import Attacking
+from evenhand.probes.certify.certificate import PREFIX as CERTIFY
+from evenhand.probes.certify.certificate import Certificate
+from evenhand.probes.certifying import Certifying
+from evenhand.probes.corrupt.corruption import PREFIX as CORRUPT
+from evenhand.probes.corrupt.corruption import SEVERITIES
+from evenhand.probes.corrupting import Baseline, Corrupting
+from evenhand.probes.method import Method, Variant
+from evenhand.probes.probe import Probe
+from evenhand.probes.threat import NORMS, Norm, Threat
+
+PREFIXES = (ATTACK, CORRUPT, CERTIFY)
+
+_FRACTION = re.compile(r"(?<![\w'\"./])(\d+ */ *\d+)(?![\w'\"./])")
+
+_EXAMPLE = "Write 'attack.pgd(steps=100)' with eps 0.1 or 8/255."
+
+
+def probe_of(
+    written: str,
+    *,
+    eps: Sequence[str | float] | str | float = (),
+    norm: Sequence[str] | str = (),
+    severity: Sequence[int] | int = (),
+    certificate: str | None = None,
+    baseline: Baseline | None = None,
+    seed: int = 1,
+) -> Probe:
+    """Return the probe that is written.
+
+    ``attack.pgd(eps=0.1, steps=100)``, ``corrupt.common(severity=[1, 3])``,
+    ``certify.smoothing(sigma=[0.25, 0.5])``. What tells variants apart may stand in it or beside.
+
+    Args:
+        written: The probe with its parameters.
+        eps: Of attacks: how far, in the units of the inputs' range; numbers, or text as ``8/255``.
+        norm: Of attacks: ``linf`` (default) or ``l2``.
+        severity: Of corruptions: from 1 to 5; all by default.
+        certificate: Of attacks: what proves how much of the rest no attack can break.
+        baseline: Of corruptions: whose errors others are measured by.
+        seed: Where every random number comes from, from 0.
+
+    Raises:
+        NotationError: There is no such probe or parameter; or something is said twice, or not at
+            all, or is for another kind of probe.
+        ModelError: A norm, an eps or a severity is none.
+
+    """
+    if isinstance(seed, bool) or seed < 0:
+        raise ModelError(Problem("seed", f"{seed} is no whole number from 0."))
+    prefix, term = _split(written)
+    beside: dict[str, tuple[object, ...]] = {
+        "eps": _several(eps),
+        "norm": _several(norm),
+        "severity": _several(severity),
+        "certificate": () if certificate is None else (certificate,),
+        "baseline": () if baseline is None else (baseline,),
+    }
+    allowed = _BESIDE[prefix]
+    foreign = [name for name, value in beside.items() if value and name not in allowed]
+    if foreign:
+        what = f"it takes no {listed(foreign)}."
+        raise NotationError(Problem(f"'{written}'", what, _FOR[foreign[0]]))
+    params = dict(term.params)
+    inside = {name: _several(params.pop(name)) for name in allowed if name in params}
+    twice = [name for name in inside if beside[name]]
+    if twice:
+        what = f"{twice[0]} is said in it and beside it."
+        raise NotationError(Problem(f"'{written}'", what, "Say it once."))
+    said = {**beside, **inside}
+    rest = Term(term.name, term.args, tuple(params.items()), term.cutoff)
+    return Probe(_METHODS[prefix](written, rest, said), seed)
+
+
+_BESIDE = {
+    ATTACK: ("eps", "norm", "certificate"),
+    CORRUPT: ("severity", "baseline"),
+    CERTIFY: (),
+}
+_FOR = {
+    "eps": "It says how far an attack may go; a certificate finds out how far none can.",
+    "norm": "It says how an attack is measured; every certificate has its own.",
+    "severity": "It is for corruptions: corrupt.common(severity=3).",
+    "certificate": "It stands beside an attack; alone it is written certify.ibp.",
+    "baseline": "It is for corruptions, whose errors are divided by its.",
+}
+
+
+def _split(written: str) -> tuple[str, Term]:
+    """Return which kind of probe is written, and its term; without a kind it is an attack."""
+    # A fraction is no value of the notation, and eps is known by it: 8/255.
+    text = _FRACTION.sub(r"'\1'", written.strip())
+    for prefix in PREFIXES:
+        if text.startswith(prefix):
+            return prefix, parse(text.removeprefix(prefix))
+    kind, dot, _ = text.partition(".")
+    if dot and kind.isidentifier():
+        what = f"there is no kind of probe '{kind}'."
+        hint = f"There are: {listed(one.rstrip('.') for one in PREFIXES)}."
+        raise NotationError(Problem(f"'{written}'", what, hint))
+    return ATTACK, parse(text)
+
+
+def _attacking(written: str, term: Term, said: dict[str, tuple[object, ...]]) -> Method:
+    if not said["eps"]:
+        hint = "Say --eps 0.1 or --eps 8/255, in the units of the inputs' range."
+        raise NotationError(Problem(f"'{written}'", "how far may it go? There is no eps.", hint))
+    threats = _threats(said["norm"] or ("linf",), said["eps"])
+    by = said["certificate"]
+    return Attacking(attack_named(term), threats, _certificate(by[0]) if by else None)
+
+
+def _corrupting(written: str, term: Term, said: dict[str, tuple[object, ...]]) -> Method:
+    del written
+    from evenhand.probes.corrupt.registry import corruptions_named
+
+    severities = said["severity"] or SEVERITIES
+    wrong = [one for one in severities if isinstance(one, bool) or one not in SEVERITIES]
+    if wrong:
+        what = f"{listed(map(str, wrong))} is no severity."
+        raise ModelError(Problem("severity", what, "Severities are whole numbers from 1 to 5."))
+    chosen = tuple(sorted({int(str(one)) for one in severities}))
+    baseline = said["baseline"][0] if said["baseline"] else None
+    if not (baseline is None or isinstance(baseline, Baseline)):
+        what = f"'{baseline}' stands in the notation, and a baseline is a model."
+        raise NotationError(Problem("baseline", what, "Say --baseline MODEL beside it."))
+    return Corrupting(str(term), corruptions_named(term), chosen, baseline)
+
+
+def _certifying(written: str, term: Term, said: dict[str, tuple[object, ...]]) -> Method:
+    from evenhand.probes.certify.registry import certificate_named
+
+    del written, said
+    # Each combination of several values is a certificate: certify.smoothing(sigma=[0.25, 0.5]).
+    names = [name for name, _ in term.params]
+    values = [_several(value) for _, value in term.params]
+    every = [
+        Term(term.name, term.args, tuple(zip(names, one, strict=True)), term.cutoff)
+        for one in itertools.product(*values)
+    ]
+    return Certifying(tuple(dict.fromkeys(certificate_named(one) for one in every)))
+
+
+_METHODS = {ATTACK: _attacking, CORRUPT: _corrupting, CERTIFY: _certifying}
+
+
+def _certificate(written: object) -> Certificate:
+    from evenhand.probes.certify.registry import certificate_named
+
+    term = written if isinstance(written, Term) else parse(str(written).removeprefix(CERTIFY))
+    return certificate_named(term)
+
+
+def _threats(norms: Sequence[object], every: Sequence[object]) -> tuple[Variant, ...]:
+    found: dict[Threat, Variant] = {}
+    problems: list[Problem] = []
+    for norm, eps in itertools.product(norms, every):
+        try:
+            threat = Threat(_norm(norm), _number(eps))
+        except EvenhandError as error:
+            problems += error.problems
+            continue
+        text = str(eps).replace(" ", "")
+        found.setdefault(threat, Variant(f"{threat.norm} {text}", threat))
+    if problems:
+        raise ModelError(list(dict.fromkeys(problems)))
+    return tuple(found.values())
+
+
+def _norm(written: object) -> Norm:
+    for norm in NORMS:
+        if norm == str(written).casefold():
+            return norm
+    what = f"'{written}' is no norm that is known here."
+    raise ModelError(Problem("norm", what, f"There are: {', '.join(NORMS)}."))
+
+
+def _number(written: object) -> float:
+    """Return eps as a number: ``8/255`` is a fraction."""
+    try:
+        return float(Fraction(str(written).replace(" ", "")))
+    except (ValueError, ZeroDivisionError, OverflowError):
+        raise ModelError(Problem("eps", f"'{written}' is no number.", _EXAMPLE)) from None
+
+
+def _several(value: Value | Sequence[str | float]) -> tuple[Value, ...]:
+    return (value,) if isinstance(value, str | int | float | Term) else tuple(value)
