@@ -26,6 +26,9 @@ class Row:
     robust: int = 1
     minimal_norm: float | None = None
     certified_radius: float | None = None
+    corrupted_correct: int = 1
+    baseline_error: float = 1.0
+    baseline_relative_error: float = 1.0
 
 
 Rows = Sequence[Row]
@@ -206,6 +209,7 @@ REFERENCE = {
     ),
     "clean_accuracy": _share(lambda r: r.correct == 1, lambda _: True),
     "consistency": _mean(lambda r: 1 - abs(r.prediction - r.neighbours)),
+    "corruption_error": _share(lambda r: r.corrupted_correct == 0, lambda _: True),
     "ecce": _of_counts(_ecce),
     "f1": _f1,
     "false_discovery_rate": _share(lambda r: r.label == 0, lambda r: r.prediction == 1),
@@ -219,12 +223,15 @@ REFERENCE = {
     "log_loss": _mean(lambda r: -math.log(r.score if r.label else 1 - r.score)),
     "mae": _mean(lambda r: abs(r.guess - r.target)),
     "matthews_correlation": _of_counts(_matthews),
+    "mCE": _mean(lambda r: (1 - r.corrupted_correct) / r.baseline_error),
+    "mean_corruption_error": _mean(lambda r: 1 - r.corrupted_correct),
     "mean_error": _mean(lambda r: r.guess - r.target),
     "mean_score": _mean(lambda r: r.score),
     "mse": _mean(lambda r: (r.guess - r.target) ** 2),
     "negative_predictive_value": _share(lambda r: r.label == 0, lambda r: r.prediction == 0),
     "positive_predictive_value": _share(lambda r: r.label == 1, lambda r: r.prediction == 1),
     "r2": _of_counts(_r2),
+    "relative_mCE": _mean(lambda r: (r.correct - r.corrupted_correct) / r.baseline_relative_error),
     "robust_accuracy": _share(lambda r: r.robust == 1, lambda _: True),
     "robustness_drop": _mean(lambda r: r.correct - r.robust),
     "rmse": _of_counts(_root_mean_square),

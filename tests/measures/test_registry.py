@@ -21,7 +21,12 @@ from naive import REFERENCE, Row
 
 ALL = [name for name, cls in measures().items() if not issubclass(cls, Ranking)]
 KINDS = ["decisions", "perturbed", "regression"]
-NEEDED = {"accuracy_within": {"eps": 0.25}, "certified_accuracy": {"r": 0.25}}
+NEEDED = {
+    "accuracy_within": {"eps": 0.25},
+    "certified_accuracy": {"r": 0.25},
+    "mCE": {"baseline": "AlexNet"},
+    "relative_mCE": {"baseline": "AlexNet"},
+}
 """Parameters of measures that have no default for them."""
 
 
@@ -39,6 +44,7 @@ def plain(rows):
         Row(
             *(r.label, r.prediction, r.weight, r.score, r.label, r.prediction, r.neighbours),
             *(r.correct, r.robust, r.minimal_norm, r.certified_radius),
+            *(r.corrupted_correct, r.baseline_error, r.baseline_relative_error),
         )
         for r in rows
     ]

@@ -105,8 +105,9 @@ def asked_of(
 
     """
     if state is None:
-        check_variant(log)
-        plan = plan_scan(requests(questions), log)
+        asked = requests(questions)
+        check_variant(log, [one.measure for one in asked])
+        plan = plan_scan(asked, log)
         state = count(plan, log, empty=scope is not None).state
     return [
         Asked(

@@ -90,7 +90,8 @@ def count_rows(
     """Return the rows of a log, counted for every scope of a plan; as `run`."""
     began, log, scopes = dt.datetime.now(dt.UTC), fit.log, [*fit.questions]
     for scope in fit.scopes:
-        check_variant(fit.log_of(scope))
+        asked = requests(fit.questions[scope])
+        check_variant(fit.log_of(scope), [one.measure for one in asked])
     states: dict[str | None, State] = {}
     for place, scope in enumerate(scopes):
         # A file that turned out to be broken is left out of every scope.

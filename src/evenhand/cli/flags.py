@@ -77,6 +77,16 @@ MinimalNorm: TypeAlias = Annotated[
 CertifiedRadius: TypeAlias = Annotated[
     str | None, typer.Option(help="Perturbed examples: how far nothing can change the class.")
 ]
+CorruptedCorrect: TypeAlias = Annotated[
+    str | None, typer.Option(help="Perturbed examples: whether the changed example is right.")
+]
+BaselineError: TypeAlias = Annotated[
+    str | None,
+    typer.Option(help="Perturbed examples: a baseline's mean error on the row's corruption."),
+]
+BaselineRelativeError: TypeAlias = Annotated[
+    str | None, typer.Option(help="Perturbed examples: how far it is above the clean error.")
+]
 ItemGroups: TypeAlias = Annotated[
     list[str] | None,
     typer.Option(

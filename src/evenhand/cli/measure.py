@@ -47,6 +47,9 @@ def measure(
     robust: flags.Robust = None,
     minimal_norm: flags.MinimalNorm = None,
     certified_radius: flags.CertifiedRadius = None,
+    corrupted_correct: flags.CorruptedCorrect = None,
+    baseline_error: flags.BaselineError = None,
+    baseline_relative_error: flags.BaselineRelativeError = None,
     classes: flags.Classes = None,
     group: flags.Groups = None,
     item_group: flags.ItemGroups = None,
@@ -108,6 +111,9 @@ def measure(
         robust=robust,
         minimal_norm=minimal_norm,
         certified_radius=certified_radius,
+        corrupted_correct=corrupted_correct,
+        baseline_error=baseline_error,
+        baseline_relative_error=baseline_relative_error,
     )
     opened = log(
         source,

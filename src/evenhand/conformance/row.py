@@ -43,6 +43,9 @@ class Row:
         robust: Whether it is right and stays so, 0 or 1.
         minimal_norm: The smallest perturbation found; None where none was.
         certified_radius: How far nothing can change its class; None where that is not certified.
+        corrupted_correct: Whether the changed example is right, 0 or 1.
+        baseline_error: A baseline's mean error on the row's corruption.
+        baseline_relative_error: How far it is above the baseline's clean error.
         weight: How many rows it counts as; 1 in logs without weights.
 
     """
@@ -56,6 +59,9 @@ class Row:
     robust: float = 1.0
     minimal_norm: float | None = None
     certified_radius: float | None = None
+    corrupted_correct: float = 1.0
+    baseline_error: float = 1.0
+    baseline_relative_error: float = 1.0
 
 
 class Rows(tuple[Row, ...]):  # noqa: SLOT001 - a tuple can have no slot for what is outside
@@ -109,7 +115,10 @@ def random_rows(rng: np.random.Generator, size: int, *, missing: bool = False) -
     )
 
 
-_PERTURBED = ("correct", "robust", "minimal_norm", "certified_radius")
+_PERTURBED = (
+    *("correct", "robust", "minimal_norm", "certified_radius"),
+    *("corrupted_correct", "baseline_error", "baseline_relative_error"),
+)
 """Roles of perturbed examples, which have columns of their names."""
 
 
@@ -123,6 +132,10 @@ def _perturbed(rng: np.random.Generator, size: int) -> dict[str, object]:
         "variant": ["linf 0.1"] * size,
         "correct": correct,
         "robust": correct * rng.integers(0, 2, size),
+        "corrupted_correct": rng.integers(0, 2, size),
+        # Exact in binary, so that sums do not depend on their order.
+        "baseline_error": 2.0 ** -rng.integers(0, 3, size),
+        "baseline_relative_error": 2.0 ** -rng.integers(0, 3, size),
         **{name: norms[name] for name in norms.columns},
     }
 

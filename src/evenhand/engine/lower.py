@@ -225,7 +225,8 @@ def _coded_role(role: Role, log: Log, limits: Limits) -> Coded:
         code = _when(raw.is_null(), MISSING, _when(fine, PRESENT, BAD))
         advice = f"{asks[0].upper()}{asks[1:]} is between {low:g} and {high:g}."
         if role.name in limits:
-            advice = f"{asks} needs a {role.name} between {low:g} and {high:g}, a probability."
+            advice = f"{asks} needs a {role.name} between {low:g} and {high:g}"
+            advice += ", a probability." if (low, high) == (0, 1) else "."
         return Coded(f"role '{role.name}'", column, present, raw, code, advice)
     codes = range(MISSING, max(len(log.classes), 2))
     if log.classes:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from evenhand.engine.relational import collect
 from evenhand.errors import Problem, ValueInLogError, listed
 from evenhand.logs.grammar import is_text, written
 from evenhand.logs.log import Log
 from evenhand.logs.source import failure
+from evenhand.measures.measure import Measure
 
 _SHOWN = 6
 """Variants that an error names."""
@@ -14,18 +17,26 @@ _SHOWN = 6
 _VALUE = "value"
 
 
-def check_variant(log: Log) -> None:
+def check_variant(log: Log, measures: Iterable[Measure]) -> None:
     """Check that all rows in scope have one value of the role that tells variants apart.
 
-    One group-by on the log's engine; nothing is read where the kind has no variants.
+    One group-by on the log's engine; nothing is read where the kind has no variants, or where every
+    measure is meant over several.
+
+    Args:
+        log: The log.
+        measures: What is asked of it.
 
     Raises:
-        ValueInLogError: There are several, named, with how one is chosen.
+        ValueInLogError: There are several, and a measure is of one: both are named, and how one is
+            chosen.
         EvenhandError: The rows cannot be read.
 
     """
     role = log.kind.variant
-    if not role:
+    asked = dict.fromkeys(measures)
+    single = [one for one in asked if not one.across_variants]
+    if not role or not single:
         return
     expression = log.roles[role]
     frame = log.source.frame
@@ -44,6 +55,11 @@ def check_variant(log: Log) -> None:
     text = is_text(expression.dtype(log.schema))
     value = repr(values[0]) if text else f"{values[0]}"
     one = f"{written(expression.text, log.schema)} == {value}"
-    what = f"the rows are of {count} variants, {shown}, and a figure over several has no meaning."
+    what = (
+        f"the rows are of {count} variants, {shown}, and {single[0]} over several has no meaning."
+    )
     hint = f'Choose one with where="{one}" (--where), or audit each in a slice: --slice "{one}".'
+    several = [str(measure) for measure in asked if measure.across_variants]
+    if several:
+        hint += f" Of all of them together ask for {listed(several)} alone."
     raise ValueInLogError(Problem(f"role '{role}'", what, hint))

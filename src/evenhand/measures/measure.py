@@ -222,6 +222,8 @@ class Measure(ABC):
             restricts it.
         reads: Whether label and prediction must be classes or numbers.
         tolerates: Roles whose missing values the measure takes into account itself.
+        across_variants: Whether rows of several variants are meant to be averaged; else a figure is
+            of one.
         listed: Whether it can be asked for by name; bounds and distributions belong to contrasts.
 
     """
@@ -234,6 +236,7 @@ class Measure(ABC):
     limits: ClassVar[Mapping[str, tuple[float, float]]] = {}
     reads: ClassVar[Reads] = "classes"
     tolerates: ClassVar[tuple[str, ...]] = ()
+    across_variants: ClassVar[bool] = False
     listed: ClassVar[bool] = False
 
     @abstractmethod

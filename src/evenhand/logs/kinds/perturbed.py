@@ -9,7 +9,10 @@ KIND = Kind(
     dependent="rows of one source example are not independent, so the row is no unit: intervals of "
     "15 variants an example would be 2.45 times too narrow.",
     variant="variant",
-    own=("variant", "correct", "robust", "minimal_norm", "certified_radius"),
+    own=(
+        *("variant", "correct", "robust", "minimal_norm", "certified_radius"),
+        *("corrupted_correct", "baseline_error", "baseline_relative_error"),
+    ),
     roles=(
         Role("variant", "mark", "keep", "what was done to the example, such as 'linf 0.1'"),
         Role("correct", "binary", "exclude", "whether the clean example is classified rightly"),
@@ -31,6 +34,25 @@ KIND = Kind(
             "number",
             "keep",
             "no perturbation within it can change the class; missing where none is certified",
+        ),
+        Role(
+            "corrupted_correct",
+            "binary",
+            "exclude",
+            "whether the changed example is classified rightly; missing where none was classified",
+            missing="no corruption changed the example",
+        ),
+        Role(
+            "baseline_error",
+            "number",
+            "exclude",
+            "a baseline model's mean error on the row's corruption, over its severities",
+        ),
+        Role(
+            "baseline_relative_error",
+            "number",
+            "exclude",
+            "by how much that mean error is above the baseline's on clean examples",
         ),
         Role("weight", "weight", "exclude", "sampling weight of a row, >= 0; not a count of rows"),
     ),
