@@ -37,7 +37,7 @@ def examine(model: Model, inputs: Inputs, told: Told) -> tuple[RenderableType, d
         if found.accuracy is None
         else f"{found.accuracy:.3f} of {found.inputs:,} inputs that were looked at",
     }
-    probes = [_probe(name, model) for name in _attacks()]
+    probes = [*_attacks(model), *_others(model)]
     document: dict[str, Any] = {
         **{name: facts[name] for name in ("model", "fingerprint", "inputs")},
         "spec": {
@@ -97,28 +97,46 @@ def _shown(
     return Group(table, Text(f"\n{said} {model.queries:,} queries."))
 
 
-def _attacks() -> list[str]:
-    from evenhand.probes.attack.registry import attacks
-
-    return [*attacks()]
-
-
-def _probe(name: str, model: Model) -> dict[str, Any]:
+def _attacks(model: Model) -> list[dict[str, Any]]:
     from evenhand.models.model import need
     from evenhand.probes.attack.registry import attacks
 
-    attack = attacks()[name]
-    what = f"attack.{name}"
-    by = {None: "", "scores": ", by scores", "vjp": ", by gradients"}[attack.needs]
-    if attack.needs is not None:
+    found = []
+    for name, attack in attacks().items():
+        what = f"attack.{name}"
+        by = {None: "", "scores": ", by scores", "vjp": ", by gradients"}[attack.needs]
         try:
-            need(model, attack.needs, what)
+            if attack.needs is not None:
+                need(model, attack.needs, what)
         except EvenhandError as error:
-            (problem,) = error.problems
             hint = "attack.square needs scores alone." if "scores" in model.offers else ""
-            hint = hint or "attack.hop needs decisions alone."
-            return {"what": what, "ok": False, "found": problem.what, "hint": hint}
-    return {"what": what, "ok": True, "found": f"can be run{by}", "hint": ""}
+            found.append(_not(what, error.problems[0].what, hint or "attack.hop needs decisions."))
+        else:
+            found.append(_can(what, f"can be run{by}"))
+    return found
+
+
+def _others(model: Model) -> list[dict[str, Any]]:
+    """Return which corruptions and certificates there can be."""
+    from evenhand.probes.certify.registry import certificates
+    from evenhand.probes.written import probe_of
+
+    found = []
+    for what in ("corrupt.common", "corrupt.video", *(f"certify.{one}" for one in certificates())):
+        problems = probe_of(what).method.problems(model)
+        if problems:
+            found.append(_not(what, problems[0].what, problems[0].hint))
+        else:
+            found.append(_can(what, "can be run"))
+    return found
+
+
+def _can(what: str, found: str) -> dict[str, Any]:
+    return {"what": what, "ok": True, "found": found, "hint": ""}
+
+
+def _not(what: str, found: str, hint: str) -> dict[str, Any]:
+    return {"what": what, "ok": False, "found": found, "hint": hint}
 
 
 def _observed(found: Checked) -> str:
@@ -129,7 +147,7 @@ def _observed(found: Checked) -> str:
 
 
 def _offers(model: Model) -> str:
-    words = {"scores": "scores", "vjp": "gradients"}
+    words = {"scores": "scores", "vjp": "gradients", "bounds": "interval bounds"}
     return listed(["classes", *(words[one] for one in sorted(model.offers))])
 
 

@@ -54,7 +54,9 @@ class Inputs:
     def take(self, places: NDArray[Any] | slice) -> Inputs:
         """Return some of the examples, by places, a mask or a slice."""
         labels = None if self.labels is None else self.labels[places]
-        table = self.table[places] if isinstance(places, slice) else self.table[_places(places)]
+        table = self.table
+        if table.width:
+            table = table[places] if isinstance(places, slice) else table[_places(places)]
         return Inputs(self.x[places], self.ids[places], labels, table, self.name)
 
 
