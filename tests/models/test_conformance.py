@@ -11,6 +11,7 @@ from evenhand.errors import ModelError
 from evenhand.models.function import FunctionModel, linear, sklearn
 from evenhand.models.http import HttpModel, Way
 from evenhand.models.logits import with_logits
+from evenhand.models.model import Bounded
 from evenhand.models.onnx import OnnxModel
 from evenhand.models.torch import TorchModel
 from made_models import (
@@ -155,7 +156,7 @@ def _slope(scores, _some):
 
 
 def test_it_says_what_it_offers(model):
-    assert model.offers <= {"scores", "vjp"}
+    assert model.offers <= {"scores", "vjp", "bounds"}
     assert ("scores" in model.offers) == (model.spec.output != "labels")
 
 
@@ -258,6 +259,32 @@ def test_gradients_are_those_of_the_scores_in_declared_units(model):
     )
     numeric = ((up - down) * slopes).sum(axis=1) / (2 * step)
     np.testing.assert_allclose(numeric, (gradient * direction).sum(axis=(1, 2, 3)), rtol=0.02)
+
+
+def test_bounds_hold_of_everything_in_a_box(model):
+    if "bounds" not in model.offers:
+        assert not isinstance(model, Bounded) or _refuses_bounds(model)
+        return
+    x, codes = images(6), np.arange(6) % CLASSES
+    low, high = np.clip(x - 0.05, 0, 1), np.clip(x + 0.05, 0, 1)
+    before = model.queries
+    found = model.margins(low, high, codes)
+    assert model.queries - before == 12
+    assert found.shape == (6, CLASSES)
+    assert np.isinf(found[np.arange(6), codes]).all()
+    rng = np.random.default_rng(4)
+    for _ in range(50):
+        share = rng.random(x.shape).round(rng.integers(0, 2)).astype(np.float32)
+        scores = model.numpy(model.scores(model.array(low + share * (high - low))))
+        ahead = scores[np.arange(6), codes][:, None] - scores
+        assert (ahead >= np.where(np.isinf(found), -1, found) - 1e-6).all()
+    assert model.margins(x[:0], x[:0], codes[:0]).shape == (0, CLASSES)
+
+
+def _refuses_bounds(model):
+    with pytest.raises(ModelError, match="bounds are"):
+        model.margins(images(1), images(1), np.zeros(1, int))
+    return True
 
 
 def test_no_inputs_have_no_gradients_and_no_error(model):

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from evenhand.errors import EvenhandError, ModelError, Problem, first_line
 from evenhand.models.answer import (
@@ -21,6 +22,7 @@ from evenhand.models.answer import (
     normalised,
 )
 from evenhand.models.canary import canaries, digest_of
+from evenhand.models.interval import Box, Rounding, affine, linear_margins
 from evenhand.models.model import Array, Codes, Floats, Offer, Slope
 from evenhand.models.spec import Label, Spec
 
@@ -55,10 +57,13 @@ class FunctionModel:
 
     @property
     def offers(self) -> frozenset[Offer]:
-        """What it can do beside `predict`."""
+        """Scores, unless it gives labels; gradients and bounds of a linear model."""
         if self.spec.output == "labels":
             return frozenset()
-        return frozenset({"scores", "vjp"} if self.weights is not None else {"scores"})
+        if self.weights is None:
+            return frozenset({"scores"})
+        known = self.spec.output == "logits"
+        return frozenset({"scores", "vjp", "bounds"} if known else {"scores", "vjp"})
 
     def array(self, x: Floats) -> Array:
         """Return inputs as they are."""
@@ -106,6 +111,26 @@ class FunctionModel:
         if self.spec.std:
             gradient /= channelwise(np.asarray(self.spec.std), self.spec)
         return scores, gradient
+
+    def margins(self, low: Floats, high: Floats, codes: Codes) -> NDArray[np.float64]:
+        """Return how far classes of a linear model stay ahead in boxes, as `Bounded.margins`."""
+        if self.weights is None or "bounds" not in self.offers:
+            what = "its bounds are not known: it is no linear model that gives logits."
+            hint = "Give the network as a module of torch; certify.smoothing needs scores alone."
+            raise ModelError(Problem(self.name, what, hint))
+        weight, bias = (np.asarray(one, np.float64) for one in self.weights)
+        coarsest = max((low.dtype, self.weights[0].dtype), key=lambda one: np.finfo(one).eps)
+        rounding = Rounding(float(np.finfo(coarsest).eps) / 2)
+        box = Box(np.asarray(low, np.float64), np.asarray(high, np.float64))
+        if self.spec.std:
+            mean, std = (
+                channelwise(np.asarray(one), self.spec) for one in (self.spec.mean, self.spec.std)
+            )
+            box = affine(box, 1 / std, -mean / std, rounding)
+        self.queries += 2 * len(low)
+        flat = Box(*(end.reshape(len(low), self.spec.size) for end in box))
+        found: NDArray[np.float64] = linear_margins(weight, bias, flat, codes, rounding)
+        return found
 
     def fingerprint(self) -> str:
         """Return a digest of the spec, and of its weights, or its source and answers to canaries.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Literal, Protocol, TypeAlias
+from typing import Any, Literal, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,7 +24,8 @@ Slope: TypeAlias = Callable[[Array, slice], Array]
 It is handed the scores of a part of the inputs, and which part that is.
 """
 
-Offer = Literal["scores", "vjp"]
+Offer = Literal["scores", "vjp", "bounds"]
+"""What `Model.scores`, `Model.vjp` and `Bounded.margins` are called where they are offered."""
 
 
 class Model(Protocol):
@@ -93,6 +94,30 @@ class Model(Protocol):
         """Return what tells this model from another, ``sha256:...``."""
 
 
+@runtime_checkable
+class Bounded(Model, Protocol):
+    """A model that may know bounds of its scores; it offers ``bounds`` where it does."""
+
+    def margins(self, low: Floats, high: Floats, codes: Codes) -> NDArray[np.float64]:
+        """Return how far a class stays ahead of each other, wherever in a box the input lies.
+
+        Lower bounds, of what the model itself computes: its rounding is counted. A box asks twice.
+
+        Args:
+            low: The least values of each box, of the model's own type of numbers, shape
+                (n, *spec.shape).
+            high: The greatest.
+            codes: The place in `Spec.labels` of each box's class, shape (n,).
+
+        Returns:
+            Of score[codes] - score[j], shape (n, classes); infinite at j = codes.
+
+        Raises:
+            ModelError: It does not offer them, with everything that stands in the way.
+
+        """
+
+
 def need(model: Model, offer: Offer, who: str, instead: str = "") -> None:
     """Refuse a model that lacks what somebody needs.
 
@@ -107,4 +132,8 @@ def need(model: Model, offer: Offer, who: str, instead: str = "") -> None:
     raise ModelError(Problem(who, what, instead))
 
 
-_WORDS: dict[Offer, str] = {"scores": "scores", "vjp": "gradients"}
+_WORDS: dict[Offer, str] = {
+    "scores": "scores",
+    "vjp": "gradients",
+    "bounds": "interval bounds",
+}

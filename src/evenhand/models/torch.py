@@ -8,8 +8,10 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from evenhand.errors import EvenhandError, MissingExtraError, ModelError, Problem, first_line
+from evenhand.models import interval
 from evenhand.models.answer import BATCH, batches, channelwise, check_inputs, check_scores
 from evenhand.models.model import Array, Codes, Floats, Offer, Slope
 from evenhand.models.spec import Label, Spec
@@ -34,7 +36,6 @@ class TorchModel:
     """
 
     own_labels: tuple[Label, ...] | None = None
-    offers: frozenset[Offer] = frozenset({"scores", "vjp"})
 
     def __init__(
         self,
@@ -60,6 +61,14 @@ class TorchModel:
         floats = [one.dtype for one in module.parameters() if one.dtype.is_floating_point]
         self.dtype = floats[0] if floats else torch.float32
         self._mean, self._std = (self._channelwise(one) for one in (spec.mean, spec.std))
+
+    @property
+    def offers(self) -> frozenset[Offer]:
+        """Scores and gradients; bounds where those of every layer are known."""
+        with self._still():
+            return frozenset(
+                {"scores", "vjp"} if self._unbounded() else {"scores", "vjp", "bounds"}
+            )
 
     def array(self, x: Floats) -> Array:
         """Return inputs as a tensor on the model's device, of the type of its parameters.
@@ -113,6 +122,36 @@ class TorchModel:
         if len(found) == 1:
             return found[0]
         return torch.cat([one for one, _ in found]), torch.cat([one for _, one in found])
+
+    def margins(self, low: Floats, high: Floats, codes: Codes) -> NDArray[np.float64]:
+        """Return how far classes stay ahead in boxes, as `Bounded.margins`."""
+        found = [np.empty((0, self.spec.classes))]
+        with self._still(), self._torch.no_grad():
+            problems = self._unbounded()
+            if problems:
+                raise ModelError(problems)
+            rounding = interval.rounding_of(self.dtype, self.device)
+            for some in self._parts(low):
+                box = interval.Box(*(self._exact(end[some]) for end in (low, high)))
+                if self._mean is not None:
+                    mean, std = (one.to(box.low) for one in (self._mean, self._std))
+                    box = interval.affine(box, 1 / std, -mean / std, rounding)
+                whose = self._torch.as_tensor(codes[some], device=self.device)
+                ahead = interval.margins(self.module, box, whose, rounding)
+                self.queries += 2 * len(whose)
+                found.append(np.asarray(self.numpy(ahead), np.float64))
+        return np.concatenate(found)
+
+    def _exact(self, x: Any) -> Any:  # noqa: ANN401 - arrays
+        return self._torch.from_numpy(np.array(x, np.float64)).to(self.device)
+
+    def _unbounded(self) -> list[Problem]:
+        """Return what stands in the way of bounds, in evaluation mode."""
+        found = interval.problems(self.module, self.name)
+        if self.spec.output == "probabilities":
+            hint = "Leave out the softmax at its end, and say output: logits."
+            found.append(Problem(self.name, "it gives probabilities; bounds are of logits.", hint))
+        return found
 
     def fingerprint(self) -> str:
         """Return a digest of the parameters and of what the module prints as."""
