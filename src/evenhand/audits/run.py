@@ -24,9 +24,12 @@ from evenhand.audits.estimate import answer, asked_of, requests
 from evenhand.audits.evidence.bundle import Bundle, Input
 from evenhand.audits.evidence.chart import charts_of
 from evenhand.audits.evidence.legible import sized
+from evenhand.audits.evidence.probed import kept
 from evenhand.audits.evidence.replicate import replicates_of
 from evenhand.audits.gate.judge import Case, judge
+from evenhand.audits.gate.reliance import doubt
 from evenhand.audits.gate.verdict import WaiverNote
+from evenhand.audits.made import UNTOLD, Makers, makers_of
 from evenhand.audits.plan.fit import Fit
 from evenhand.audits.states.states import States
 from evenhand.engine import State, plan_scan
@@ -117,6 +120,7 @@ def count_rows(
         skipped=log.source.skipped,
         versions=(version,),
         began=began,
+        makers=makers_of(log),
     )
 
 
@@ -161,7 +165,7 @@ def conclude(
         )
     ]
     findings = tuple(finding for one in asked for finding in answer(one))
-    rules = judge(cases(fit, asked)) if plan.gate else []
+    rules = judge(cases(fit, asked, states.makers)) if plan.gate else []
     finished = dt.datetime.now(dt.UTC)
     progress("done", 1.0)
     return Bundle(
@@ -213,8 +217,15 @@ def _watch(
     return watch
 
 
-def cases(fit: Fit, asked: Sequence[Asked]) -> list[Case]:
-    """Return every rule in every scope in which its measure is measured."""
+def cases(fit: Fit, asked: Sequence[Asked], makers: Makers = UNTOLD) -> list[Case]:
+    """Return every rule in every scope in which its measure is measured.
+
+    Args:
+        fit: The plan.
+        asked: Its questions with their answers.
+        makers: What made the rows, for rules that ask for a reliable attack.
+
+    """
     waivers = {
         waiver.rule: WaiverNote(waiver.owner, waiver.expires, waiver.reason)
         for waiver in fit.plan.waivers
@@ -226,6 +237,7 @@ def cases(fit: Fit, asked: Sequence[Asked]) -> list[Case]:
             one,
             waivers.get(rule.id),
             fit.line(("gate", place, "rule")),
+            doubt(makers, one.log, one.question.by) if rule.reliable else "",
         )
         for place, rule in enumerate(fit.plan.gate)
         for one in asked
@@ -301,6 +313,7 @@ def _environment(states: States, version: str) -> Mapping[str, Any]:
     }
     if states.versions != (version,):
         found["counted by"] = ", ".join(states.versions)
+    found |= kept(states.makers.records, states.makers.unknown)
     if states.skipped:
         found["skipped"] = [dataclasses.asdict(one) for one in states.skipped]
     return found

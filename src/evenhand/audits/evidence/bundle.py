@@ -10,6 +10,7 @@ from typing import Any
 
 import polars as pl
 
+from evenhand.audits.evidence.probed import ProbeRecord, probes_in, unknown_in
 from evenhand.audits.finding import Finding
 from evenhand.audits.gate.verdict import RuleVerdict, Verdict, of_all
 from evenhand.audits.plan.plan import AuditPlan
@@ -88,6 +89,16 @@ class Bundle:
         """The files that were left out: ``file``, ``reason``, ``bytes`` and, if known, ``rows``."""
         found: Sequence[Mapping[str, Any]] = self.environment.get("skipped", ())
         return found
+
+    @functools.cached_property
+    def probes(self) -> tuple[ProbeRecord, ...]:
+        """What made the rows, as the files of a probe's log say; empty for every other log."""
+        return probes_in(self.environment)
+
+    @property
+    def files_without_probe(self) -> int:
+        """How many files of a probe's log do not tell what made them, beside some that do."""
+        return unknown_in(self.environment)
 
     @property
     def plan_file(self) -> str:

@@ -15,6 +15,7 @@ from evenhand.audits.evidence.bundle import Bundle, Input
 from evenhand.audits.evidence.canonical import AGAIN, canonical, parse
 from evenhand.audits.evidence.document import read_findings, read_rules
 from evenhand.audits.evidence.manifest import manifest_of, read_manifest
+from evenhand.audits.evidence.probed import probes_in, unknown_in
 from evenhand.audits.evidence.zipped import (
     CHART,
     ENVIRONMENT,
@@ -80,6 +81,10 @@ def bundle_of(
         raise BundleError([Problem(name, "this member is missing.", AGAIN) for name in missing])
     manifest = read_manifest(members[MANIFEST], again=again)
     plan = _plan(members[PLAN], again=again)
+    environment = _mapping(members, ENVIRONMENT)
+    if not again:
+        probes_in(environment)
+        unknown_in(environment)
     drawn = [] if again else sorted(name for name in members if CHART.fullmatch(name))
     return Bundle(
         plan=plan,
@@ -88,7 +93,7 @@ def bundle_of(
         else (),
         rules=read_rules(parse(members[RULES], RULES, again=again)),
         replicates=_replicates(members[REPLICATES]) if replicates else pl.DataFrame(schema=COLUMNS),
-        environment=_mapping(members, ENVIRONMENT),
+        environment=environment,
         inputs=tuple(
             Input(one.name, one.bytes, one.sha256, table=one.table) for one in manifest.inputs
         ),
@@ -101,12 +106,17 @@ def bundle_of(
 
 def _portable(plan: AuditPlan) -> AuditPlan:
     """Return a plan whose sources are no absolute paths, which would tell who made it and where."""
-    log = plan.log.model_copy(update={"source": _named(plan.log.source)})
-    tables = [one.model_copy(update={"source": _named(one.source)}) for one in plan.tables]
+    log = plan.log.model_copy(update={"source": named(plan.log.source)})
+    tables = [one.model_copy(update={"source": named(one.source)}) for one in plan.tables]
     return plan.model_copy(update={"log": log, "tables": tables})
 
 
-def _named(source: str) -> str:
+def named(source: str) -> str:
+    """Return a source without the folder where it is an absolute path; others as they are.
+
+    >>> named("/home/somebody/log.parquet"), named("logs/log.parquet")
+    ('log.parquet', 'logs/log.parquet')
+    """
     if not re.match(r"[/\\~]|[A-Za-z]:[/\\]|file:", source):
         return source
     return re.split(r"[/\\]", source)[-1] or "log"

@@ -186,6 +186,7 @@ class RuleRecord(_Record):
     why: str = ""
     waiver: _Waiver | None = None
     line: int | None = None
+    reliable: bool = False
 
     def read(self) -> RuleVerdict:
         """Return the verdict."""
@@ -206,6 +207,7 @@ class RuleRecord(_Record):
             why=self.why,
             waiver=None if self.waiver is None else WaiverNote(**self.waiver.model_dump()),
             line=self.line,
+            reliable=self.reliable,
         )
 
 

@@ -41,6 +41,8 @@ class Case:
         asked: The question whose figure it is, in this scope.
         waiver: Who answers for its failure.
         line: The line of the rule in its plan.
+        doubt: Why the attacks behind its rows are not to be relied on; empty where they are, or
+            where the rule does not ask.
 
     """
 
@@ -49,6 +51,7 @@ class Case:
     asked: Asked
     waiver: WaiverNote | None = None
     line: int | None = None
+    doubt: str = ""
 
     @property
     def against(self) -> Against:
@@ -83,7 +86,10 @@ def judge(cases: Sequence[Case]) -> list[RuleVerdict]:
     """Return the verdict of each case, failures by Holm's procedure over all of them."""
     failed = _failures(cases)
     left = len(cases) - len(failed)
-    return [_verdict(case, failed.get(place), left) for place, case in enumerate(cases)]
+    return [
+        _relied_on(case, _verdict(case, failed.get(place), left))
+        for place, case in enumerate(cases)
+    ]
 
 
 def _failures(cases: Sequence[Case]) -> dict[int, Compared]:
@@ -108,6 +114,18 @@ def _failures(cases: Sequence[Case]) -> dict[int, Compared]:
         failed |= fresh
 
 
+def _relied_on(case: Case, verdict: RuleVerdict) -> RuleVerdict:
+    """Return the verdict of a rule; a pass by an attack that is doubted is none."""
+    if verdict.verdict != "pass" or not case.doubt:
+        return verdict
+    return replace(
+        verdict,
+        verdict="undecided",
+        reason=f"undecided: {case.doubt}. By its figure alone it would pass",
+        pass_share=None if verdict.pass_share is None else 0.0,
+    )
+
+
 def _verdict(case: Case, failure: Compared | None, left: int) -> RuleVerdict:
     rule, limit, asked = case.rule, case.limit, case.asked
     undecided = RuleVerdict(
@@ -125,6 +143,7 @@ def _verdict(case: Case, failure: Compared | None, left: int) -> RuleVerdict:
         why=rule.why,
         waiver=case.waiver,
         line=case.line,
+        reliable=rule.reliable,
     )
     found = case.compared(1 - rule.certainty)
     if isinstance(found, Undefined):

@@ -59,6 +59,7 @@ class RuleVerdict:
         why: Why the limit was chosen.
         waiver: Who answers for its failure; None where nobody does.
         line: The line of the rule in the plan; None where the plan is no file.
+        reliable: Whether it passes only where the attacks behind the figure are reliable.
 
     """
 
@@ -76,6 +77,7 @@ class RuleVerdict:
     why: str = ""
     waiver: WaiverNote | None = None
     line: int | None = None
+    reliable: bool = False
 
     def to_dict(self) -> dict[str, Any]:
         """Return the verdict as in the JSON contract."""
@@ -104,6 +106,8 @@ class RuleVerdict:
                 "reason": self.waiver.reason,
             },
             "line": self.line,
+            # Where it is not asked for, the record is as it always was.
+            **({"reliable": True} if self.reliable else {}),
         }
 
 

@@ -463,6 +463,10 @@ def _limits(
             problems.append(Problem(places.where(place), what, hint))
             continue
         limits[rule.id] = replace(limit, notation=question.key)
+        if rule.reliable and not log.kind.variant:
+            what = f"rows of kind '{log.kind.name}' come from no attack that could be reliable."
+            where = places.where(("gate", index, "reliable"))
+            problems.append(Problem(where, what, "Leave it out; it is for the kind perturbed."))
         against = Against(limit.value, limit.direction == "at most", rule.alternative)
         contrast = question.contrast
         wrong = None if contrast is None else contrast.rule_problem(question, against)

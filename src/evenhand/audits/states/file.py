@@ -16,6 +16,8 @@ from evenhand.audits.evidence.bundle import Input
 from evenhand.audits.evidence.canonical import canonical, digest_of, parse
 from evenhand.audits.evidence.document import checked
 from evenhand.audits.evidence.file import Location, write_whole
+from evenhand.audits.evidence.probed import ProbeRecord, kept
+from evenhand.audits.made import Makers
 from evenhand.audits.plan.lines import Located
 from evenhand.audits.plan.plan import plan_from
 from evenhand.audits.states.states import States
@@ -67,6 +69,8 @@ class _Manifest(_Part):
     scopes: list[_Scope]
     inputs: list[_Input]
     skipped: list[_Left]
+    probes: list[ProbeRecord] = []
+    files_without_probe: Size = 0
     members: dict[str, str]
 
 
@@ -107,6 +111,7 @@ def write_states(states: States, path: Location, *, force: bool = False) -> None
         "scopes": scopes,
         "inputs": [dataclasses.asdict(one) for one in states.inputs],
         "skipped": [dataclasses.asdict(one) for one in states.skipped],
+        **kept(states.makers.records, states.makers.unknown),
         "members": {name: digest_of(data) for name, data in members.items()},
     }
     stream = io.BytesIO()
@@ -154,6 +159,7 @@ def read_states(path: Location) -> States:
         skipped=tuple(Skipped(**one.model_dump()) for one in manifest.skipped),
         versions=tuple(manifest.evenhand),
         name=Path(name).name,
+        makers=Makers(tuple(manifest.probes), manifest.files_without_probe),
     )
 
 

@@ -12,6 +12,7 @@ import polars as pl
 
 from evenhand.audits.estimate import requests
 from evenhand.audits.evidence.bundle import Input
+from evenhand.audits.made import UNTOLD, Makers
 from evenhand.audits.plan.file import open_plan
 from evenhand.audits.plan.fit import Fit, fit
 from evenhand.audits.plan.plan import AuditPlan
@@ -35,6 +36,7 @@ class States:
         versions: The versions of Evenhand that counted.
         name: The file that they are in, for messages; empty for none.
         began: When the counting began; None for states that were read.
+        makers: What made the rows, where a probe did; several states of such rows do not merge.
 
     """
 
@@ -46,6 +48,7 @@ class States:
     versions: tuple[str, ...]
     name: str = ""
     began: dt.datetime | None = None
+    makers: Makers = UNTOLD
 
     @property
     def whole(self) -> State:
