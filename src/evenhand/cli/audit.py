@@ -72,6 +72,13 @@ def audit(
         list[str] | None,
         typer.Option(help="What must hold: 'difference(selection_rate, by=sex) <= 0.05'."),
     ] = None,
+    reliable: Annotated[
+        bool,
+        typer.Option(
+            "--reliable",
+            help="Rules on perturbed examples pass only where the attacks are judged reliable.",
+        ),
+    ] = False,
     engine: flags.Engine = None,
     master: flags.Master = None,
     on_bad_file: flags.OnBadFile = "fail",
@@ -188,7 +195,8 @@ def audit(
             "classes": classes or [],
             "measures": [{"measure": one, "slices": slices or []} for one in measure or []],
             "gate": [
-                {"id": f"rule-{place}", "rule": one} for place, one in enumerate(rule or [], 1)
+                {"id": f"rule-{place}", "rule": one, "reliable": reliable}
+                for place, one in enumerate(rule or [], 1)
             ],
             "level": level,
             "seed": seed,
@@ -198,6 +206,7 @@ def audit(
             "engine": flags.engine_of(engine, master),
             "on_bad_file": on_bad_file,
         }
+        _check_reliable(rule, reliable=reliable)
         fit = _fitted(str(source), document, slices, reading)
     if gate:
         _check_rules(fit, str(source or plan or from_states))
@@ -318,6 +327,14 @@ def _refuse_flags(ctx: typer.Context, source: str) -> None:
         what = "a plan says everything about the log; flags would contradict it."
         hint = f"Write them in {source}, or name the log itself."
         raise PlanError(Problem(listed(given), what, hint))
+
+
+def _check_reliable(rule: list[str] | None, *, reliable: bool) -> None:
+    from evenhand.errors import PlanError, Problem
+
+    if reliable and not rule:
+        hint = "Add one: --rule 'robust_accuracy >= 0.7'."
+        raise PlanError(Problem("--reliable", "it is about rules, and there are none.", hint))
 
 
 def _check_rules(fit: Fit, source: str) -> None:
