@@ -71,7 +71,7 @@ class Threat:
         """Return changes cut to a norm of at most ``most``: a number, or an array of shape (n,)."""
         xp = array_namespace(change)
         if self.norm == "linf":
-            bound = most if isinstance(most, float) else spread(most, change)
+            bound = most if isinstance(most, float | int) else spread(most, change)
             return xp.clip(change, -bound, bound)
         length = self.length(change)
         # Of a change within the limit the factor is exactly 1.

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, NamedTuple, TypeAlias
 
@@ -20,6 +20,7 @@ from evenhand.models.logits import with_logits
 from evenhand.models.model import Array, Codes, Floats, Model, Offer, need
 from evenhand.models.spec import Spec
 from evenhand.notation import Term
+from evenhand.probes.method import Progress, silent
 from evenhand.probes.threat import Threat
 
 PREFIX = "attack."
@@ -28,15 +29,8 @@ PREFIX = "attack."
 CLEAN = "clean"
 """What broke an example that the model gets wrong as it is."""
 
-Progress: TypeAlias = Callable[[str, float], None]
-"""Told what is being done, and which share of the work is."""
-
 Streams: TypeAlias = Sequence[np.random.Generator]
 """A generator for each example, so that no example's fate hangs on its neighbours."""
-
-
-def silent(_what: str, _share: float) -> None:
-    """Tell nobody."""
 
 
 @dataclass(frozen=True)

@@ -11,18 +11,11 @@ import numpy as np
 from evenhand.errors import listed
 from evenhand.models.model import Model, Offer
 from evenhand.probes.attack.apgd import APGD
-from evenhand.probes.attack.attack import (
-    Attack,
-    Found,
-    Progress,
-    Task,
-    Tried,
-    count_of,
-    refuse,
-)
+from evenhand.probes.attack.attack import Attack, Found, Task, Tried, count_of, refuse
 from evenhand.probes.attack.fmn import FMN
 from evenhand.probes.attack.hop import Hop
 from evenhand.probes.attack.square import Square
+from evenhand.probes.method import Progress
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from evenhand.models.model import Model, Offer
-from evenhand.probes.attack.attack import Attack, Found, Progress, Task
+from evenhand.probes.attack.attack import Attack, Found, Task
 from evenhand.probes.attack.pgd import PGD
 from evenhand.probes.loss import LossName
+from evenhand.probes.method import Progress
 
 
 @dataclass(frozen=True)
