@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import narwhals as nw
 
@@ -16,6 +17,7 @@ from evenhand.logs.kinds import kinds
 from evenhand.logs.log import ITEM, Log
 from evenhand.logs.role import Kind
 from evenhand.measures.bounds import Bounds, Missing
+from evenhand.measures.certificate import CERTIFICATE, CertificateBounds
 from evenhand.measures.items import PerItem
 from evenhand.measures.measure import CLASSIFIED, Measure
 from evenhand.measures.ranking import Ranking
@@ -139,7 +141,7 @@ def _contrast(term: Term, contrast: Contrast, log: Log) -> Question:
     elif term.args:
         what = f"{contrast.name} takes no measure, here {listed(map(str, term.args))}."
         raise NotationError(Problem(f"'{term}'", what, example))
-    if isinstance(measure, Bounds) and not contrast.takes_bounds:
+    if isinstance(measure, Bounds | CertificateBounds) and not contrast.takes_bounds:
         takes = listed(name for name, one in contrasts().items() if one.takes_bounds)
         what = f"{contrast.name} does not compare bounds."
         raise NotationError(Problem(f"'{term}'", what, f"Those that do: {takes}."))
@@ -168,6 +170,8 @@ def _measure(term: Term) -> Measure:
     if term.name != BOUNDS:
         return measure_named(term)
     inner, missing = _bounds(term)
+    if missing is None:
+        return _checked(CertificateBounds(measure_named(inner)), term)
     bounds = Bounds(measure_named(inner), missing)
     if "label" not in bounds.needs:
         what = f"{bounds.measure} reads no label, so none can be missing."
@@ -175,21 +179,24 @@ def _measure(term: Term) -> Measure:
     return _checked(bounds, term)
 
 
-def _checked(bounds: Bounds, term: Term) -> Bounds:
+def _checked(bounds: AnyBounds, term: Term) -> AnyBounds:
     wrong = bounds.problem()
     if wrong:
         raise NotationError(Problem(f"'{term}'", wrong, _BOUNDS_EXAMPLE))
     return bounds
 
 
+AnyBounds = TypeVar("AnyBounds", Bounds, CertificateBounds)
+
 _BOUNDS_EXAMPLE = (
     "Write bounds(true_positive_rate, missing=worst) or missing=odds(2), alone or inside "
-    "difference or pairs; around them rows of unknown group may belong to any."
+    "difference or pairs; around them rows of unknown group may belong to any. Of attacks and "
+    "certificates bounds(robust_accuracy, missing=certificate)."
 )
 
 
-def _bounds(term: Term) -> tuple[Term, Missing]:
-    """Return what is in bounds, and what is assumed."""
+def _bounds(term: Term) -> tuple[Term, Missing | None]:
+    """Return what is in bounds, and what is assumed; None where a certificate bounds it."""
     params = dict(term.params)
     missing = params.pop("missing", "worst")
     inner = term.args[0] if len(term.args) == 1 else None
@@ -199,9 +206,12 @@ def _bounds(term: Term) -> tuple[Term, Missing]:
     elif isinstance(missing, Term) and missing.name == "odds" and len(missing.args) == 1:
         odds = missing.args[0]
     number = isinstance(odds, int | float) and not isinstance(odds, bool)
+    number |= missing == CERTIFICATE
     if params or not isinstance(inner, Term) or not number or term.cutoff is not None:
-        what = "bounds take one measure or contrast, and missing=worst or missing=odds(gamma)."
+        what = "bounds take one measure or contrast, and missing=worst, odds(gamma) or certificate."
         raise NotationError(Problem(f"'{term}'", what, _BOUNDS_EXAMPLE))
+    if missing == CERTIFICATE:
+        return inner, None
     return inner, Missing(float(odds))  # type: ignore[arg-type]
 
 
@@ -210,6 +220,10 @@ def _bounded(term: Term, log: Log) -> Question:
     if inner.name not in contrasts():
         measure = _measure(term)
         return Question(str(measure), measure)
+    if missing is None:
+        what = f"a certificate bounds a measure, not {inner.name} of it."
+        hint = "Write difference(bounds(robust_accuracy, missing=certificate), by=group)."
+        raise NotationError(Problem(f"'{term}'", what, hint))
     contrast = contrasts()[inner.name]
     if len(inner.args) != 1 or not isinstance(inner.args[0], Term) or not contrast.takes_bounds:
         takes = listed(name for name, one in contrasts().items() if one.takes_bounds)

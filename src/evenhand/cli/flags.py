@@ -77,6 +77,12 @@ MinimalNorm: TypeAlias = Annotated[
 CertifiedRadius: TypeAlias = Annotated[
     str | None, typer.Option(help="Perturbed examples: how far nothing can change the class.")
 ]
+Certified: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        help="Perturbed examples: whether it is proved that nothing within eps breaks it."
+    ),
+]
 CorruptedCorrect: TypeAlias = Annotated[
     str | None, typer.Option(help="Perturbed examples: whether the changed example is right.")
 ]

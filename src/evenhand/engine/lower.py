@@ -9,7 +9,9 @@ Numbers, such as a squared error, are summed by the same combinations in the sam
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import functools
+import operator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 import narwhals as nw
@@ -19,7 +21,7 @@ from evenhand.engine.table import group_column
 from evenhand.logs.backend import Frame
 from evenhand.logs.grammar import written
 from evenhand.logs.log import ROW, Log
-from evenhand.logs.role import NUMBERS, UNCHECKED, Role
+from evenhand.logs.role import NUMBERS, UNCHECKED, Contradiction, Role
 from evenhand.logs.unit import BUCKET, Unit, with_unit_columns
 
 PRESENT = 0
@@ -50,6 +52,7 @@ class Coded:
         raw: The value behind the code, to show what was bad.
         code: The expression of the code.
         advice: What to do about a bad value; empty when no value can be bad.
+        fault: What rows with a bad value are, where the value itself does not say it.
         is_role: Whether measures may read it as 0, 1, ... or null.
 
     """
@@ -60,6 +63,7 @@ class Coded:
     raw: nw.Expr
     code: nw.Expr
     advice: str = ""
+    fault: str = ""
     is_role: bool = False
 
     @property
@@ -146,6 +150,7 @@ def lower(
     unit, weight = log.unit, WEIGHT in log.roles
     used = [role for role in log.kind.roles if role.name in {*roles, WEIGHT} & {*log.roles}]
     coded = [_coded_role(one, log, limits or {}) for one in used if one.values not in UNCHECKED]
+    coded += _contradictions(log.kind.contradictions, coded)
     columns = {group_column(name): log.group(name).lower(schema) for name in names}
     for name in names:
         misfit = log.group(name).misfit(schema)
@@ -245,6 +250,26 @@ def _coded_role(role: Role, log: Log, limits: Limits) -> Coded:
         f'--{role.name} "{written(expression.text, log.schema)} >= 0.5"; or declare the classes.'
     )
     return Coded(role.name, column, codes, raw, code, advice, is_role=True)
+
+
+def _contradictions(
+    contradictions: Iterable[Contradiction], coded: Iterable[Coded]
+) -> Iterator[Coded]:
+    """Yield codes of rows whose roles cannot have their values together, of roles that are read."""
+    of_role = {entry.name: entry for entry in coded if entry.is_role}
+    for one in contradictions:
+        if not {role for role, _ in one.values} <= {*of_role}:
+            continue
+        held = [of_role[role].code == value for role, value in one.values]
+        yield Coded(
+            f"role '{one.role}'",
+            code_column(one.about),
+            range(PRESENT, 1),
+            of_role[one.role].raw,
+            _when(functools.reduce(operator.and_, held), BAD, PRESENT),
+            one.advice,
+            one.about,
+        )
 
 
 def _misfit(name: str, log: Log, misfit: nw.Expr) -> Coded:

@@ -420,6 +420,10 @@ def _bad_values(lowered: Lowered) -> ValueInLogError:
         rows = int(collect(bad.select(nw.len().cast(nw.Int64))).item())
         if not rows:
             continue
+        if entry.fault:
+            are = "1 row is" if rows == 1 else f"{rows:,} rows are"
+            problems.append(Problem(entry.place, f"{are} {entry.fault}.", entry.advice))
+            continue
         values = collect(bad.select(entry.raw.alias("value")).unique("value").head(_SHOWN + 1))
         named = [repr(value) for value in sorted(values["value"], key=str)]
         shown = ", ".join(named[:_SHOWN]) + (", and others" if len(named) > _SHOWN else "")

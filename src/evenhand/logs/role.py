@@ -123,6 +123,24 @@ _OTHERS: dict[str, tuple[Callable[[DType], bool], str, str]] = {
 
 
 @dataclass(frozen=True, slots=True)
+class Contradiction:
+    """Values of yes/no roles that no row can have together, whatever was measured.
+
+    Attributes:
+        values: The value of each role.
+        role: The role that is named as wrong.
+        about: What such rows are: ``3 rows are ...``.
+        advice: What to do about them.
+
+    """
+
+    values: tuple[tuple[str, int], ...]
+    role: str
+    about: str
+    advice: str
+
+
+@dataclass(frozen=True, slots=True)
 class Kind:
     """A product kind: the roles its logs may have.
 
@@ -135,6 +153,7 @@ class Kind:
             where rows are.
         dependent: Why rows are not independent, where ``unit`` says so.
         variant: The role of which all rows of a figure have one value; empty where there is none.
+        contradictions: What rows cannot be, checked where a figure reads all roles of it.
         own: Roles that are by default the columns of their names, as Evenhand writes them itself.
 
     """
@@ -146,6 +165,7 @@ class Kind:
     unit: str = ""
     dependent: str = ""
     variant: str = ""
+    contradictions: tuple[Contradiction, ...] = ()
     own: tuple[str, ...] = ()
 
     def role(self, name: str) -> Role:

@@ -48,7 +48,7 @@ class RoleColumns:
         names: tuple[str, ...] = ("0", "1"),
         *,
         positive: int | None = None,
-        filled: Mapping[str, int] | None = None,
+        filled: Mapping[str, int | nw.Expr] | None = None,
     ) -> None:
         self._needs = needs
         self._positive = positive
@@ -60,7 +60,8 @@ class RoleColumns:
         if role.startswith("_") or role not in self._needs:
             raise AttributeError(f"role '{role}' is not among needs={self._needs}")
         if role in self._filled:
-            return nw.lit(self._filled[role])
+            value = self._filled[role]
+            return nw.lit(value) if isinstance(value, int) else value
         column = nw.col(role)
         if self._positive is None or role not in CLASSIFIED:
             return column
@@ -70,8 +71,8 @@ class RoleColumns:
         """Return the same columns with this class counted as positive."""
         return RoleColumns(self._needs, self.names, positive=positive, filled=self._filled)
 
-    def filled(self, **values: int) -> RoleColumns:
-        """Return the same columns with the value of a yes/no role taken as given."""
+    def filled(self, **values: int | nw.Expr) -> RoleColumns:
+        """Return the same columns with the value of a yes/no role taken as given, or as another."""
         return RoleColumns(self._needs, self.names, positive=self._positive, filled=values)
 
 

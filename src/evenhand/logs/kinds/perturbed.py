@@ -1,6 +1,6 @@
 """Perturbed examples: what a model did with inputs that were attacked, corrupted or certified."""
 
-from evenhand.logs.role import Kind, Role
+from evenhand.logs.role import Contradiction, Kind, Role
 
 KIND = Kind(
     name="perturbed",
@@ -9,8 +9,17 @@ KIND = Kind(
     dependent="rows of one source example are not independent, so the row is no unit: intervals of "
     "15 variants an example would be 2.45 times too narrow.",
     variant="variant",
+    contradictions=(
+        Contradiction(
+            (("correct", 1), ("robust", 0), ("certified", 1)),
+            "certified",
+            "certified and broken at once",
+            "Within its eps a certificate leaves nothing to find: one of them is wrong, or they are of "
+            "another classifier, norm or eps.",
+        ),
+    ),
     own=(
-        *("variant", "correct", "robust", "minimal_norm", "certified_radius"),
+        *("variant", "correct", "robust", "minimal_norm", "certified_radius", "certified"),
         *("corrupted_correct", "baseline_error", "baseline_relative_error"),
     ),
     roles=(
@@ -34,6 +43,13 @@ KIND = Kind(
             "number",
             "keep",
             "no perturbation within it can change the class; missing where none is certified",
+        ),
+        Role(
+            "certified",
+            "binary",
+            "keep",
+            "whether it is proved that no change within the variant's eps alters the class; "
+            "missing where nobody tried to prove it",
         ),
         Role(
             "corrupted_correct",
