@@ -14,7 +14,7 @@ from evenhand.probes.corrupt.corruption import Images
 Kernel = NDArray[np.float64]
 """Square, of an odd side, its middle being the point itself; adds up to 1."""
 
-_RINGS, _SPOKES = 48, 96
+_POINTS = 4096
 
 
 @functools.cache
@@ -25,10 +25,12 @@ def disc(radius: float) -> Kernel:
         radius: Of the disc in pixels, above 0; it may be a part of one.
 
     """
-    # Rings of equal area.
-    away = radius * np.sqrt((np.arange(_RINGS) + 0.5) / _RINGS)[:, None]
-    angle = 2 * math.pi * (np.arange(_SPOKES) + 0.5) / _SPOKES
-    rows, columns = (away * np.sin(angle)).ravel(), (away * np.cos(angle)).ravel()
+    # Points on a spiral of the golden angle lie evenly; turned and mirrored, they have no side.
+    place = np.arange(_POINTS) + 0.5
+    away, angle = radius * np.sqrt(place / _POINTS), math.pi * (3 - math.sqrt(5)) * place
+    one, other = away * np.sin(angle), away * np.cos(angle)
+    rows = np.concatenate([one, one, -one, -one, other, other, -other, -other])
+    columns = np.concatenate([other, -other, other, -other, one, -one, one, -one])
     return _fallen(rows, columns, np.ones(rows.size))
 
 

@@ -104,6 +104,10 @@ class Fog(Corruption):
         return found
 
 
+_BLACK = 1e-4
+"""Below it, far less than a step of eight bits, only rounding gives a hue; there is none."""
+
+
 @dataclass(frozen=True)
 class Brightness(Corruption):
     """The value of each pixel, its largest channel, grows; its hue and its saturation stay.
@@ -119,7 +123,7 @@ class Brightness(Corruption):
         del streams
         value = images.max(axis=-1, keepdims=True)
         brighter = np.minimum(value + (0.1, 0.2, 0.3, 0.4, 0.5)[severity - 1], 1.0)
-        black = value <= 0
+        black = value < _BLACK
         ratio = images / np.where(black, 1.0, value)
         found: Images = np.where(black, brighter, ratio * brighter)
         return found
