@@ -6,6 +6,7 @@ import sys
 from dataclasses import FrozenInstanceError
 
 import numpy as np
+import polars as pl
 import pytest
 
 from digits import SPEC, held_out
@@ -214,3 +215,36 @@ def test_unknown_names_and_parameters_are_refused_at_once():
         "corruptions have no parameters, such as '3, thick'.",
         "corrupt.fogg has no cutoff '@4'.",
     ]
+
+
+def photographs():
+    """Squares of 32 x 32 out of scikit-learn's two photographs, made smaller by 4."""
+    pytest.importorskip("PIL")
+    from sklearn.datasets import load_sample_images
+
+    squares = []
+    for picture in load_sample_images().images:
+        small = picture[:424].reshape(106, 4, 160, 4, 3).mean(axis=(1, 3)) / 255
+        corners = np.ndindex(3, 5)
+        squares += [small[32 * row :, 32 * column :][:32, :32] for row, column in corners]
+    return np.stack(squares)
+
+
+@EACH
+def test_photographs_change_more_with_every_severity(name):
+    x = photographs()
+    away = [np.mean((changed(name, x, severity) - x) ** 2) for severity in (0, *SEVERITIES)]
+    assert np.diff(away).min() > 0
+
+
+@EACH
+def test_mnist_changes_more_with_every_severity(name, data):
+    path = data / "mnist_t10k.parquet"
+    if not path.exists():
+        pytest.skip("mnist_t10k.parquet is not there")
+    pixels = pl.read_parquet(path, columns=["pixels"], n_rows=60)["pixels"]
+    x = np.stack([np.frombuffer(one, np.uint8).reshape(28, 28) / 255 for one in pixels])
+    away = [
+        np.mean((changed(name, x, severity, layout="HW") - x) ** 2) for severity in (0, *SEVERITIES)
+    ]
+    assert np.diff(away).min() > 0
