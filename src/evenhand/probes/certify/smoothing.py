@@ -111,13 +111,13 @@ class Smoothing(Certificate):
         sure = least > 1 / 2
         return Certified(
             prediction=np.where(sure, chosen, ABSTAINS),
-            radius=np.where(sure, self.sigma * special.ndtri(least), np.nan),
+            radius=np.where(sure, radius_of(least, self.sigma), np.nan),
             queries=np.full(len(given), self.n0 + self.n, np.int64),
         )
 
     def notes(self, model: Model) -> tuple[str, ...]:
         """Return whose radius it is, and the largest one that so many copies can show."""
-        ceiling = self.sigma * float(special.ndtri(self.alpha ** (1 / self.n)))
+        ceiling = radius_of(self.alpha ** (1 / self.n), self.sigma)
         who = f"{self}: certified is the smoothed classifier, the class that noise of deviation "
         who += f"{self.sigma:g} gives most often, and not {model.name} itself; the radius of each "
         who += f"example holds with confidence {1 - self.alpha:.12g}."
@@ -153,6 +153,18 @@ def at_least(hits: NDArray[Any], n: int, alpha: float) -> NDArray[np.float64]:
     """
     found = special.betaincinv(np.maximum(hits, 1), n - hits + 1, alpha)
     return np.where(hits > 0, found, 0.0)
+
+
+def radius_of(least: NDArray[np.float64] | float, sigma: float) -> NDArray[np.float64]:
+    """Return within which change, by l2, a class stays the likeliest: sigma Phi^-1(least).
+
+    Args:
+        least: What the probability of the class is at least; below 1/2 the radius is below 0.
+        sigma: Standard deviation of the noise.
+
+    """
+    found: NDArray[np.float64] = sigma * special.ndtri(least)
+    return found
 
 
 def _number(value: Any) -> float:  # noqa: ANN401 - what a user wrote
