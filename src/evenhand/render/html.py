@@ -24,6 +24,8 @@ from evenhand.audits.evidence.look import CONFIG
 from evenhand.render import svg
 from evenhand.render.card import subject_facts, window_text
 from evenhand.render.chapter import Chapter, chapters_of, gaps_of, overall_table
+from evenhand.render.course import MOST_DRAWN, course_view, courses_in, name_in
+from evenhand.render.done import TITLE, done_of, untold
 from evenhand.render.format import Format
 from evenhand.render.rule import LIMITS, rules_view, sentence
 from evenhand.render.section import Block, Section, definition_of, title_of
@@ -39,6 +41,10 @@ _IN_BRIEF = 0.4
 
 _IN_FULL = 0.6
 """The most of it that lists and tables may take together; charts have the rest."""
+
+
+_IN_COURSES = 0.3
+"""The most of a page that figures against strength may take."""
 
 
 @functools.cache
@@ -99,16 +105,21 @@ def html(bundle: Bundle) -> str:
         ],
         "inputs_left": max(0, len(bundle.inputs) - _MOST_INPUTS),
         "disclosure": disclosure(bundle),
+        "done_title": TITLE,
+        "done": done_of(bundle),
+        "untold": untold(bundle),
         "config": embedded(CONFIG) if live else "",
         "program": program,
     }
     template = environment().get_template("report.html")
     frames = [_chapter(chapter) for chapter in chapters]
     empty = template.render(**page, chapters=frames, remarks=[])
-    room = LIMIT - len(empty.encode()) - _PER_SECTION * len(sections)
+    courses = _courses(bundle, sections, live=live)
+    taken = sum(len(text.encode()) for text in courses.values())
+    room = LIMIT - len(empty.encode()) - _PER_SECTION * len(sections) - taken
     layout = arranged(bundle, blocks, room, live=live)
     for frame, chapter in zip(frames, chapters, strict=True):
-        shown = [_section(section, layout, chapter) for section in chapter.sections]
+        shown = [_section(section, layout, chapter, courses) for section in chapter.sections]
         frame["sections"] = [one for one in shown if one["open"]]
         frame["folded"] = [one for one in shown if not one["open"]]
     return template.render(**page, chapters=frames, remarks=layout.remarks)
@@ -237,7 +248,30 @@ def _chapter(chapter: Chapter) -> dict[str, Any]:
     }
 
 
-def _section(section: Section, layout: Layout, chapter: Chapter) -> dict[str, Any]:
+def _courses(bundle: Bundle, sections: Sequence[Section], *, live: bool) -> dict[str, str]:
+    """Return the figures of measures against strength, by the section that shows them."""
+    found, draw = courses_in(bundle), macro("course")
+    texts: dict[str, str] = {}
+    shown, place, size = set[str](), 0, 0
+    for section in sections:
+        name = name_in(section.measure, found)
+        # The distances of one measure are sections of their own; the first has its course.
+        if name in shown:
+            continue
+        shown.add(name)
+        for one in found.get(name, []):
+            place += 1
+            text = str(draw(course_view(one, place, drawn=place <= MOST_DRAWN, live=live)))
+            size += len(text.encode())
+            if size > _IN_COURSES * LIMIT:
+                return texts
+            texts[section.measure] = f"{texts.get(section.measure, '')}{text}\n"
+    return texts
+
+
+def _section(
+    section: Section, layout: Layout, chapter: Chapter, courses: Mapping[str, str]
+) -> dict[str, Any]:
     numbers = [block.number for block in section.blocks]
     return {
         "open": chapter.is_open(section),
@@ -245,6 +279,7 @@ def _section(section: Section, layout: Layout, chapter: Chapter) -> dict[str, An
         "name": cut(section.measure),
         "about": section.about,
         "counted": section.counted,
+        "courses": courses.get(section.measure, ""),
         "blocks": "\n".join(layout.full[number] for number in numbers if number in layout.full),
         "brief": [line for number in numbers for line in layout.brief.get(number, [])],
     }

@@ -8,6 +8,7 @@ from typing import Any
 from evenhand.audits.evidence.block import shape_of
 from evenhand.audits.evidence.bundle import Bundle
 from evenhand.render.chapter import Chapter, chapters_of, overall_table
+from evenhand.render.done import TITLE, done_of, untold
 from evenhand.render.format import Format
 from evenhand.render.gfm import bullets, code, plain
 from evenhand.render.gfm import table as grid
@@ -28,6 +29,7 @@ def markdown(bundle: Bundle) -> str:
     parts = [f"# {plain(title_of(bundle))}", _verdict(bundle)]
     if rules:
         parts += [_rules(rules), *filter(None, [plain(left)]), plain(LIMITS)]
+    parts += _done(bundle)
     for chapter in chapters_of(bundle):
         parts += [f"## {plain(chapter.title)}", plain(chapter.about)]
         parts += _overall(chapter)
@@ -43,6 +45,20 @@ def markdown(bundle: Bundle) -> str:
 
 
 FORMAT = Format("markdown", ".md", "For pull requests, model cards and wikis.", markdown)
+
+
+def _done(bundle: Bundle) -> list[str]:
+    """Return what was done to the model; nothing for other logs."""
+    parts = []
+    for one in done_of(bundle):
+        parts.append(bullets(f"{plain(name)}: {plain(text)}" for name, text in one.facts))
+        for part in one.judged:
+            told = [f"**{plain(part.variants)}**: {plain(part.verdict)}", *map(plain, part.reasons)]
+            parts.append("  \n".join(told))
+        parts += [f"**{plain(text)}**" for text in one.remarks]
+        parts.append(bullets(plain(text) for text in one.notes))
+    parts.append(f"**{plain(untold(bundle))}**" if untold(bundle) else "")
+    return [f"## {TITLE}", *parts] if any(parts) else []
 
 
 def _overall(chapter: Chapter) -> list[str]:

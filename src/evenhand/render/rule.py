@@ -37,6 +37,9 @@ LIMITS = (
 )
 """Why the limit of a verdict differs from the interval beside it; once in a report."""
 
+RELIABLE = "an attack that is to be relied on"
+"""What a rule may ask for before it passes."""
+
 _MOST_RULES = 200
 _NAMED = 10
 """Groups that are named before the rest is counted."""
@@ -122,6 +125,7 @@ def facts(bundle: Bundle | None, rule: RuleVerdict) -> dict[str, str]:
         "undecided": _undecided(rule),
         "sure": f"{100 * rule.certainty:g}%",
         "units needed": units_needed(rule),
+        "asks for": RELIABLE if rule.reliable else "",
         "why this limit": rule.why,
         "waiver": "" if rule.waiver is None else waiver_text(rule.waiver),
     }
@@ -174,6 +178,7 @@ def rule_view(one: RuleVerdict, address: str = "") -> dict[str, Any]:
         "pass_share": DASH if one.pass_share is None else share(one.pass_share),
         "units_needed": units_needed(one) or DASH,
         "why": one.why,
+        "asks": RELIABLE if one.reliable else "",
         "waiver": "" if one.waiver is None else waiver_text(one.waiver),
     }
 

@@ -14,6 +14,7 @@ from rich.text import Text
 from evenhand.audits.evidence.bundle import Bundle
 from evenhand.audits.evidence.legible import legible
 from evenhand.audits.finding import Finding
+from evenhand.render.done import TITLE, in_lines
 from evenhand.render.format import Format
 from evenhand.render.reading import reading
 from evenhand.render.rule import LIMITS
@@ -33,6 +34,10 @@ def bundle(one: Bundle) -> RenderableType:
     )
     parts: list[RenderableType] = [title, Text(), verdicts(one.verdict, one.rules)]
     parts += [Text(LIMITS, style="dim"), Text()] if one.rules else [Text()]
+    done = in_lines(one)
+    if done:
+        told = [Padding(Text(line), (0, 0, 0, 2)) for line in done]
+        parts += [Text(TITLE, style="bold underline"), *told, Text()]
     for scope in dict.fromkeys(finding.slice for finding in one.findings):
         if scope is not None:
             parts += [Text(f"In {scope}", style="bold underline"), Text()]

@@ -10,10 +10,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from evenhand.audits.evidence.block import has_target, is_of_items, name_of, shape_of, together
+from evenhand.audits.evidence.course import course_chart, name_of_course
 from evenhand.audits.evidence.depth import depth_chart
 from evenhand.audits.evidence.legible import cut, legible, visible
 from evenhand.audits.evidence.look import BLUE, CONFIG, SCHEMA, WIDTH
 from evenhand.audits.evidence.lorenz import lorenz_chart
+from evenhand.audits.evidence.strength import courses_of
 from evenhand.audits.finding import Finding, GroupFinding
 from evenhand.stats.estimate import Estimate, Outcome
 
@@ -24,12 +26,23 @@ _LONGEST = 80
 _LINE = 26
 
 
-def charts_of(findings: Iterable[Finding]) -> dict[str, Mapping[str, Any]]:
-    """Return the charts of findings by the name of their file, such as ``charts/x.vl.json``."""
+def charts_of(findings: Iterable[Finding], variant: str = "") -> dict[str, Mapping[str, Any]]:
+    """Return the charts of findings by the name of their file, such as ``charts/x.vl.json``.
+
+    Args:
+        findings: The findings.
+        variant: The column that tells variants apart; empty for rows without.
+
+    """
+    findings = [*findings]
     found: dict[str, Mapping[str, Any]] = {}
-    for block in together([*findings]):
+    for block in together(findings):
         for name, spec in charts(block).items():
             found.setdefault(f"charts/{name}.vl.json", spec)
+    for course in courses_of(findings, variant):
+        drawn = course_chart(course)
+        if drawn is not None:
+            found.setdefault(f"charts/{name_of_course(course)}.vl.json", drawn)
     return found
 
 

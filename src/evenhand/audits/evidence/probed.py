@@ -34,6 +34,15 @@ class _Record(BaseModel):
     model_config = ConfigDict(extra="ignore", frozen=True)
 
 
+def said(flag: str) -> str:
+    """Return the name of a flag as people read it.
+
+    >>> said("black_box")
+    'black box'
+    """
+    return flag.replace("_", " ")
+
+
 class FlagRecord(_Record):
     """A reason not to believe an attack: raised, not raised, or not judged (None)."""
 

@@ -13,14 +13,20 @@ from collections.abc import Collection, Iterator, Sequence
 import narwhals as nw
 import polars as pl
 
-from evenhand.audits.evidence.legible import visible
-from evenhand.audits.evidence.probed import RELIABLE, ProbeRecord, TrustRecord
+from evenhand.audits.evidence.legible import cut, visible
+from evenhand.audits.evidence.probed import RELIABLE, ProbeRecord, TrustRecord, said
 from evenhand.audits.made import Makers
 from evenhand.logs.expression import Expression
 from evenhand.logs.grammar import is_text
 from evenhand.logs.log import Log
 
 NOBODY_SAYS = "the log does not say what made it, so its attack is not to be relied on"
+
+_LONGEST = 300
+"""Signs of what a file says of a flag."""
+
+_MOST = 12
+"""Flags of one variant; there are fewer kinds of them."""
 
 _NAMED = 3
 """Variants and groups that a reason names before it counts the rest."""
@@ -49,7 +55,7 @@ def doubt(makers: Makers, log: Log, by: Sequence[str]) -> str:
     attacked = [(probe, name) for probe, name in made if probe.attacks]
     unlooked = [name for probe, name in attacked if probe.trust(name) is None]
     weak = [text for probe, name in attacked for text in _weak(probe, name, columns)]
-    told = [f"the attack is not to be relied on{_listed(weak)}"] if weak else []
+    told = [f"the attack is not to be relied on: {'; '.join(_some(weak))}"] if weak else []
     if unlooked:
         named = ", ".join(_some([visible(name) for name in dict.fromkeys(unlooked)]))
         told.append(f"nobody looked for flags in {named}: whether the attack is weak is not known")
@@ -92,21 +98,20 @@ def _weak(probe: ProbeRecord, variant: str, columns: Collection[str]) -> Iterato
     if trust is None:
         return
     if trust.verdict != RELIABLE:
-        yield f"{visible(variant)}: {_flags(trust)}"
-    if trust.by in columns:
+        yield f"{visible(variant)}, {_flags(trust)}"
+    elif trust.by in columns:
         for group in trust.groups:
             if group.verdict != RELIABLE:
-                names = ", ".join(group.raised) or group.verdict
-                yield f"{visible(variant)}, {trust.by} = {visible(group.name)}: {names}"
+                names = ", ".join(map(said, group.raised)) or group.verdict
+                yield f"{visible(variant)}, {names} in {trust.by} = {visible(group.name)}"
 
 
 def _flags(trust: TrustRecord) -> str:
-    told = [f"{flag.name}, {flag.text.rstrip('.')}" for flag in trust.raised]
+    told = [
+        f"{said(flag.name)}: {cut(flag.text, _LONGEST).rstrip('.')}"
+        for flag in trust.raised[:_MOST]
+    ]
     return "; ".join(told) or trust.verdict
-
-
-def _listed(weak: Sequence[str]) -> str:
-    return f" ({'; '.join(_some(weak))})"
 
 
 def _some(names: Sequence[str]) -> list[str]:

@@ -8,7 +8,8 @@ const fit = (spec, wide) => {
     const panels = new Set(spec.data.values.map((line) => line.name)).size;
     spec.spec.width = Math.min(220, Math.floor(wide / Math.min(panels, spec.columns)) - 64);
   } else if (spec.encoding.y.type === "quantitative") {
-    spec.width = Math.min(wide, 400);
+    // A course of lines takes more room than the square of a curve.
+    spec.width = Math.min(wide, spec.height === spec.width ? 400 : 560);
   } else {
     spec.width = wide;
     spec.encoding.y.axis.labelLimit = Math.round(0.4 * wide);

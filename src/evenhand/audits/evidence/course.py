@@ -1,0 +1,197 @@
+"""The chart of figures against strength: a line for each group, with its intervals.
+
+Lines differ in colour, in dashes and in the shape of their points; at one strength they stand a
+little beside each other, so that intervals can be told apart.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from evenhand.audits.evidence.legible import cut, legible, visible
+from evenhand.audits.evidence.look import BLUE, CONFIG, SCHEMA, VERMILLION, WIDTH
+from evenhand.audits.evidence.strength import Course
+from evenhand.stats.estimate import Estimate
+
+COLOURS = (BLUE, VERMILLION, "#00825F", "#A64D79", "#8A6D00", "currentColor")
+"""Okabe and Ito's palette, the light ones darkened to three times the contrast of white paper."""
+
+_SHAPES = ("circle", "square", "triangle-up", "diamond", "triangle-down", "cross")
+_DASHES = ([1, 0], [7, 3], [2, 2], [9, 3, 2, 3], [4, 4], [12, 4])
+
+MOST_LINES = len(COLOURS)
+"""Of more groups those are drawn that end highest and lowest."""
+
+_HEIGHT = 250
+_LONGEST = 26
+_BESIDE = 0.016
+"""Between two lines at one strength, as a share of the axis."""
+
+
+def name_of_course(one: Course) -> str:
+    """Return what the picture of a course is called: stable, and safe as the name of a file."""
+    words = "-".join([one.measure, *one.by, "against", one.axis])
+    slug = re.sub(r"[^a-z0-9_]+", "-", words.lower()).strip("-")[:60]
+    whole = json.dumps([one.measure, one.what, one.axis, one.by, one.where])
+    return f"{slug}-{hashlib.sha256(whole.encode()).hexdigest()[:8]}"
+
+
+def drawn_of(one: Course) -> list[str]:
+    """Return the groups that are drawn: those compared with two figures at least, of many the ends.
+
+    Ends are where they are at the largest strength at which they have a figure.
+    """
+    found = {name: points for name in one.names if len(points := _figures(one, name)) > 1}
+    if len(found) <= MOST_LINES:
+        return [*found]
+    ordered = sorted(found, key=lambda name: -found[name][-1][1].value)
+    half = MOST_LINES // 2
+    return [*ordered[:half], *ordered[-half:]]
+
+
+def _figures(one: Course, name: str) -> list[tuple[float, Estimate, str, int]]:
+    """Return the figures of a group: strength, estimate, the strength as written, units."""
+    return [
+        (point.strength, line.outcome, point.written, line.units)
+        for point in one.points
+        for line in point.lines
+        if line.name == name
+        and isinstance(line.outcome, Estimate)
+        and line.outcome.identified is None
+        and line.compared
+        and not line.suppressed
+    ]
+
+
+def course_chart(one: Course) -> Mapping[str, Any] | None:
+    """Return the chart of a course; None where no group has two figures."""
+    names = drawn_of(one)
+    if not names:
+        return None
+    shown = _labels(names)
+    strengths = [point.strength for point in one.points]
+    beside = _BESIDE * (strengths[-1] - strengths[0])
+    lines = [
+        {
+            "name": shown[name],
+            "at": strength + beside * (place - (len(names) - 1) / 2),
+            "strength": written,
+            "value": found.value,
+            "low": found.low,
+            "high": found.high,
+            "units": units,
+        }
+        for place, name in enumerate(names)
+        for strength, found, written, units in _figures(one, name)
+    ]
+    y = {
+        "type": "quantitative",
+        "title": legible(one.measure.replace("_", " ")),
+        "scale": {"zero": False, "nice": True},
+        "axis": {"tickCount": 5, "format": "~%" if one.is_rate else ",~r"},
+    }
+    legend = _LEGEND if one.by else None
+    colour = {"color": {**_scale(shown, COLOURS), "legend": legend}}
+    shape = {**_scale(shown, _SHAPES), "legend": legend}
+    dashes = {**_scale(shown, _DASHES), "legend": legend}
+    about = f"{one.measure} {one.title}"
+    if len(names) < len(one.names):
+        about += f"; {len(names)} of {len(one.names):,} groups"
+    return {
+        "$schema": SCHEMA,
+        "description": legible(about),
+        "width": WIDTH,
+        "autosize": {"type": "fit-x", "contains": "padding"},
+        "height": _HEIGHT,
+        "background": None,
+        "data": {"values": lines},
+        "encoding": {"x": _x(one), "y": {**y, "field": "value"}},
+        "layer": [
+            {
+                "mark": {"type": "rule", "strokeWidth": 2, "strokeCap": "round", "opacity": 0.75},
+                "encoding": {"y": {**y, "field": "low"}, "y2": {"field": "high"}, **colour},
+            },
+            {
+                "mark": {"type": "line", "strokeWidth": 2},
+                "encoding": {**colour, "strokeDash": dashes},
+            },
+            {
+                "mark": {"type": "point", "filled": True, "size": 75, "opacity": 1},
+                "encoding": {**colour, "shape": shape, "tooltip": _tooltip(one)},
+            },
+        ],
+        "config": CONFIG,
+    }
+
+
+def _labels(names: Sequence[str]) -> dict[str, str]:
+    """Return groups as they are written, all different."""
+    found: dict[str, str] = {}
+    for name in names:
+        text = base = cut(visible(name), _LONGEST)
+        count = 1
+        while text in found.values():
+            count += 1
+            text = f"{base} ({count})"
+        found[name] = text
+    return found
+
+
+def _scale(shown: Mapping[str, str], values: Sequence[Any]) -> dict[str, Any]:
+    names = [*shown.values()]
+    return {
+        "field": "name",
+        "type": "nominal",
+        "title": None,
+        "scale": {"domain": names, "range": [*values[: len(names)]]},
+    }
+
+
+# Legends of one field are merged; without an outline their symbols are shapes, not dashes.
+_LEGEND = {
+    "orient": "top",
+    "direction": "horizontal",
+    "columns": 3,
+    "labelColor": "currentColor",
+    "labelFontSize": 13,
+    "labelLimit": 150,
+    "symbolSize": 90,
+    "symbolOpacity": 1,
+    "symbolStrokeWidth": 0,
+    "columnPadding": 18,
+}
+
+
+def _x(one: Course) -> dict[str, Any]:
+    labels = [
+        (point.strength, "clean" if not point.strength else point.written) for point in one.points
+    ]
+    # Written as their author wrote them, and not as decimals of a fraction.
+    said = "".join(f"datum.value === {value!r} ? '{text}' : " for value, text in labels)
+    return {
+        "field": "at",
+        "type": "quantitative",
+        "title": legible(one.axis),
+        "scale": {"zero": False, "nice": False, "padding": 14},
+        "axis": {
+            "values": [value for value, _ in labels],
+            "labelExpr": f"{said}format(datum.value, '~g')",
+            "grid": False,
+        },
+    }
+
+
+def _tooltip(one: Course) -> list[dict[str, Any]]:
+    shown = {"format": ".1%" if one.is_rate else ".4~g", "type": "quantitative"}
+    return [
+        {"field": "name", "type": "nominal", "title": ", ".join(one.by) or "rows"},
+        {"field": "strength", "type": "nominal", "title": legible(one.axis)},
+        {"field": "value", "title": "value", **shown},
+        {"field": "low", "title": "from", **shown},
+        {"field": "high", "title": "to", **shown},
+        {"field": "units", "title": "units", "format": ",", "type": "quantitative"},
+    ]

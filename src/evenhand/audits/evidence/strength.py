@@ -1,0 +1,225 @@
+"""Figures against the strength of what was done: eps of an attack, severity of a corruption.
+
+A probe's variants are named by what was done and how strongly: ``linf 8/255``, ``gaussian_noise
+3``. Where a measure is figured for several of one kind, its figures are points of one course; so
+are those of a measure that takes a distance itself.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+from evenhand.audits.evidence.block import term_of
+from evenhand.audits.finding import Finding, GroupFinding
+from evenhand.audits.plan.plan import AuditPlan
+from evenhand.logs.grammar import column_name
+from evenhand.logs.kinds import kinds
+from evenhand.stats.estimate import Outcome
+
+_CLEAN = "clean_accuracy"
+"""What an attacked accuracy is at strength 0, and so no course itself."""
+
+_FROM_CLEAN = {"robust_accuracy", "accuracy_within"}
+"""Measures that are the clean accuracy at strength 0."""
+
+_DISTANCES = {"accuracy_within": ("eps", "eps"), "certified_accuracy": ("r", "radius")}
+"""Measures that take a distance: the parameter, and what it is called on an axis."""
+
+_NORMS = {"linf", "l2"}
+
+_STRENGTH = re.compile(r"(?P<what>.*\S)\s+(?P<strength>[0-9][0-9./e+-]*)")
+
+ALL = "all"
+"""The only line of a course of figures that compare no groups."""
+
+
+@dataclass(frozen=True)
+class Line:
+    """A figure of one group: what a finding says of it."""
+
+    name: str
+    outcome: Outcome
+    rows: int
+    units: int
+    exact: bool
+    suppressed: bool = False
+    compared: bool = True
+
+
+@dataclass(frozen=True)
+class Point:
+    """What is known at one strength.
+
+    Attributes:
+        strength: How strongly it was done; 0 for clean examples.
+        written: The strength as it was written, such as ``8/255``.
+        lines: The figures, a group each.
+
+    """
+
+    strength: float
+    written: str
+    lines: tuple[Line, ...]
+
+
+@dataclass(frozen=True)
+class Course:
+    """Figures of one measure in the same groups at several strengths.
+
+    Attributes:
+        measure: The measure, without the distance that it takes.
+        what: What was done: a norm, or a corruption; empty where the measure takes the distance.
+        axis: What the strength is called.
+        by: The attributes of the groups; empty for all together.
+        where: What else holds of the rows; empty for nothing.
+        points: From the least strength to the largest, the clean examples first where known.
+        is_rate: Whether figures are shares.
+
+    """
+
+    measure: str
+    what: str
+    axis: str
+    by: tuple[str, ...]
+    where: str
+    points: tuple[Point, ...]
+    is_rate: bool
+
+    @property
+    def title(self) -> str:
+        """Against what, and who is compared."""
+        who = f"by {', '.join(self.by)}" if self.by else "all together"
+        return f"against {self.axis}, {who}{f' in {self.where}' if self.where else ''}"
+
+    @property
+    def names(self) -> list[str]:
+        """The groups, in the order of the findings."""
+        return list(dict.fromkeys(line.name for point in self.points for line in point.lines))
+
+
+def variant_column(plan: AuditPlan) -> str:
+    """Return the column that tells variants apart; empty where the kind has none."""
+    kind = kinds().get(plan.log.kind)
+    if kind is None or not kind.variant:
+        return ""
+    return plan.roles.get(kind.variant, kind.variant)
+
+
+def courses_of(findings: Iterable[Finding], variant: str) -> list[Course]:
+    """Return the courses that findings are points of, in the order in which they come.
+
+    Args:
+        findings: The findings.
+        variant: The column that tells variants apart; empty for rows without, which have none.
+
+    """
+    if not variant:
+        return []
+    found: dict[tuple[str, str, str, tuple[str, ...], str], dict[float, Point]] = {}
+    rates: dict[str, bool] = {}
+    clean: dict[tuple[str, str, tuple[str, ...], str], Point] = {}
+    for one in findings:
+        placed = _placed(one, variant)
+        if placed is None or one.pair or one.given:
+            continue
+        measure, what, axis, where, strength, written = placed
+        point = Point(strength, written, _lines(one))
+        if measure == _CLEAN:
+            clean.setdefault((what, "", one.by, where), Point(0.0, "clean", point.lines))
+            continue
+        points = found.setdefault((measure, what, axis, one.by, where), {})
+        rates[measure] = one.is_rate
+        points.setdefault(strength, point)
+    courses = []
+    for (measure, what, axis, by, where), points in found.items():
+        if len(points) < 2:  # noqa: PLR2004 - one point is no course
+            continue
+        start = clean.get((what, "", by, where)) if measure in _FROM_CLEAN else None
+        every = [*([start] if start and 0.0 not in points else []), *points.values()]
+        every.sort(key=lambda point: point.strength)
+        courses.append(Course(measure, what, axis, by, where, tuple(every), rates[measure]))
+    return courses
+
+
+def _placed(one: Finding, variant: str) -> tuple[str, str, str, str, float, str] | None:
+    """Return where on a course a finding is: measure, what was done, axis, rest, strength."""
+    term = term_of(one.measure)
+    if term.name in _DISTANCES:
+        parameter, axis = _DISTANCES[term.name]
+        value = dict(term.params).get(parameter)
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            return None
+        return term.name, "", axis, one.slice or "", float(value), f"{value:g}"
+    name, where = _variant(one.slice, variant)
+    found = _STRENGTH.fullmatch(name)
+    strength = None if found is None else _number(found["strength"])
+    if found is None or strength is None:
+        return None
+    what = found["what"]
+    axis = f"eps ({what})" if what in _NORMS else f"severity of {what.replace('_', ' ')}"
+    return one.measure, what, axis, where, strength, found["strength"]
+
+
+def _variant(scope: str | None, variant: str) -> tuple[str, str]:
+    """Return the variant that a slice chooses, and what else it asks; empty where it has none.
+
+    >>> _variant("variant == 'linf 8/255' and label == 3", "variant")
+    ('linf 8/255', 'label == 3')
+    """
+    try:
+        body = ast.parse((scope or "").strip(), mode="eval").body
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return "", ""
+    is_all = isinstance(body, ast.BoolOp) and isinstance(body.op, ast.And)
+    parts: Sequence[ast.expr] = body.values if is_all else [body]  # type: ignore[attr-defined]
+    named: list[str] = []
+    rest: list[ast.expr] = []
+    for part in parts:
+        match part:
+            case ast.Compare(
+                left=left, ops=[ast.Eq()], comparators=[ast.Constant(value=str(text))]
+            ) if column_name(left) == variant:
+                named.append(text)
+            case _:
+                rest.append(part)
+    if len(named) != 1:
+        return "", ""
+    return named[0], " and ".join(map(ast.unparse, rest))
+
+
+def _number(text: str) -> float | None:
+    """Return a strength; ``8/255`` is a fraction."""
+    try:
+        return float(Fraction(text))
+    except (ValueError, ZeroDivisionError, OverflowError):
+        return None
+
+
+def _lines(one: Finding) -> tuple[Line, ...]:
+    if not one.by:
+        return (Line(ALL, one.outcome, one.rows, one.units, one.units_exact),)
+    return tuple(map(_line, one.groups))
+
+
+def _line(group: GroupFinding) -> Line:
+    return Line(
+        name=", ".join(group.group.values()),
+        outcome=group.outcome,
+        rows=group.rows,
+        units=group.units,
+        exact=group.units_exact,
+        suppressed=group.suppressed,
+        compared=group.compared,
+    )
+
+
+def by_measure(courses: Iterable[Course]) -> Mapping[str, list[Course]]:
+    """Return courses by the name of their measure."""
+    found: dict[str, list[Course]] = {}
+    for one in courses:
+        found.setdefault(one.measure, []).append(one)
+    return found

@@ -1,0 +1,122 @@
+"""Figures against strength as reports show them: a picture of lines, and their table."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from evenhand.audits.evidence.block import term_of
+from evenhand.audits.evidence.bundle import Bundle
+from evenhand.audits.evidence.course import course_chart, drawn_of
+from evenhand.audits.evidence.legible import cut
+from evenhand.audits.evidence.strength import Course, by_measure, courses_of, variant_column
+from evenhand.render.svg import can_draw, svg
+from evenhand.render.table import Table
+from evenhand.render.view import embedded
+from evenhand.render.wording import (
+    DASH,
+    count_of,
+    interval_of,
+    value_of,
+    value_shown,
+)
+from evenhand.render.wording import own_reason as why
+from evenhand.stats.estimate import Estimate, Undefined
+
+MOST_DRAWN = 24
+"""Pictures of courses in a page; the others have their table."""
+
+
+def courses_in(bundle: Bundle) -> Mapping[str, list[Course]]:
+    """Return the courses that a bundle's figures are points of, by the name of their measure."""
+    return by_measure(courses_of(bundle.findings, variant_column(bundle.plan)))
+
+
+def name_in(measure: str, courses: Mapping[str, list[Course]]) -> str:
+    """Return what a section's courses are found by: its measure, or that without its distance."""
+    return measure if measure in courses else term_of(measure).name
+
+
+def course_view(one: Course, place: int, *, drawn: bool, live: bool) -> dict[str, Any]:
+    """Return a course for templates.
+
+    Args:
+        one: The course.
+        place: Its number in the page, from 1.
+        drawn: Whether it has its picture.
+        live: Whether a program on the page can draw it too.
+
+    """
+    spec = course_chart(one) if drawn and can_draw() else None
+    table = table_of_course(one)
+    return {
+        "id": f"s{place}",
+        "title": cut(one.title[:1].upper() + one.title[1:], 200),
+        "svg": "" if spec is None else svg(spec),
+        "spec": embedded(spec) if live and spec is not None else "",
+        "caption": _caption(one),
+        "table": table,
+        "table_title": f"Figures of {len(table.rows):,} points",
+        "table_caption": cut(f"{one.measure} {one.title}", 200),
+    }
+
+
+def _caption(one: Course) -> str:
+    found = [line.outcome for point in one.points for line in point.lines]
+    level = next((100 * part.level for part in found if isinstance(part, Estimate)), 95.0)
+    told = [f"Points are figures, upright lines their {level:g}% intervals"]
+    if one.by:
+        told[0] += "; groups stand a little beside each other to be told apart"
+    told = [f"{told[0]}."]
+    if one.points[0].strength == 0:
+        told.append("The first points are clean examples.")
+    drawn, every = len(drawn_of(one)), len(one.names)
+    if drawn < every:
+        told.append(f"{drawn} of {every:,} groups are drawn: those that end highest and lowest.")
+    return " ".join(told)
+
+
+MOST = 100
+"""Lines of a table, which is folded away."""
+
+
+def table_of_course(one: Course, most: int = MOST) -> Table:
+    """Return the figures of a course, one group after the other.
+
+    Args:
+        one: The course.
+        most: Lines that are shown at most.
+
+    """
+    who = ", ".join(one.by)
+    rows = [
+        (*([value_shown(name)] if who else []), *cells)
+        for name in one.names
+        for cells in _cells(one, name)
+    ]
+    notes = [
+        f"{value_shown(line.name)} at {point.written}: undefined, {why(line.outcome.reason)}."
+        for point in one.points
+        for line in point.lines
+        if isinstance(line.outcome, Undefined) and not line.suppressed
+    ]
+    left = len(rows) - most
+    if left > 0:
+        notes = [f"{left:,} more lines are in the evidence file.", *notes]
+    headings = (*([who] if who else []), one.axis, cut(one.measure), "interval", "rows", "units")
+    return Table(headings, 1 + bool(who), tuple(rows[:most]), tuple(notes[:most]))
+
+
+def _cells(one: Course, name: str) -> Sequence[tuple[str, ...]]:
+    found = []
+    for point in one.points:
+        for line in point.lines:
+            if line.name != name:
+                continue
+            if line.suppressed:
+                found.append((point.written, "suppressed", DASH, DASH, DASH))
+                continue
+            counts = (count_of(line.rows), count_of(line.units, exact=line.exact))
+            figure = (value_of(line.outcome), interval_of(line.outcome))
+            found.append((point.written, *figure, *counts))
+    return found
