@@ -6,7 +6,7 @@ for: they are made in double precision, and at every layer they are widened by m
 rounding. A sum of k products, in whatever order, is off by at most k u / (1 - k u) sum |w_i x_i|
 with the unit u of rounding (Higham 2002, section 3.1). Four times that of k + 2 terms is taken: it
 covers what is rounded here too, and leaves room for kernels of convolutions that transform their
-inputs, of which no such bound holds.
+inputs, of which no such bound holds. Underflow, of scores as small as 1e-38, is not counted.
 
 Source: Gowal et al. 2018, interval bound propagation; the last layer is merged into the margins.
 """
@@ -74,7 +74,7 @@ class Layer:
     """How a layer takes a box to the next.
 
     Attributes:
-        through: Takes the layer, a box and the unit of its rounding.
+        through: Takes the layer, a box and how the model rounds.
         refuses: Gives what cannot be bounded about a layer of this kind, or nothing.
 
     """
