@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 
 import pytest
 
@@ -17,6 +18,7 @@ from evenhand.audits.run import run
 from evenhand.render.course import table_of_course
 from evenhand.render.html import html
 from evenhand.render.svg import can_draw, svg
+from evenhand.stats.estimate import Estimate
 from made import SECRET, contrast, estimate, group
 
 
@@ -99,6 +101,18 @@ def test_lines_differ_in_more_than_colour():
     first = [line["at"] for line in spec["data"]["values"] if line["strength"] == "0.1"]
     assert len({*first}) == 2
     assert sum(first) / 2 == pytest.approx(0.1)
+
+
+def test_a_set_is_drawn_as_a_set_and_not_as_a_point():
+    bounded = Estimate(0.3, 0.1, 0.5, 0.95, "m", (0.2, 0.4))
+    groups = (replace(group("a"), outcome=bounded), group("b", 0.2))
+    (one,) = courses(at("linf 0.1", *groups), at("linf 0.2", *groups))
+    spec = course_chart(one)
+    drawn = [line for line in spec["data"]["values"] if line["name"] == "a"]
+    assert [(line["from"], line["to"]) for line in drawn] == [(0.2, 0.4)] * 2
+    assert not any("value" in line for line in drawn)
+    # The set, its two ends with the group's shape, and the layers of other figures.
+    assert len(spec["layer"]) == 6
 
 
 def test_a_suppressed_group_has_no_line_and_no_number():

@@ -70,6 +70,8 @@ def _caption(one: Course) -> str:
     told = [f"{told[0]}."]
     if one.points[0].strength == 0:
         told.append("The first points are clean examples.")
+    if any(isinstance(part, Estimate) and part.identified for part in found):
+        told.append("Thick lines are the sets that figures are known to lie in, from end to end.")
     drawn, every = len(drawn_of(one)), len(one.names)
     if drawn < every:
         told.append(f"{drawn} of {every:,} groups are drawn: those that end highest and lowest.")

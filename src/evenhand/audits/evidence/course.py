@@ -61,7 +61,6 @@ def _figures(one: Course, name: str) -> list[tuple[float, Estimate, str, int]]:
         for line in point.lines
         if line.name == name
         and isinstance(line.outcome, Estimate)
-        and line.outcome.identified is None
         and line.compared
         and not line.suppressed
     ]
@@ -74,16 +73,17 @@ def course_chart(one: Course) -> Mapping[str, Any] | None:
         return None
     shown = _labels(names)
     strengths = [point.strength for point in one.points]
-    beside = _BESIDE * (strengths[-1] - strengths[0])
+    bounded = any(found.identified for name in names for _, found, *_ in _figures(one, name))
+    beside = _BESIDE * (1 + bounded) * (strengths[-1] - strengths[0])
     lines = [
         {
             "name": shown[name],
             "at": strength + beside * (place - (len(names) - 1) / 2),
             "strength": written,
-            "value": found.value,
             "low": found.low,
             "high": found.high,
             "units": units,
+            **_figure(found),
         }
         for place, name in enumerate(names)
         for strength, found, written, units in _figures(one, name)
@@ -98,6 +98,7 @@ def course_chart(one: Course) -> Mapping[str, Any] | None:
     colour = {"color": {**_scale(shown, COLOURS), "legend": legend}}
     shape = {**_scale(shown, _SHAPES), "legend": legend}
     dashes = {**_scale(shown, _DASHES), "legend": legend}
+    known = {"transform": [{"filter": "isValid(datum.value)"}]}
     about = f"{one.measure} {one.title}"
     if len(names) < len(one.names):
         about += f"; {len(names)} of {len(one.names):,} groups"
@@ -115,17 +116,42 @@ def course_chart(one: Course) -> Mapping[str, Any] | None:
                 "mark": {"type": "rule", "strokeWidth": 2, "strokeCap": "round", "opacity": 0.75},
                 "encoding": {"y": {**y, "field": "low"}, "y2": {"field": "high"}, **colour},
             },
+            *(_sets(y, colour, shape) if bounded else []),
             {
+                **known,
                 "mark": {"type": "line", "strokeWidth": 2},
                 "encoding": {**colour, "strokeDash": dashes},
             },
             {
+                **known,
                 "mark": {"type": "point", "filled": True, "size": 75, "opacity": 1},
                 "encoding": {**colour, "shape": shape, "tooltip": _tooltip(one)},
             },
         ],
         "config": CONFIG,
     }
+
+
+def _sets(
+    y: Mapping[str, Any], colour: Mapping[str, Any], shape: Mapping[str, Any]
+) -> list[dict[str, Any]]:
+    """Return the layers of sets that figures lie in: thick, with the group's shape at both ends."""
+    known = {"transform": [{"filter": "isValid(datum.from)"}]}
+    thick = {"type": "rule", "strokeWidth": 8, "opacity": 0.45}
+    point = {"type": "point", "filled": True, "size": 75, "opacity": 1}
+    ends = [
+        {**known, "mark": point, "encoding": {"y": {**y, "field": end}, **colour, "shape": shape}}
+        for end in ("from", "to")
+    ]
+    middle: dict[str, Any] = {"y": {**y, "field": "from"}, "y2": {"field": "to"}, **colour}
+    return [{**known, "mark": thick, "encoding": middle}, *ends]
+
+
+def _figure(found: Estimate) -> dict[str, float]:
+    """Return a figure, or the set that it is known to lie in."""
+    if found.identified is None:
+        return {"value": found.value}
+    return {"from": found.identified[0], "to": found.identified[1]}
 
 
 def _labels(names: Sequence[str]) -> dict[str, str]:

@@ -23,7 +23,10 @@ from evenhand.stats.estimate import Outcome
 _CLEAN = "clean_accuracy"
 """What an attacked accuracy is at strength 0, and so no course itself."""
 
-_FROM_CLEAN = {"robust_accuracy", "accuracy_within"}
+_FROM_CLEAN = {
+    *("robust_accuracy", "bounds(robust_accuracy, missing=certificate)"),
+    "accuracy_within",
+}
 """Measures that are the clean accuracy at strength 0."""
 
 _DISTANCES = {"accuracy_within": ("eps", "eps"), "certified_accuracy": ("r", "radius")}
