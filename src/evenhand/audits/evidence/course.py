@@ -136,14 +136,14 @@ def _sets(
     y: Mapping[str, Any], colour: Mapping[str, Any], shape: Mapping[str, Any]
 ) -> list[dict[str, Any]]:
     """Return the layers of sets that figures lie in: thick, with the group's shape at both ends."""
-    known = {"transform": [{"filter": "isValid(datum.from)"}]}
+    known: dict[str, Any] = {"transform": [{"filter": "isValid(datum.from)"}]}
     thick = {"type": "rule", "strokeWidth": 8, "opacity": 0.45}
     point = {"type": "point", "filled": True, "size": 75, "opacity": 1}
     ends = [
         {**known, "mark": point, "encoding": {"y": {**y, "field": end}, **colour, "shape": shape}}
         for end in ("from", "to")
     ]
-    middle: dict[str, Any] = {"y": {**y, "field": "from"}, "y2": {"field": "to"}, **colour}
+    middle = {"y": {**y, "field": "from"}, "y2": {"field": "to"}, **colour}
     return [{**known, "mark": thick, "encoding": middle}, *ends]
 
 
