@@ -37,7 +37,7 @@ class IntervalBounds(Certificate):
     norm: ClassVar[Norm] = "linf"
     same: ClassVar[bool] = True
 
-    halvings: int = 15
+    halvings: int = 20
 
     def __post_init__(self) -> None:
         """Refuse what cannot be meant."""
