@@ -23,13 +23,13 @@ $(VENV)/full: $(VENV)/core
 	$(PIP) install -c constraints.txt -e '.[pandas,duckdb,spark,connect,delta,iceberg,centre,postgres,objects,torch,onnx,images]' --group test --group lint
 	@touch $@
 
-$(VENV)/centre: $(VENV)/report
-	$(PIP) install -c constraints.txt -e '.[centre]'
+$(VENV)/demo: $(VENV)/report
+	$(PIP) install -c constraints.txt -e '.[demo]'
 	@touch $@
 
 setup: $(VENV)/core  ## Make .venv with Evenhand in it; every other verb does this first.
 
-demo: $(VENV)/centre  ## Audit simulated products, fill a centre and serve it; SERVE=0 stops before serving.
+demo: $(VENV)/demo  ## Audit simulated products, fill a centre and serve it; SERVE=0 stops before serving.
 	$(BIN)/evenhand demo --out build/demo --force --centre $(if $(filter 0,$(SERVE)),,--serve)
 
 test: $(VENV)/full  ## Run all tests, the slow ones too.

@@ -93,7 +93,7 @@ def looked_at(page, name):
 
 def test_a_newcomer_finds_the_red_gate_and_what_is_behind_it(served, page, tmp_path):
     page.goto(served["url"])
-    assert page.get_by_role("heading", level=1).inner_text() == "1 of 5 products has a red gate"
+    assert page.get_by_role("heading", level=1).inner_text() == "1 of 6 products has a red gate"
     looked_at(page, "company")
 
     page.locator("td.cell.fail a").click()

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Mapping, Sequence
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, cast
 
@@ -11,7 +13,7 @@ import typer
 
 from evenhand.cli import flags
 from evenhand.cli.output import show
-from evenhand.errors import OutputError, Problem
+from evenhand.errors import MissingExtraError, OutputError, Problem
 
 if TYPE_CHECKING:
     import polars as pl
@@ -58,7 +60,7 @@ def demo(
     force: flags.Force = False,
     as_json: flags.AsJson = False,
 ) -> None:
-    """Audit simulated decisions, a feed and search with planted gaps, then real decisions.
+    """Audit decisions, lists and a reader of digits with planted gaps, then real decisions.
 
     [bold]Example[/bold]
 
@@ -110,36 +112,90 @@ def demo(
         shown, document_of = _shown(product, audited[product.name], out)
         parts += shown
         document |= document_of
-    data = Path(os.environ.get("EVENHAND_DATA", "../shared/data")) / "compas_two_years.parquet"
-    parts.append(Text("Real decisions: COMPAS recidivism scores, Broward County"))
-    if data.exists():
-        plan = {**_COMPAS, "log": {"source": str(data)}}
-        real = _audited(plan, "compas", out, force=force)
-        written = (_file(out, "compas", "evidence.zip"), _file(out, "compas", "html"))
-        parts.append(verdicts.audited(real, out=written[0], html=written[1]))
-        document["real"] = real.to_dict()
-    else:
-        parts.append(Text(f"Skipped: {data} is not here; EVENHAND_DATA names the folder.", "dim"))
+    with _folder(out) as folder:
+        parts += _vision(folder, out, seed, document, audited, force=force)
+    parts += _real(out, document, force=force)
     if centre or serve:
-        folder = _filled(cast("Path", out) / "centre", audited, seed)
+        home = _filled(cast("Path", out) / "centre", audited, seed)
         # A file to try the first-run page on.
-        trial = folder / "rows" / "moderation.csv"
+        trial = home / "rows" / "moderation.csv"
         trial.parent.mkdir(exist_ok=True)
         rows.write_csv(trial)
-        again = f"EVENHAND_HOME={folder} evenhand serve --root {trial.parent}"
-        parts.append(Text(f"\nA centre with five products: {folder}\nserve it   {again}"))
+        again = f"EVENHAND_HOME={home} evenhand serve --root {trial.parent}"
+        parts.append(Text(f"\nA centre of simulated products: {home}\nserve it   {again}"))
     show(Group(*parts), document, as_json=as_json)
     if serve:
         from evenhand.cli.serve import serve as start
 
-        os.environ["EVENHAND_HOME"] = str(folder)
+        os.environ["EVENHAND_HOME"] = str(home)
         start(port=port, root=[str(trial.parent)])
+
+
+def _real(out: Path | None, document: dict[str, Any], *, force: bool) -> list[RenderableType]:
+    """Return the audit of real decisions, added to a document; absent ones are said to be."""
+    from rich.text import Text
+
+    from evenhand.render import verdicts
+
+    heading = Text("Real decisions: COMPAS recidivism scores, Broward County")
+    data = Path(os.environ.get("EVENHAND_DATA", "../shared/data")) / "compas_two_years.parquet"
+    if not data.exists():
+        left_out = f"Skipped: {data} is not here; EVENHAND_DATA names the folder."
+        return [heading, Text(left_out, "dim")]
+    real = _audited({**_COMPAS, "log": {"source": str(data)}}, "compas", out, force=force)
+    document["real"] = real.to_dict()
+    files = (_file(out, "compas", "evidence.zip"), _file(out, "compas", "html"))
+    return [heading, verdicts.audited(real, out=files[0], html=files[1])]
+
+
+@contextlib.contextmanager
+def _folder(out: Path | None) -> Iterator[Path]:
+    """Give the folder that the log of a probe goes into; without one it is not kept."""
+    if out is not None:
+        yield out
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        yield Path(folder)
+
+
+def _vision(
+    folder: Path,
+    out: Path | None,
+    seed: int,
+    document: dict[str, Any],
+    audited: dict[str, Bundle],
+    *,
+    force: bool,
+) -> list[RenderableType]:
+    """Return the audit of a reader of digits, added to a document and to what was audited.
+
+    Without scikit-learn, whose digits they are, it says so in its place.
+    """
+    from rich.text import Text
+
+    from evenhand.cli import vision
+
+    try:
+        reader = vision.reader(seed, folder, force=force)
+    except MissingExtraError as error:
+        [problem] = error.problems
+        left_out = f"Left out, a reader of digits: {problem.what} {problem.hint}\n"
+        return [Text(left_out, "dim")]
+    product = vision.product_of(reader)
+    bundle = audited[product.name] = _audited(product.plan, product.name, out, force=force)
+    parts, document_of = _shown(product, bundle, out)
+    lines = vision.attacked(reader, seed)
+    document |= document_of
+    document[product.name]["attacks"] = lines
+    if out is not None:
+        parts.insert(3, Text(f"log       {reader.file}, with pictures beside it"))
+    heading = "What attacks leave of the audited thin strokes beside what no attack could break"
+    return [*parts, Text(heading), _attacks(lines), Text("")]
 
 
 def _filled(folder: Path, audited: Mapping[str, Bundle], seed: int) -> Path:
     """Fill a centre in a folder, which is emptied first, and return the folder."""
     from evenhand.cli import showcase
-    from evenhand.errors import MissingExtraError
 
     try:
         from evenhand.centre.store.centre import open_centre
@@ -234,21 +290,46 @@ def _table(
         sign: ``+`` where figures are differences; else empty.
 
     """
-    from rich.padding import Padding
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(box=None, pad_edge=False, header_style="dim")
-    for heading in headings:
-        table.add_column(heading)
-    for heading in ("planted", "found", "interval"):
-        table.add_column(heading, justify="right")
-    table.add_column("")
+    rows = []
     for name, one in zip(names, told, strict=True):
         found = one["found"]
         shown = ("\N{EN DASH}", "\N{EN DASH}")
         if found is not None:
             low, high = (f"{found[end]:{sign}.3f}" for end in ("low", "high"))
             shown = (f"{found['value']:{sign}.3f}", f"[{low}, {high}]")
-        table.add_row(*map(Text, (*name, f"{one['planted']:{sign}.3f}", *shown, one["says"])))
+        rows.append((*name, f"{one['planted']:{sign}.3f}", *shown, one["says"]))
+    return _columns(headings, ("planted", "found", "interval"), rows)
+
+
+def _attacks(told: Sequence[Mapping[str, Any]]) -> RenderableType:
+    """Return what attacks left beside what no attack could break, a line each."""
+    rows = [
+        (
+            one["attack"],
+            one["variant"],
+            *(f"{one[name]:.3f}" for name in ("exact", "found")),
+            f"{one['missed']:,}",
+            ": ".join(filter(None, (one["verdict"], ", ".join(one["raised"])))),
+        )
+        for one in told
+    ]
+    return _columns(("attack", "variant"), ("exactly", "found", "images missed"), rows)
+
+
+def _columns(
+    words: Sequence[str], numbers: Sequence[str], rows: Sequence[Sequence[str]]
+) -> RenderableType:
+    """Return columns of words and of numbers, and one of what is said of each line."""
+    from rich.padding import Padding
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for heading in words:
+        table.add_column(heading)
+    for heading in numbers:
+        table.add_column(heading, justify="right")
+    table.add_column("")
+    for row in rows:
+        table.add_row(*map(Text, row))
     return Padding(table, (0, 0, 0, 2), expand=False)

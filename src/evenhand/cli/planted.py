@@ -5,6 +5,7 @@ What is true of them comes from the worlds themselves, which know it by formula 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -25,6 +26,9 @@ _RUNS = 8
 
 _DEPTHS = [f"shares(exposure@{k}, of={{of}})" for k in (5, DEPTH, 20)]
 _CURVE = [f"top_share(share={p})@{DEPTH}" for p in (0.01, 0.05, 0.1, 0.2, 0.5)]
+
+_VARIANT = re.compile(r"variant == '(.+)'")
+"""A slice of one variant of a probe's log."""
 
 MODERATION: Mapping[str, Any] = {
     "evenhand": 1,
@@ -144,8 +148,9 @@ class Product:
         title: A heading.
         planted: What was planted, in a sentence.
         plan: Its plan.
-        rows: Its log.
-        truth: True values by the key of a finding, then by group; by no group for a figure of all.
+        rows: Its log; None where the plan names a file.
+        truth: True values by the key and the slice of a finding, then by group; by no group for a
+            figure of all.
 
     """
 
@@ -153,8 +158,8 @@ class Product:
     title: str
     planted: str
     plan: Mapping[str, Any]
-    rows: pl.DataFrame
-    truth: Mapping[str, Mapping[str, MonteCarlo]]
+    rows: pl.DataFrame | None
+    truth: Mapping[tuple[str, str | None], Mapping[str, MonteCarlo]]
 
 
 def feed(seed: int) -> Product:
@@ -170,9 +175,9 @@ def feed(seed: int) -> Product:
         plan=FEED,
         rows=_feed_rows(world, seed),
         truth={
-            f"difference(nDCG@{DEPTH}, by=age_band)": truth.ndcg["age_band"],
-            f"difference(nDCG@{DEPTH}, by=gender)": truth.ndcg["gender"],
-            f"shares(exposure@{DEPTH}, of=creator_tier, target=candidates)": shown,
+            (f"difference(nDCG@{DEPTH}, by=age_band)", None): truth.ndcg["age_band"],
+            (f"difference(nDCG@{DEPTH}, by=gender)", None): truth.ndcg["gender"],
+            (f"shares(exposure@{DEPTH}, of=creator_tier, target=candidates)", None): shown,
         },
     )
 
@@ -241,9 +246,9 @@ def results(seed: int) -> Product:
         plan=RESULTS,
         rows=world.simulate(seed),
         truth={
-            f"difference(nDCG@{DEPTH}, by=locale)": truth.ndcg,
-            f"shares(exposure@{DEPTH}, of=author_group, target=candidates)": shares,
-            "EE_D": {"": spread},
+            (f"difference(nDCG@{DEPTH}, by=locale)", None): truth.ndcg,
+            (f"shares(exposure@{DEPTH}, of=author_group, target=candidates)", None): shares,
+            ("EE_D", None): {"": spread},
         },
     )
 
@@ -264,7 +269,7 @@ def _weights(browsing: str, depth: int) -> list[float]:
 
 def told(product: Product, bundle: Bundle) -> list[dict[str, Any]]:
     """Return what was planted beside what the audit of a product found."""
-    by_key = {one.key: one for one in bundle.findings}
+    by_key = {(one.key, one.slice): one for one in bundle.findings}
     return [
         _line(by_key[key], group, value)
         for key, values in product.truth.items()
@@ -280,6 +285,9 @@ def _line(finding: Finding, group: str, planted: MonteCarlo) -> dict[str, Any]:
     }
     outcome = outcomes.get(group)
     figure = f"share of {finding.measure}" if finding.contrast == "shares" else finding.measure
+    variant = _VARIANT.fullmatch(finding.slice or "")
+    # What is read rightly as it is is the same under every variant.
+    figure += f", {variant[1]}" if variant and finding.measure != "clean_accuracy" else ""
     line = {"figure": figure, "group": group, "planted": planted.value, "error": planted.error}
     if not isinstance(outcome, Estimate):
         return {**line, "found": None, "says": "not looked at: too few units to be shown"}

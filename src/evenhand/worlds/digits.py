@@ -23,6 +23,9 @@ THICKNESSES = ("thin", "medium", "thick")
 
 SPEC = Spec(labels=tuple(range(10)), shape=(1, 8, 8), layout="CHW")
 
+MOVES = (-0.25, 0.0, 0.25)
+"""How far images are moved, in pixels."""
+
 _SIDE = 8
 _WHITE = 16
 _ORDER, _KEPT = 0, 1
@@ -82,7 +85,7 @@ class DigitWorld:
     trained: Mapping[str, float] = field(
         default_factory=lambda: {"thin": 0.25, "medium": 1.0, "thick": 1.0}
     )
-    moves: tuple[float, ...] = (-0.25, 0.0, 0.25)
+    moves: tuple[float, ...] = field(default_factory=lambda: MOVES)
     penalty: float = 0.003
 
     def __post_init__(self) -> None:
