@@ -14,8 +14,10 @@ import pytest
 from scipy import special
 
 import evenhand as eh
+import made_models
 from digits import SPEC, held_out, images, network
 from evenhand.models.function import FunctionModel, linear
+from evenhand.models.http import HttpModel, Way
 from evenhand.models.spec import Spec
 from evenhand.models.torch import TorchModel
 from evenhand.probes.certify import smoothing
@@ -198,6 +200,30 @@ def test_probabilities_decide_as_logits_do():
         for each in (model, FunctionModel(softmax, spec))
     )
     np.testing.assert_array_equal(one.radius, other.radius)
+
+
+def test_whoever_runs_the_model_certifies_the_same(tmp_path):
+    pytest.importorskip("onnxruntime")
+    pytest.importorskip("onnx")
+    from evenhand.models.onnx import OnnxModel
+
+    (weights, bias), x = made_models.weights(), made_models.images(6)
+
+    def scores(x):
+        return np.asarray(x).reshape(len(x), -1) @ weights.T + bias
+
+    spec, endpoint = made_models.image_spec(), made_models.Endpoint(scores, "npy")
+    graph = made_models.graph(tmp_path / "linear.onnx")
+    with made_models.served(endpoint):
+        models = (
+            linear(weights, bias, spec),
+            OnnxModel(graph, spec),
+            HttpModel(endpoint.address, spec, Way(form="npy", batch=256)),
+        )
+        one, *others = (Smoothing(n=500).certify(each, x, streams(6)) for each in models)
+    assert np.isfinite(one.radius).sum() > 2
+    for other in others:
+        same(one, other)
 
 
 def test_queries_are_counted():
