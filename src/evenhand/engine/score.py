@@ -53,6 +53,8 @@ def width_for(scores: pl.Series, most: int, width: float = 0.0) -> float:
     """
     if scores.n_unique() <= most:
         return width
+    # A number beyond all others is a bin of its own at every width.
+    scores, most = scores.filter(scores.is_finite()), most - int(scores.is_infinite().any())
     edges = scores.to_frame("edge")
     values = scores.to_numpy()
     widest = math.ceil(math.log2(max(float(values.max() - values.min()) / most, 2.0**-1000)))
@@ -138,5 +140,4 @@ class ScoreTable:
 def _coarsened(table: Table, width: float) -> Table:
     if width == 0:
         return table
-    frame = table.frame.with_columns(binned(pl.col(SCORE), width))
-    return Table(table.keys, table.reduce, frame).marginal(table.keys)
+    return table.rekeyed(table.frame.with_columns(binned(pl.col(SCORE), width)))

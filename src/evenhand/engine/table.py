@@ -42,6 +42,10 @@ class Table:
             return self
         return self._reduced(self.frame, tuple(keys))
 
+    def rekeyed(self, frame: pl.DataFrame) -> Table:
+        """Return the table with other values of its keys, of which several may have become one."""
+        return self._reduced(frame, self.keys)
+
     def _reduced(self, frame: pl.DataFrame, keys: tuple[str, ...]) -> Table:
         values = pl.exclude(self.keys)
         reduced = values.sum() if self.reduce == "sum" else values.max()
