@@ -189,6 +189,21 @@ def _root_mean_square(rows: Rows) -> float | None:
     return math.sqrt(np.average(squares, weights=[row.weight for row in rows])) if rows else None
 
 
+def _median_norm(rows: Rows) -> float | None:
+    """Return the least distance that halves the weight, in the middle where it does so exactly."""
+
+    def norm(row: Row) -> float:
+        far = math.inf if row.minimal_norm is None else row.minimal_norm
+        return far if row.correct else 0.0
+
+    half = sum(row.weight for row in rows) / 2
+    norms = sorted({norm(row) for row in rows})
+    at_most = [sum(row.weight for row in rows if norm(row) <= value) for value in norms]
+    low = next((n for n, w in zip(norms, at_most, strict=True) if w >= half), math.inf)
+    high = next((n for n, w in zip(norms, at_most, strict=True) if w > half), math.inf)
+    return (low + high) / 2 if math.isfinite(high) else None
+
+
 REFERENCE = {
     "accuracy_within": _mean(
         lambda r: float(r.correct and (r.minimal_norm is None or r.minimal_norm > 0.25))
@@ -228,6 +243,7 @@ REFERENCE = {
     "mean_error": _mean(lambda r: r.guess - r.target),
     "mean_score": _mean(lambda r: r.score),
     "mse": _mean(lambda r: (r.guess - r.target) ** 2),
+    "median_minimal_norm": _of_counts(_median_norm),
     "negative_predictive_value": _share(lambda r: r.label == 0, lambda r: r.prediction == 0),
     "positive_predictive_value": _share(lambda r: r.label == 1, lambda r: r.prediction == 1),
     "r2": _of_counts(_r2),

@@ -30,6 +30,7 @@ from evenhand.engine.lower import (
 from evenhand.engine.relational import collect
 from evenhand.engine.score import SCORE, SCORE_BUCKETS, ScoreTable, fine_width
 from evenhand.engine.table import Table, group_column
+from evenhand.logs.role import Role
 from evenhand.logs.unit import BUCKET, CROSSED, ROW, Unit
 
 _SAMPLE = 100_000
@@ -38,7 +39,7 @@ _SAMPLE = 100_000
 
 def count_by_score(
     lowered: Lowered,
-    role: str,
+    role: Role,
     by: tuple[str, ...],
     columns: Sequence[SumColumn],
     values: Values | None = None,
@@ -57,13 +58,15 @@ def count_by_score(
 
     """
     groups = [*map(group_column, by)]
-    sample = collect(lowered.frame.select(role, *groups).head(_SAMPLE))
+    name = role.name
+    sample = collect(lowered.frame.select(name, *groups).head(_SAMPLE))
     # The sample has no more distinct values and groups than the log: it is never too wide.
     seen = sample.select(groups).n_unique() if groups else 1
-    width = fine_width(sample[role].drop_nulls(), seen)
+    width = fine_width(sample[name].drop_nulls(), seen)
     table = None
-    if width and values is not None:
-        table = _dense_table(lowered, role, by, columns, width=width, values=values)
+    # The array has no place for what is beyond all numbers.
+    if width and values is not None and not role.beyond:
+        table = _dense_table(lowered, name, by, columns, width=width, values=values)
     if table is None:
         table = _tabulated(_counts(lowered, role, groups, width), lowered, groups, columns)
     fine = ScoreTable.canonical(table, width)
@@ -218,10 +221,13 @@ def _score_bucket(unit: Unit) -> nw.Expr:
     return first // (CROSSED // _OF_TWO) + second
 
 
-def _counts(lowered: Lowered, role: str, keys: Sequence[str], width: float) -> pl.DataFrame:
+def _counts(lowered: Lowered, role: Role, keys: Sequence[str], width: float) -> pl.DataFrame:
     """Return counts by keys, codes and bin, in one group-by on any engine."""
-    value = nw.col(role)
+    value = nw.col(role.name)
     score = value if width == 0 else (value / width).floor() * width
+    if role.beyond:
+        # Spark's floor is a whole number, so it must not see what has none.
+        score = score.fill_null(math.inf)
     frame = lowered.frame.with_columns(score.alias(SCORE))
     if BUCKET in keys:
         frame = frame.with_columns(_score_bucket(lowered.unit).alias(BUCKET))

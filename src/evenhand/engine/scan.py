@@ -107,7 +107,13 @@ def scan(
         values = _values(sample, lowered) if dense else None
         scores = {
             by: {
-                role: count_by_score(lowered, role, by, [stage.sums[key] for key in keys], values)
+                role: count_by_score(
+                    lowered,
+                    log.kind.role(role),
+                    by,
+                    [stage.sums[key] for key in keys],
+                    values,
+                )
                 for role, keys in stage.by_score.items()
             }
             for by, stage in plan.stages.items()

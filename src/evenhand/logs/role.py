@@ -40,6 +40,7 @@ class Role:
             has no repayment), ``exclude`` for rows that say nothing without it; both are counted.
         about: One line for help texts.
         missing: What is said of rows in which it is missing; empty to name the role.
+        beyond: Whether a missing number is beyond every other, where rows are counted by number.
 
     """
 
@@ -48,6 +49,7 @@ class Role:
     when_null: WhenNull
     about: str
     missing: str = ""
+    beyond: bool = False
 
     def problems(
         self, expression: Expression, schema: Schema, classes: tuple[Class, ...] = ()

@@ -69,7 +69,7 @@ class Influences:
             between = Between.of(self.buckets, self.occupied, self.dependent)
             variance = np.maximum(between.variance, self.variance)
             df, correlation = between.df, between.correlation
-            how = _TOGETHER[self.dependent]
+            how = TOGETHER[self.dependent]
         least, most = self.within
         if not np.isfinite(most - least):
             method = "t"
@@ -116,7 +116,7 @@ class Influences:
         return fewer
 
 
-_TOGETHER: dict[Dependence, str] = {
+TOGETHER: dict[Dependence, str] = {
     "buckets": ", units taken together",
     "two_way": ", both units taken together",
     "dyadic": ", pairs that share a unit taken together",

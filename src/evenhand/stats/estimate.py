@@ -55,5 +55,7 @@ def sound(outcome: Outcome) -> Outcome:
     if not math.isfinite(outcome.value):
         return Undefined("its sums are too large, too small or too unlike for a number")
     if not (math.isfinite(outcome.low) and math.isfinite(outcome.high)):
-        return Undefined("its interval has no end: too few units tell how it varies")
+        return Undefined(
+            "its interval has no end: too few units tell how it varies, or how far it goes"
+        )
     return outcome

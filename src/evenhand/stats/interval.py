@@ -73,7 +73,10 @@ def mover_difference(
     (a, (a_low, a_high)), (b, (b_low, b_high)) = first, second
 
     def distance(one: Floats, other: Floats) -> Floats:
-        square = one * one + other * other - 2 * np.asarray(correlation) * one * other
+        # Where one has no limit the difference has none.
+        with np.errstate(invalid="ignore"):
+            square = one * one + other * other - 2 * np.asarray(correlation) * one * other
+        square = np.where(np.isinf(one) | np.isinf(other), np.inf, square)
         root: Floats = np.sqrt(np.maximum(square, 0.0))
         return root
 

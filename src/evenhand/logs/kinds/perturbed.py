@@ -14,7 +14,7 @@ KIND = Kind(
             (("correct", 1), ("robust", 0), ("certified", 1)),
             "certified",
             "certified and broken at once",
-            "Within its eps a certificate leaves nothing to find: one of them is wrong, or they are of "
+            "Within its eps a certificate leaves nothing to find: one of the two is wrong, or of "
             "another classifier, norm or eps.",
         ),
     ),
@@ -37,6 +37,7 @@ KIND = Kind(
             "number",
             "keep",
             "the smallest perturbation that was found; missing where none was",
+            beyond=True,
         ),
         Role(
             "certified_radius",
