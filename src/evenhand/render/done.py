@@ -10,6 +10,7 @@ from typing import Any
 from evenhand.audits.evidence.bundle import Bundle
 from evenhand.audits.evidence.legible import cut
 from evenhand.audits.evidence.probed import RELIABLE, ProbeRecord, TrustRecord, said
+from evenhand.audits.evidence.strength import strength_of
 from evenhand.logs.kinds import kinds
 from evenhand.render.wording import first, value_shown
 
@@ -39,7 +40,7 @@ _DIGEST = 12
 
 
 @dataclass(frozen=True)
-class Judged:
+class Believed:
     """What is thought of the attacks behind some variants.
 
     Attributes:
@@ -71,7 +72,7 @@ class Done:
 
     name: str
     facts: tuple[tuple[str, str], ...]
-    judged: tuple[Judged, ...]
+    judged: tuple[Believed, ...]
     remarks: tuple[str, ...]
     notes: tuple[str, ...]
 
@@ -107,7 +108,7 @@ def _done(one: ProbeRecord) -> Done:
         ("inputs", f"{one.inputs.name}, {one.inputs.examples:,} examples"),
         ("their digest", _short(one.inputs.digest)),
         ("attack" if one.attacks else "probe", one.probe.name),
-        ("variants", ", ".join(first(one.probe.variants, _NAMED))),
+        ("variants", in_brief(one.probe.variants)),
         ("seed", str(one.seed)),
         ("queries", f"{one.queries:,}"),
         ("probed by", f"Evenhand {one.version}"),
@@ -128,6 +129,20 @@ def _done(one: ProbeRecord) -> Done:
         remarks=tuple(remarks),
         notes=tuple(cut(text, _LONGEST) for text in one.probe.notes[:_MOST]),
     )
+
+
+def in_brief(variants: Sequence[str]) -> str:
+    """Return variants by what was done, each with its strengths.
+
+    >>> in_brief(["linf 4/255", "linf 8/255", "fog 1", "l2 smoothing(sigma=0.25)"])
+    'linf 4/255, 8/255; fog 1; l2 smoothing(sigma=0.25)'
+    """
+    found: dict[str, list[str]] = {}
+    for name in variants:
+        what, strength = strength_of(name)
+        found.setdefault(what, []).append(strength)
+    told = [f"{what} {', '.join(first(each, _NAMED))}".strip() for what, each in found.items()]
+    return "; ".join(first(told, _NAMED))
 
 
 def _short(digest: str) -> str:
@@ -163,17 +178,17 @@ def _is_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
-def _judged(flags: Sequence[TrustRecord]) -> Iterator[Judged]:
+def _judged(flags: Sequence[TrustRecord]) -> Iterator[Believed]:
     """Yield what is thought of every variant; those that nothing speaks against together."""
     doubted = [one for one in flags if one.verdict != RELIABLE or _weak(one)]
     for one in doubted[:_MOST]:
         verdict = f"{one.verdict}, judged on {one.examples:,} examples"
         if one.verdict == RELIABLE:
             verdict += "; not in every group"
-        yield Judged(value_shown(one.variant), verdict, doubted=True, reasons=(*_reasons(one),))
+        yield Believed(value_shown(one.variant), verdict, doubted=True, reasons=(*_reasons(one),))
     left = len(doubted) - _MOST
     if left > 0:
-        yield Judged(f"{left:,} more variants", "doubted as well", doubted=True, reasons=())
+        yield Believed(f"{left:,} more variants", "doubted as well", doubted=True, reasons=())
     sound: dict[str, list[str]] = {}
     for one in flags:
         if one.verdict == RELIABLE and not _weak(one):
@@ -182,7 +197,7 @@ def _judged(flags: Sequence[TrustRecord]) -> Iterator[Judged]:
                 verdict += f"; so in each {cut(one.by or 'group')}"
             sound.setdefault(verdict, []).append(value_shown(one.variant))
     for verdict, names in sound.items():
-        yield Judged(", ".join(first(names, _NAMED)), verdict, doubted=False, reasons=())
+        yield Believed(", ".join(first(names, _NAMED)), verdict, doubted=False, reasons=())
 
 
 def _reasons(one: TrustRecord) -> Iterator[str]:

@@ -158,13 +158,24 @@ def _placed(one: Finding, variant: str) -> tuple[str, str, str, str, float, str]
             return None
         return term.name, "", axis, one.slice or "", float(value), f"{value:g}"
     name, where = _variant(one.slice, variant)
-    found = _STRENGTH.fullmatch(name)
-    strength = None if found is None else _number(found["strength"])
-    if found is None or strength is None:
+    what, written = strength_of(name)
+    strength = _number(written)
+    if strength is None:
         return None
-    what = found["what"]
     axis = f"eps ({what})" if what in _NORMS else f"severity of {what.replace('_', ' ')}"
-    return one.measure, what, axis, where, strength, found["strength"]
+    return one.measure, what, axis, where, strength, written
+
+
+def strength_of(variant: str) -> tuple[str, str]:
+    """Return what a variant's name says was done, and how strongly; empty where it does not say.
+
+    >>> strength_of("linf 8/255"), strength_of("l2 smoothing(sigma=0.25)")
+    (('linf', '8/255'), ('l2 smoothing(sigma=0.25)', ''))
+    """
+    found = _STRENGTH.fullmatch(variant)
+    if found is None or _number(found["strength"]) is None:
+        return variant, ""
+    return found["what"], found["strength"]
 
 
 def _variant(scope: str | None, variant: str) -> tuple[str, str]:
