@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from evenhand.audits import Finding
     from evenhand.audits.evidence.bundle import Bundle
     from evenhand.audits.plan import AuditPlan
+    from evenhand.audits.plan.fit import Fit
     from evenhand.centre.client import Client
     from evenhand.logs import Group, Log
     from evenhand.logs.backend import Spark
@@ -334,7 +335,8 @@ def probe(
         EvenhandError: One of them cannot be read; or the log cannot be written.
 
     """
-    from evenhand.audits.probing import SHOWN, check_out, probe_to
+    from evenhand.audits.plan.model import SHOWN
+    from evenhand.audits.probing import check_out, probe_to
     from evenhand.logs import open_log
     from evenhand.models.told import Told
     from evenhand.probes.opened import Asked, baseline_of, opened
@@ -411,6 +413,10 @@ def audit(
     out: str | Path | None = None,
     html: str | Path | None = None,
     sign: str | Path | None = None,
+    probes: str | Path | None = None,
+    trust_pickle: bool = False,
+    believe: bool = False,
+    max_queries: int | None = None,
     force: bool = False,
 ) -> Bundle:
     """Return the evidence of an audit: findings, verdicts, and what they were made with.
@@ -427,6 +433,13 @@ def audit(
         out: Write the evidence here, ``x.evidence.zip``.
         html: Write the report here, one HTML file.
         sign: Sign the evidence with this Ed25519 key, a PEM file.
+        probes: For a plan that names a model: the folder of the logs of its probes; by default
+            ``audit.probes`` beside ``audit.yaml``, and in the current folder for a mapping. What
+            the same probes made of the same model and inputs is taken from there.
+        trust_pickle: For a plan that names a model: read a pickle, which runs what is in it.
+        believe: For a plan that names a model: go on where the check of it is certain that it was
+            misread.
+        max_queries: For a plan that names a model: what it may be asked by this run.
         force: Write over files that are there.
 
     A scan of many files that is stopped goes on from where it was, when it is started again with
@@ -442,8 +455,6 @@ def audit(
     """
     from evenhand.audits.evidence.file import check_targets
     from evenhand.audits.plan import AuditPlan, Located, plan_from
-    from evenhand.audits.plan.file import open_plan
-    from evenhand.audits.plan.fit import fit
     from evenhand.audits.run import conclude, keeping
     from evenhand.audits.run import count_rows as count
     from evenhand.audits.states.file import read_states, write_states
@@ -463,7 +474,8 @@ def audit(
         raise PlanError(Problem("audit", "a plan or from_states is needed."))
     else:
         how: dict[str, Any] = {"table": table, "engine": engine, "on_bad_file": on_bad_file}
-        fitted = fit(given, **how) if isinstance(given, AuditPlan) else open_plan(given, **how)
+        said = {"trust_pickle": trust_pickle, "believe": believe, "max_queries": max_queries}
+        fitted = _fitted(given, how, probes, said)
         with keeping(states or out) as folder:
             counted = count(fitted, version=__version__, folder=folder)
     bundle = conclude(fitted, counted, version=__version__)
@@ -471,6 +483,38 @@ def audit(
         write_states(counted, states, force=force)
     write_audit(bundle, out, html, key=sign, force=force)
     return bundle
+
+
+def _fitted(
+    plan: str | Path | AuditPlan,
+    how: dict[str, Any],
+    probes: str | Path | None,
+    said: dict[str, Any],
+) -> Fit:
+    """Return a plan with its log, which probes of its model make first where it names one."""
+    from evenhand.audits.plan import AuditPlan
+    from evenhand.audits.plan.file import names_model, open_plan
+    from evenhand.audits.plan.fit import fit
+    from evenhand.errors import PlanError, Problem, listed
+
+    modelled = plan.model is not None if isinstance(plan, AuditPlan) else names_model(plan)
+    if not modelled or how["table"] is not None:
+        given = [name for name, value in {"probes": probes, **said}.items() if value]
+        if given:
+            what = "it is for plans that name a model, and no model is probed here."
+            raise PlanError(Problem(listed(given), what, "Leave it out."))
+        return fit(plan, **how) if isinstance(plan, AuditPlan) else open_plan(plan, **how)
+    from evenhand.audits.modelled import Runner, checked, probed
+    from evenhand.audits.plan.probed import Trust
+
+    trust = Trust(trust_pickle=said["trust_pickle"], max_queries=said["max_queries"])
+    folder = None if probes is None else Path(probes)
+    runner = Runner(version=__version__, trust=trust, believe=said["believe"], probes=folder)
+    how = {name: how[name] for name in ("engine", "on_bad_file")}
+    if not isinstance(plan, AuditPlan):
+        return open_plan(plan, **how, runner=runner)
+    ready = checked(plan, None, folder=None, runner=runner)
+    return probed(*ready, None, folder=None, runner=runner, **how)
 
 
 def merge(

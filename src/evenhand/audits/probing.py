@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
 from evenhand.audits.evidence.file import check_targets, write_all
+from evenhand.audits.plan.model import SHOWN
 from evenhand.audits.run import kept_beside
 from evenhand.models.inputs import Inputs
 from evenhand.models.model import Model
@@ -13,10 +15,44 @@ from evenhand.probes import picture
 from evenhand.probes.log import to_parquet
 from evenhand.probes.method import Progress, silent
 from evenhand.probes.probe import Probe
-from evenhand.probes.run import Probed, forget, run
+from evenhand.probes.run import Probed, forget, lasting, run
 
-SHOWN = 24
-"""Examples that are kept to be looked at, where nobody says how many."""
+
+def predicted(
+    probe: Probe, model: Model, examples: int, most: int, rate: float | None = None
+) -> str:
+    """Return what a probe will do and what it may cost, in one line.
+
+    Args:
+        probe: What is done.
+        model: The model; an endpoint is asked about a few inputs to see how fast it answers.
+        examples: How many there are.
+        most: The most that it may ask.
+        rate: Of endpoints: requests in a second at most.
+
+    """
+    names = [one.name for one in probe.variants]
+    few = names if len(names) < _MANY else [f"{names[0]} to {names[-1]} ({len(names)})"]
+    cost = f"at most {most:,} queries of {model.name}{_lasting(model, most, rate)}"
+    return f"{probe.method.name} of {examples:,} examples, {', '.join(few)}: {cost}"
+
+
+_MANY = 5
+"""Variants of which the first and the last alone are named."""
+
+
+def _lasting(model: Model, most: int, rate: float | None) -> str:
+    """Return how long that may take at an endpoint, going by its answers to a few inputs."""
+    if not model.name.startswith("http"):
+        return ""
+    before, began = model.queries, time.monotonic()
+    model.fingerprint()
+    asked = model.queries - before
+    if not asked:
+        return ""
+    pace = (time.monotonic() - began) / asked
+    pace = max(pace, 1 / rate) if rate else pace
+    return f", {lasting(most * pace)} at {1 / pace:,.0f} a second as it answers now"
 
 
 def check_out(out: str | Path, *, pictures: int, force: bool) -> None:

@@ -12,7 +12,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from evenhand.audits.evidence.canonical import digest_of
 from evenhand.audits.plan.lines import Located, Place, read_yaml
-from evenhand.audits.plan.plan import Text
+from evenhand.audits.plan.part import Text
 from evenhand.errors import PlanError, Problem, did_you_mean
 
 FORMAT = 1

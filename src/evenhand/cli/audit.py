@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from evenhand.cli import flags
+from evenhand.cli import flags, modelled
 from evenhand.cli.output import exit_with, show, status_of
 from evenhand.cli.progress import shown_progress
 from evenhand.cli.sending import announced, finish
@@ -108,6 +108,13 @@ def audit(
         Path | None,
         typer.Option(help="With --from-states: the plan; by default the one they were made for."),
     ] = None,
+    probes: modelled.Logs = None,
+    trust_pickle: modelled.TrustPickle = False,
+    believe: modelled.Believe = False,
+    max_queries: modelled.Budget = None,
+    rate: modelled.Rate = None,
+    timeout: modelled.Timeout = 30.0,
+    keep: modelled.Keep = None,
     out: Annotated[
         Path | None, typer.Option(help="Write the evidence here: x.evidence.zip.")
     ] = None,
@@ -128,7 +135,9 @@ def audit(
 ) -> None:
     """Audit a log: every figure with its interval, the gate's verdict, evidence, a report.
 
-    A long scan that is stopped goes on where it was when the same command is run again.
+    A plan may name a model and probes in place of a log: they are run first, and what they may cost
+    is printed before. A long scan, and a probe, that is stopped goes on where it was when the same
+    command is run again.
 
     [bold]Example[/bold]
 
@@ -150,6 +159,15 @@ def audit(
     from evenhand.render.file import check_audit, check_targets, write_audit
 
     _check_combination(ctx, source, plan, from_states)
+    of_model: dict[str, Any] = {
+        "probes": probes,
+        "trust_pickle": trust_pickle,
+        "believe": believe,
+        "max_queries": max_queries,
+        "rate": rate,
+        "timeout": timeout,
+        "keep": keep,
+    }
     check_audit(out, html, key=sign, force=force)
     check_targets([states] if states else [], force=force)
     if from_states is not None:
@@ -209,7 +227,7 @@ def audit(
             "on_bad_file": on_bad_file,
         }
         _check_reliable(rule, reliable=reliable)
-        fit = _fitted(str(source), document, slices, reading)
+        fit = _fitted(ctx, str(source), document, slices, reading, of_model, silent=as_json)
     if gate:
         _check_rules(fit, str(source or plan or from_states))
     with announced(to, fit, out, token_file, insecure=insecure) as sending:
@@ -280,6 +298,7 @@ def _check_combination(
         raise PlanError(Problem("--plan", "it is for --from-states.", hint))
     if from_states is not None:
         _refuse_flags(ctx, str(plan or "the states' own plan"))
+        modelled.refuse(ctx, "the plan, and audit it without --from-states")
     elif source is None:
         hint = "evenhand audit audit.yaml, evenhand audit LOG --prediction ..., or --from-states."
         raise PlanError(Problem("audit", "a plan or a log is needed.", hint))
@@ -287,29 +306,40 @@ def _check_combination(
         _refuse_flags(ctx, source)
 
 
-def _fitted(
+def _fitted(  # noqa: PLR0917 - what flags say
+    ctx: typer.Context,
     source: str,
     document: dict[str, Any],
     slices: list[str] | None,
     reading: dict[str, Any],
+    of_model: dict[str, Any],
+    *,
+    silent: bool,
 ) -> Fit:
     """Return the plan of a file, or the one that the flags write."""
     import yaml
 
-    from evenhand.audits.plan.file import is_plan, open_plan
+    from evenhand.audits.plan.file import is_plan, names_model, open_plan
     from evenhand.audits.plan.fit import fit
     from evenhand.audits.plan.flags import plan_of_flags
 
     if not is_plan(source):
+        modelled.refuse(ctx, source)
         document["classes"] = [yaml.safe_load(value) for value in document["classes"]]
         return fit(plan_of_flags(document), slices=slices or [], **reading)
-    return open_plan(source, **reading)
+    if not names_model(source):
+        modelled.refuse(ctx, source)
+        return open_plan(source, **reading)
+    with shown_progress(silent=silent) as progress:
+        runner = modelled.runner_of(**of_model, progress=progress)
+        return open_plan(source, **reading, runner=runner)
 
 
 _BESIDE_A_PLAN = {
     *("source", "engine", "master", "on_bad_file", "states", "from_states", "plan"),
     *("gate", "out", "html", "sign", "force", "as_json", "honour_waivers"),
     *("to", "token_file", "insecure"),
+    *modelled.OF_RUNNER,
 }
 """Parameters that say how a plan is audited, and not what."""
 

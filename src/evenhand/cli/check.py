@@ -9,20 +9,27 @@ from typing import Annotated, Any
 
 import typer
 
-from evenhand.cli import flags
+from evenhand.cli import flags, modelled
 from evenhand.cli.output import USAGE, show
 
 
 def check(
+    ctx: typer.Context,
     plan: Annotated[Path, typer.Argument(help="The plan, audit.yaml.", show_default=False)],
     *,
     engine: flags.Engine = None,
     master: flags.Master = None,
+    probes: modelled.Logs = None,
+    trust_pickle: modelled.TrustPickle = False,
+    rate: modelled.Rate = None,
+    timeout: modelled.Timeout = 30.0,
+    keep: modelled.Keep = None,
     as_json: flags.AsJson = False,
 ) -> None:
     """Check a plan against the columns of its log: all problems at once, and no row is read.
 
-    Side tables are read, to see that their keys do not repeat.
+    Side tables are read, to see that their keys do not repeat. Of a plan that names a model, the
+    model and its inputs are opened, and what its probes may cost is told; nothing is attacked.
 
     [bold]Example[/bold]
 
@@ -30,7 +37,7 @@ def check(
     """
     from rich.text import Text
 
-    from evenhand.audits.plan.file import open_plan
+    from evenhand.audits.plan.file import check_plan, names_model
     from evenhand.errors import EngineError, EvenhandError, listed
 
     document: dict[str, Any] = {
@@ -40,8 +47,17 @@ def check(
         "measures": [],
         "predicted_state_rows": 0,
     }
+    runner = None
+    if names_model(plan):
+        runner = modelled.runner_of(
+            probes=probes, trust_pickle=trust_pickle, rate=rate, timeout=timeout, keep=keep
+        )
+    else:
+        modelled.refuse(ctx, str(plan))
     try:
-        fit = open_plan(plan, engine=flags.engine_of(engine, master), read=False)
+        fit, prepared, steps = check_plan(
+            plan, runner=runner, engine=flags.engine_of(engine, master)
+        )
     except EvenhandError as error:
         if isinstance(error, EngineError):
             raise
@@ -57,6 +73,9 @@ def check(
         "predicted_state_rows": fit.predicted_state_rows,
     }
     lines = [f"{plan} fits {log.source.name}; no row was read."]
+    if prepared is not None:
+        document |= modelled.probed_document(prepared, steps)
+        lines = [f"{plan} fits; nothing was attacked.", *modelled.probed_lines(prepared, steps)]
     lines += [f"  {role}: {text}" for role, text in document["roles"].items()]
     lines += [f"  group {name}: {group.expression.text}" for name, group in log.groups.items()]
     lines += [

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 
 import typer
 
-from evenhand.errors import ModelError, Problem
+from evenhand.errors import ModelError, PlanError, Problem, listed
 from evenhand.models.spec import Layout, Output
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from evenhand.audits.modelled import Runner, Step
+    from evenhand.audits.plan.probed import Prepared
     from evenhand.models.http import Way
     from evenhand.models.told import Told
+    from evenhand.probes.method import Progress
 
 Address: TypeAlias = Annotated[
     str | None,
@@ -84,6 +89,20 @@ Timeout: TypeAlias = Annotated[
 MaxQueries: TypeAlias = Annotated[
     int | None, typer.Option(help="Endpoints: inputs that may be sent at most.")
 ]
+Budget: TypeAlias = Annotated[
+    int | None, typer.Option("--max-queries", help="What this run may ask the model at most.")
+]
+Believe: TypeAlias = Annotated[
+    bool,
+    typer.Option("--believe", help="Go on where the check says that the model was misread."),
+]
+Logs: TypeAlias = Annotated[
+    Path | None,
+    typer.Option(
+        "--probes",
+        help="Plans with a model: the folder of the probes' logs; by default PLAN.probes.",
+    ),
+]
 Keep: TypeAlias = Annotated[
     Path | None,
     typer.Option(help="Endpoints: a folder for answers, so that nothing is asked twice."),
@@ -115,6 +134,68 @@ def way_of(
     if wrong:
         raise ModelError(wrong)
     return Way(form=form, rate=rate, timeout=timeout, max_queries=max_queries, cache=keep)
+
+
+OF_RUNNER = ("probes", "trust_pickle", "believe", "max_queries", "rate", "timeout", "keep")
+"""Parameters of plans that name a model, which say what no plan may."""
+
+
+def runner_of(
+    *,
+    probes: Path | None,
+    trust_pickle: bool,
+    believe: bool = False,
+    max_queries: int | None = None,
+    rate: float | None,
+    timeout: float,
+    keep: Path | None,
+    progress: Progress | None = None,
+) -> Runner:
+    """Return what flags say of a plan's model; what it tells goes to stderr.
+
+    Raises:
+        ModelError: A limit is none.
+
+    """
+    import evenhand
+    from evenhand.audits.modelled import Runner
+    from evenhand.audits.plan.probed import Trust
+    from evenhand.probes.method import silent
+
+    # Also that limits are some.
+    way_of(form="json", rate=rate, timeout=timeout, max_queries=max_queries, keep=keep)
+    return Runner(
+        version=evenhand.__version__,
+        trust=Trust(
+            trust_pickle=trust_pickle,
+            max_queries=max_queries,
+            rate=rate,
+            timeout=timeout,
+            keep=keep,
+        ),
+        believe=believe,
+        probes=probes,
+        tell=lambda line: typer.echo(line, err=True),
+        progress=progress or silent,
+    )
+
+
+def refuse(ctx: typer.Context, source: str) -> None:
+    """Refuse what is said of the model of a plan, where there is none.
+
+    Raises:
+        PlanError: With every flag.
+
+    """
+    given = [
+        max(one.opts, key=len)
+        for one in ctx.command.params
+        if one.name in OF_RUNNER
+        and getattr(ctx.get_parameter_source(one.name), "name", "") == "COMMANDLINE"
+    ]
+    if given:
+        what = "it is for plans that name a model, and this is none."
+        raise PlanError(Problem(listed(given), what, f"Leave it out, or probe one in {source}."))
 
 
 def told_of(
@@ -180,3 +261,42 @@ def numbers_of(flag: str, written: str | None) -> tuple[float, ...]:
     except ValueError:
         what = f"'{written}' are no numbers."
         raise ModelError(Problem(flag, what, "Write one for all, or 0.5,0.5,0.5.")) from None
+
+
+def probed_lines(prepared: Prepared, steps: Sequence[Step]) -> list[str]:
+    """Return what a plan's probes would do, in lines."""
+    model, inputs = prepared.model, prepared.inputs
+    spec = model.spec
+    shape = "x".join(map(str, spec.shape))
+    gives = f"{spec.output} of {spec.classes} classes"
+    gives = f"{gives}; offers {listed(sorted(model.offers))}" if model.offers else gives
+    lines = [
+        f"  model: {model.name}, {gives}; inputs from {spec.low:g} to {spec.high:g}",
+        f"  inputs: {len(inputs):,} of shape {shape} ({spec.layout}) in {inputs.name}",
+        *(f"  probe {step.line}" for step in steps),
+    ]
+    whole = sum(step.most_queries for step in steps)
+    return [*lines, f"  in all at most {whole:,} queries"] if len(steps) > 1 else lines
+
+
+def probed_document(prepared: Prepared, steps: Sequence[Step]) -> dict[str, Any]:
+    """Return the same as JSON."""
+    return {
+        "model": {
+            "name": prepared.model.name,
+            "offers": sorted(prepared.model.offers),
+            "output": prepared.model.spec.output,
+            "classes": [*prepared.model.spec.labels],
+        },
+        "inputs": {"name": prepared.inputs.name, "examples": len(prepared.inputs)},
+        "probes": [
+            {
+                "probe": step.probe,
+                "variants": [*step.variants],
+                "most_queries": step.most_queries,
+                "log": str(step.log),
+                "taken": None if step.taken is None else str(step.taken),
+            }
+            for step in steps
+        ],
+    }

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from evenhand.cli import flags, modelled
 from evenhand.cli.output import show
 from evenhand.cli.progress import shown_progress
-
-if TYPE_CHECKING:
-    from evenhand.models.model import Model
 
 
 def probe(
@@ -115,7 +111,7 @@ def probe(
       --shape 8x8 --label label --group thickness --out corrupted.parquet
     """
     import evenhand
-    from evenhand.audits.probing import check_out, probe_to
+    from evenhand.audits.probing import check_out, predicted, probe_to
     from evenhand.audits.run import kept_beside
     from evenhand.cli.examined import both
     from evenhand.cli.probed import document, shown
@@ -165,11 +161,7 @@ def probe(
     groups = check_groups(examples, group or [])
     wanted.check(found)
     most = most_asked(wanted, found, len(examples), judged=judge, pictures=pictures)
-    names = [one.name for one in wanted.variants]
-    cost = f"at most {most:,} queries of {found.name}{_lasting(found, most, rate)}"
-    typer.echo(
-        f"{wanted.method.name} of {len(examples):,} examples, {_few(names)}: {cost}", err=True
-    )
+    typer.echo(predicted(wanted, found, len(examples), most, rate), err=True)
     with _kept(kept_beside(out)), shown_progress(silent=as_json) as progress:
         probed = probe_to(
             out,
@@ -187,27 +179,6 @@ def probe(
         )
     text, fields = shown(probed, out, group or []), document(probed, out, group or [])
     show(text, {**fields, "most_queries": most}, as_json=as_json)
-
-
-def _lasting(model: Model, most: int, rate: float | None) -> str:
-    """Return how long that may take at an endpoint, going by its answers to a few inputs."""
-    from evenhand.probes.run import lasting
-
-    if not model.name.startswith("http"):
-        return ""
-    before, began = model.queries, time.monotonic()
-    model.fingerprint()
-    asked = model.queries - before
-    if not asked:
-        return ""
-    pace = (time.monotonic() - began) / asked
-    pace = max(pace, 1 / rate) if rate else pace
-    return f", {lasting(most * pace)} at {1 / pace:,.0f} a second as it answers now"
-
-
-def _few(names: list[str]) -> str:
-    """Return names, the first and the last of many."""
-    return ", ".join(names) if len(names) < 5 else f"{names[0]} to {names[-1]} ({len(names)})"  # noqa: PLR2004
 
 
 @contextmanager

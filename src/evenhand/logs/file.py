@@ -159,13 +159,23 @@ def find_files(path: str) -> Files:
 def paths_of(path: str) -> list[str]:
     """Return the paths that a path, a folder or a glob names, in order; none is opened.
 
+    Pictures that a probe left beside its log are no rows: only their own path names them.
+
     Raises:
         SourceError: It is no glob.
 
     """
     if Path(path).is_dir():
-        return sorted(str(file) for file in Path(path).rglob("*.parquet"))
-    return _matches(path) if is_glob(path) else [path]
+        found = sorted(str(file) for file in Path(path).rglob("*.parquet"))
+    elif is_glob(path):
+        found = _matches(path)
+    else:
+        return [path]
+    return [one for one in found if not one.endswith(PICTURES)]
+
+
+PICTURES = ".pictures.parquet"
+"""How the names of such files end."""
 
 
 def skipped(path: str, fault: Problem, name: str) -> Skipped:

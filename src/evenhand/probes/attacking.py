@@ -51,6 +51,28 @@ class Attacking(Method):
         """The threats."""
         return self.threats
 
+    def columns(self, label: pl.DataType) -> dict[str, pl.DataType]:
+        """Return the columns of the attack, and of the certificate beside it."""
+        found: dict[str, pl.DataType] = {
+            "prediction": label,
+            "variant": pl.String(),
+            "norm": pl.String(),
+            "eps": pl.Float64(),
+            "correct": pl.Boolean(),
+            "robust": pl.Boolean(),
+            "broken_by": pl.String(),
+            "queries": pl.Int64(),
+        }
+        if self.attack.minimal:
+            found["minimal_norm"] = pl.Float64()
+        if self.certificate is not None:
+            found |= {"certified_radius": pl.Float64(), "certified": pl.Boolean()}
+        return found
+
+    def marks(self, variant: Variant) -> dict[str, Any]:
+        """Return the threat."""
+        return {"variant": variant.name, "norm": variant.what.norm, "eps": variant.what.eps}
+
     def problems(self, model: Model) -> list[Problem]:
         """Return what the model lacks, and each eps that is not in the units of its range."""
         found: list[Problem] = []
@@ -109,7 +131,12 @@ class Attacking(Method):
         return Rows(pl.DataFrame(columns), found.examples)
 
     def _certified(
-        self, model: Model, examples: Inputs, variant: Variant, correct: NDArray[np.bool_], seed: int
+        self,
+        model: Model,
+        examples: Inputs,
+        variant: Variant,
+        correct: NDArray[np.bool_],
+        seed: int,
     ) -> dict[str, Any]:
         """Return what is certified within the variant's eps, of examples that are right."""
         size, by = len(examples), self.certificate

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import polars as pl
 
@@ -35,6 +36,21 @@ class Certifying(Method):
         return tuple(
             Variant(f"{one.norm} {str(one).removeprefix(PREFIX)}", one) for one in self.certificates
         )
+
+    def columns(self, label: pl.DataType) -> dict[str, pl.DataType]:
+        """Return the columns of a certificate."""
+        return {
+            "prediction": label,
+            "variant": pl.String(),
+            "norm": pl.String(),
+            "correct": pl.Boolean(),
+            "queries": pl.Int64(),
+            "certified_radius": pl.Float64(),
+        }
+
+    def marks(self, variant: Variant) -> dict[str, Any]:
+        """Return the norm of the certificate."""
+        return {"variant": variant.name, "norm": variant.what.norm}
 
     def problems(self, model: Model) -> list[Problem]:
         """Return what stops a certificate."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -66,6 +67,28 @@ class Corrupting(Method):
             for one in self.corruptions
             for severity in self.severities
         )
+
+    def columns(self, label: pl.DataType) -> dict[str, pl.DataType]:
+        """Return the columns of corruptions, and of the baseline beside them."""
+        found: dict[str, pl.DataType] = {
+            "prediction": label,
+            "variant": pl.String(),
+            "corruption": pl.String(),
+            "severity": pl.Int32(),
+            "correct": pl.Boolean(),
+            "robust": pl.Boolean(),
+            "corrupted_prediction": label,
+            "corrupted_correct": pl.Boolean(),
+            "queries": pl.Int64(),
+        }
+        if self.baseline is not None:
+            found |= {"baseline_correct": pl.Boolean(), "baseline_error": pl.Float64()}
+        return found
+
+    def marks(self, variant: Variant) -> dict[str, Any]:
+        """Return the corruption and its severity."""
+        corruption, severity = variant.what
+        return {"variant": variant.name, "corruption": corruption.name, "severity": severity}
 
     def problems(self, model: Model) -> list[Problem]:
         """Return whether inputs are no images, or the baseline is of another kind."""

@@ -33,7 +33,8 @@ class Made:
     """What made a log; file metadata as JSON, under ``evenhand.``.
 
     Attributes:
-        probe: The method as it is written, its variants, and what was done otherwise.
+        probe: The method as it is written, what it is known by, its variants, and what was done
+            otherwise.
         model: Its name, spec and fingerprint.
         inputs: Their name, number and digest.
         seed: The seed.

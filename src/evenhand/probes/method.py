@@ -101,6 +101,19 @@ class Method(ABC):
 
         """
 
+    @abstractmethod
+    def columns(self, label: pl.DataType) -> dict[str, pl.DataType]:
+        """Return the columns of its rows with their types, without ids, true classes and groups.
+
+        Args:
+            label: The type of a class.
+
+        """
+
+    @abstractmethod
+    def marks(self, variant: Variant) -> dict[str, Any]:
+        """Return what every row of a variant holds, by the name of the column."""
+
     @property
     def known(self) -> str:
         """What tells its rows from those of another method, model and examples alike."""

@@ -10,6 +10,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from evenhand.logs.file import PICTURES as BESIDE
 from evenhand.models.inputs import Inputs
 from evenhand.models.model import Floats, Model
 from evenhand.models.spec import Spec
@@ -26,7 +27,7 @@ _GREYS = 255
 def path_beside(log: str | Path) -> Path:
     """Return where the pictures of a log are: ``attacked.pictures.parquet``."""
     path = Path(log)
-    return path.with_name(f"{path.stem}.pictures.parquet")
+    return path.with_name(f"{path.stem}{BESIDE}")
 
 
 def chosen(inputs: Inputs, by: Sequence[str], count: int, seed: int) -> NDArray[np.bool_]:

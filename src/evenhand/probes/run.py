@@ -112,6 +112,7 @@ def run(
     made = Made(
         probe={
             "name": probe.method.name,
+            "known": probe.method.known,
             "variants": [variant.name for variant in probe.variants],
             "notes": notes,
         },

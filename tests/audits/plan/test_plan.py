@@ -107,7 +107,10 @@ def test_comments_and_order_do_not_change_the_digest():
         ),
         ("level: 0.9", "tables: [{source: a.csv, key: 3}]", "audit.yaml:16 tables[0].key: "),
         ("level: 0.9", "tables: [a.csv]", "audit.yaml:16 tables[0]: "),
-        ("level: 0.9", "probes: [x]", "audit.yaml:16 probes: probes are not read yet."),
+        (
+            *("level: 0.9", "probes: [x]"),
+            "audit.yaml:16 probes: probes are of a model, and the plan names none.",
+        ),
         ("  sex: sex", "  sex: &a sex\n  b: *a", "audit.yaml:12: aliases (*name) are not read."),
     ],
 )

@@ -40,7 +40,8 @@ def members_of(bundle: Bundle) -> dict[str, bytes]:
         OutputError: Something in it cannot be kept.
 
     """
-    plan = _portable(bundle.plan)
+    # Absolute paths would tell who made it and where.
+    plan = bundle.plan.portable(named)
     documents = {
         FINDINGS: [finding.to_dict() for finding in bundle.findings],
         RULES: [rule.to_dict() for rule in bundle.rules],
@@ -102,13 +103,6 @@ def bundle_of(
         version=manifest.evenhand,
         charts={name: _mapping(members, name) for name in drawn},
     )
-
-
-def _portable(plan: AuditPlan) -> AuditPlan:
-    """Return a plan whose sources are no absolute paths, which would tell who made it and where."""
-    log = plan.log.model_copy(update={"source": named(plan.log.source)})
-    tables = [one.model_copy(update={"source": named(one.source)}) for one in plan.tables]
-    return plan.model_copy(update={"log": log, "tables": tables})
 
 
 def named(source: str) -> str:

@@ -37,22 +37,26 @@ def default_measures(log: Log, *, read: bool = True) -> list[str]:
     """
     if log.kind.ranked:
         return list(_of_lists(log))
-    groups = [*log.groups]
-    by = [(name,) for name in groups] + [*itertools.combinations(groups, 2)]
     ranges: dict[str, tuple[float, float]] = {}
     found: list[str] = []
     for name, cls in measures().items():
         plain = Term(name)
-        if not _accepted(plain, log) or (read and not _within(cls, log, ranges)):
+        if not accepted(plain, log) or (read and not _within(cls, log, ranges)):
             continue
-        contrasts = ("difference", "worst") if cls.better else ("difference",)
-        compared = [
-            Term(contrast, (plain,), (("by", _one_or_all(names)),))
-            for names in by
-            for contrast in contrasts
-        ]
-        found += [str(plain), *(str(one) for one in compared if _accepted(one, log))]
+        found += [str(plain), *compared(plain, cls, log)]
     return found
+
+
+def compared(plain: Term, cls: type[Measure], log: Log) -> list[str]:
+    """Return a measure as ``difference``, and as ``worst`` where it has a direction, by groups."""
+    by = [(name,) for name in log.groups] + [*itertools.combinations(log.groups, 2)]
+    contrasts = ("difference", "worst") if cls.better else ("difference",)
+    every = [
+        Term(contrast, (plain,), (("by", _one_or_all(names)),))
+        for names in by
+        for contrast in contrasts
+    ]
+    return [str(one) for one in every if accepted(one, log)]
 
 
 CUTOFF = 10
@@ -74,26 +78,26 @@ def _of_lists(log: Log) -> Iterator[str]:
     by = [(name,) for name in users] + [*itertools.combinations(users, 2)]
     for name, cls in measures().items():
         for plain in _written(name, cls, log):
-            if not _accepted(plain, log):
+            if not accepted(plain, log):
                 continue
             yield str(plain)
             contrasts = ("difference", "worst") if cls.better else ("difference",)
-            compared = [] if issubclass(cls, PerItem) else by
-            for names, contrast in itertools.product(compared, contrasts):
+            groups = [] if issubclass(cls, PerItem) else by
+            for names, contrast in itertools.product(groups, contrasts):
                 yield str(Term(contrast, (plain,), (("by", _one_or_all(names)),)))
             for attribute in log.item_groups:
                 ratio = Term("ratio", (plain,), (("of", attribute),))
-                if _accepted(ratio, log):
+                if accepted(ratio, log):
                     yield str(ratio)
     for attribute, depth in itertools.product(log.item_groups, _DEPTHS):
         targets = [(("target", "catalogue"),)] if log.catalogue is not None else []
         for target in [(), *targets]:
             shares = Term("shares", (Term("exposure", cutoff=depth),), (("of", attribute), *target))
-            if _accepted(shares, log):
+            if accepted(shares, log):
                 yield str(shares)
     for part in _TOPS:
         top = Term("top_share", params=(("share", part),), cutoff=CUTOFF)
-        if "item" in log.roles and _accepted(top, log):
+        if "item" in log.roles and accepted(top, log):
             yield str(top)
 
 
@@ -119,7 +123,8 @@ def _one_or_all(names: tuple[str, ...]) -> Value:
     return names[0] if len(names) == 1 else names
 
 
-def _accepted(term: Term, log: Log) -> bool:
+def accepted(term: Term, log: Log) -> bool:
+    """Return whether a log has what a measure or contrast needs."""
     try:
         ask([str(term)], log)
     except EvenhandError:

@@ -6,7 +6,7 @@ import datetime as dt
 import math
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
 from typing import Any
@@ -118,6 +118,7 @@ def fit(
     slices: Sequence[str] = (),
     read: bool = True,
     joined: bool = False,
+    defaults: Callable[[Log], list[Entry]] | None = None,
 ) -> Fit:
     """Return the plan with its log and its questions.
 
@@ -133,6 +134,7 @@ def fit(
             measured too.
         read: Whether rows may be looked at to learn which measures apply, where none are named.
         joined: Whether the table has the columns of the plan's side tables already.
+        defaults: What is measured where the plan names no measures; by default all that apply.
 
     Raises:
         PlanError: With every problem of roles, groups, measures, rules and waivers.
@@ -150,12 +152,13 @@ def fit(
         log = replace(log, source=replace(log.source, tables=counted), catalogue=catalogue)
     problems += _waiver_problems(plan, places, today or dt.datetime.now(dt.UTC).date())
     if log is None:
-        written = [(("measures", place), one.measure) for place, one in enumerate(plan.measures)]
-        problems += _notation_problems(written, places)
-        rules = [(("gate", place, "rule"), rule.rule) for place, rule in enumerate(plan.gate)]
-        raise PlanError([*problems, *_notation_problems(rules, places, rules=True)])
+        raise PlanError([*problems, *written_problems(plan, places)])
     if not plan.measures:
-        apply = [Entry(measure=one, slices=[*slices]) for one in default_measures(log, read=read)]
+        if defaults is None:
+            found = default_measures(log, read=read)
+            apply = [Entry(measure=one, slices=[*slices]) for one in found]
+        else:
+            apply = defaults(log)
         plan = plan.model_copy(update={"measures": apply})
         problems += _no_measures(log, places) if not apply else []
     questions: dict[str | None, list[Question]] = {None: []}
@@ -165,13 +168,15 @@ def fit(
         try:
             (question,) = ask([entry.measure], log)
         except EvenhandError as error:
-            problems += _at(places, place, error)
+            problems += at_place(places, place, error)
             continue
         known[question.key] = question
         questions[None].append(question)
         for number, scope in enumerate(entry.slices):
             wrong = check_where(Expression(scope), log.schema)
-            problems += _at(places, (*place, "slices", number), PlanError(wrong)) if wrong else []
+            problems += (
+                at_place(places, (*place, "slices", number), PlanError(wrong)) if wrong else []
+            )
             questions.setdefault(scope, []).append(question)
     limits, wrong = _limits(plan, known, log, places)
     problems += wrong
@@ -236,6 +241,14 @@ def _lowers(questions: Sequence[Question], log: Log) -> Exception | None:
     return None
 
 
+def written_problems(plan: AuditPlan, places: Located) -> list[Problem]:
+    """Return what is wrong with the measures and rules of a plan whatever its log."""
+    written = [(("measures", place), one.measure) for place, one in enumerate(plan.measures)]
+    rules = [(("gate", place, "rule"), rule.rule) for place, rule in enumerate(plan.gate)]
+    found = _notation_problems(written, places)
+    return [*found, *_notation_problems(rules, places, rules=True)]
+
+
 def form_problems(located: Located) -> list[Problem]:
     """Return what is wrong with the kind and the rules of a document that is no plan yet."""
 
@@ -270,7 +283,7 @@ def _notation_problems(
         try:
             parse(Limit.parse(text).notation if rules else text)
         except EvenhandError as error:
-            problems += _at(places, place, error)
+            problems += at_place(places, place, error)
     return problems
 
 
@@ -293,11 +306,16 @@ def _open(
 ) -> tuple[Log | None, list[Problem]]:
     """Return the log, or what stops it, each problem at its line."""
     (engine, on_bad_file), source = reading, table
+    if source is None and plan.model is not None:
+        # It may run whatever code it holds: only who says so has it run.
+        what = "the plan names a model, and it was not said that it may be asked here."
+        hint = "evenhand audit PLAN probes it; its log can be audited anywhere."
+        return None, [Problem(places.where(("model",)), what, hint)]
     if source is None:
         try:
             path = expanded(plan.log.source)
         except EvenhandError as error:
-            return None, _at(places, ("log", "source"), error)
+            return None, at_place(places, ("log", "source"), error)
         source = path if folder is None else within(folder, path, catalogue=_is_spark(engine))
     catalogue, missing = _catalogue(plan, places, folder)
     tables, wrong = _tables(plan, places, folder, catalogue=_is_spark(engine))
@@ -347,7 +365,7 @@ def _tables(
         try:
             path = expanded(table.source)
         except EvenhandError as error:
-            problems += _at(places, ("tables", index, "source"), error)
+            problems += at_place(places, ("tables", index, "source"), error)
             continue
         path = path if folder is None else within(folder, path, catalogue=catalogue)
         tables.append({**table.model_dump(), "source": path})
@@ -363,7 +381,7 @@ def _catalogue(
     try:
         path = expanded(plan.catalogue)
     except EvenhandError as error:
-        return None, _at(places, ("catalogue",), error)
+        return None, at_place(places, ("catalogue",), error)
     return path if folder is None else within(folder, path, catalogue=False), []
 
 
@@ -430,7 +448,7 @@ def _hint(text: str, places: Located) -> str:
     return re.sub(r"--(\w+) (\".*\")", r"roles: {\1: \2}", text)
 
 
-def _at(places: Located, place: Place, error: EvenhandError) -> list[Problem]:
+def at_place(places: Located, place: Place, error: EvenhandError) -> list[Problem]:
     """Return the problems of an error, all at one place."""
     where = places.where(place)
     return [
@@ -455,7 +473,7 @@ def _limits(
             limit = Limit.parse(rule.rule)
             (question,) = ask([limit.notation], log)
         except EvenhandError as error:
-            problems += _at(places, place, error)
+            problems += at_place(places, place, error)
             continue
         if question.key not in known:
             what = f"the plan does not measure '{question.key}'."

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -56,6 +57,16 @@ def written(place: Place) -> str:
     for part in place:
         text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else str(part)
     return text
+
+
+def ordered(problems: Iterable[Problem], name: str) -> list[Problem]:
+    """Return problems of a file in the order of their lines, each once."""
+
+    def line(problem: Problem) -> int:
+        found = re.match(r":(\d+)", problem.where.removeprefix(name))
+        return int(found[1]) if found else 0
+
+    return sorted(dict.fromkeys(problems), key=line)
 
 
 def read_yaml(text: str, name: str, *, again: bool = False) -> Located:

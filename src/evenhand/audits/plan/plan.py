@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import datetime as dt
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from difflib import get_close_matches
 from typing import Annotated, Any, Literal
 
@@ -14,7 +14,6 @@ import yaml
 from pydantic import (
     BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
     StringConstraints,
     ValidationError,
@@ -22,22 +21,18 @@ from pydantic import (
 )
 
 from evenhand.audits.plan.lines import Located, Place, read_yaml
+from evenhand.audits.plan.model import (
+    ModelSource,
+    ProbeEntry,
+    as_probe,
+    contradictions,
+    with_kind,
+)
+from evenhand.audits.plan.part import Name, Part, Scalar, Text
 from evenhand.errors import PlanError, Problem, did_you_mean
 
 FORMAT = 1
 """The version of the plan format that is written."""
-
-Text = Annotated[str, StringConstraints(min_length=1, strip_whitespace=True)]
-Name = Annotated[str, StringConstraints(min_length=1)]
-"""A column's name as it is: some end in a space."""
-
-Scalar = bool | int | float | str
-
-
-class _Part(BaseModel):
-    """A part of a plan: unknown keys are errors, and values are not converted."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
 def _as_date(value: object) -> object:
@@ -58,7 +53,7 @@ def _text(value: object) -> object:
     return str(value) if plain else value
 
 
-class Subject(_Part):
+class Subject(Part):
     """What is audited."""
 
     product: str | None = Field(None, description="The product that the model serves.")
@@ -80,10 +75,12 @@ class Subject(_Part):
         return " / ".join(filter(None, (self.product, self.model, self.version)))
 
 
-class LogSource(_Part):
+class LogSource(Part):
     """Where the rows are."""
 
-    source: Text = Field(description="Path relative to the plan's folder, or glob.")
+    source: Text = Field(
+        "", description="Path relative to the plan's folder, or glob; probes of a model need none."
+    )
     kind: Text = Field("decisions", description="The product kind.")
     where: Text | None = Field(None, description="Rows in scope, as an expression.")
     top: int | None = Field(None, ge=1, description="Keep the most frequent values of each group.")
@@ -99,7 +96,7 @@ def _as_key(value: object) -> object:
     return {value: value} if isinstance(value, str) else value
 
 
-class SideTable(_Part):
+class SideTable(Part):
     """What another table knows of the rows; a row whose key it has not is of group unknown."""
 
     source: Text = Field(description="Path relative to the plan's folder, or glob.")
@@ -120,7 +117,7 @@ class SideTable(_Part):
     )
 
 
-class Entry(_Part):
+class Entry(Part):
     """A measure or contrast, in the whole log and in slices of it."""
 
     measure: Text = Field(description="Notation, such as difference(selection_rate, by=race).")
@@ -129,7 +126,7 @@ class Entry(_Part):
     )
 
 
-class Rule(_Part):
+class Rule(Part):
     """What must hold of a measure for a release."""
 
     id: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")] = Field(
@@ -148,7 +145,7 @@ class Rule(_Part):
     )
 
 
-class Waiver(_Part):
+class Waiver(Part):
     """A rule whose failure somebody answers for; shown beside the verdict, never in its place."""
 
     rule: Text = Field(description="The rule's id.")
@@ -165,12 +162,19 @@ def _as_list(value: object) -> object:
     return value if isinstance(value, list) else [value]
 
 
-class AuditPlan(_Part):
+class AuditPlan(Part):
     """Everything that an audit does: same plan and same rows give the same figures."""
 
     evenhand: Literal[1] = Field(description="Version of the plan format.")
     subject: Subject = Field(Subject(), description="What is audited.")
-    log: LogSource = Field(description="Where the rows are.")
+    model: ModelSource | None = Field(
+        None,
+        description="A model and its inputs, of which probes make the rows: in place of a log.",
+    )
+    probes: list[
+        Annotated[ProbeEntry, BeforeValidator(as_probe, json_schema_input_type=str | ProbeEntry)]
+    ] = Field(default_factory=list, description="What is done to the model's inputs.")
+    log: LogSource = Field(LogSource(), description="Where the rows are.")
     tables: list[SideTable] = Field(
         default_factory=list, description="Side tables whose columns the rows get."
     )
@@ -209,7 +213,11 @@ class AuditPlan(_Part):
     )
     gate: list[Rule] = Field(default_factory=list, description="What must hold for a release.")
     waivers: list[Waiver] = Field(default_factory=list, description="Rules that are waived.")
-    probes: list[Any] = Field(default_factory=list, max_length=0, description="Not read yet.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_a_model(cls, content: object) -> object:
+        return with_kind(content)
 
     @model_validator(mode="after")
     def _ids_differ(self) -> AuditPlan:
@@ -245,7 +253,27 @@ class AuditPlan(_Part):
             table["key"] = ours if ours == theirs else table["key"]
         if "unit" in document:
             document["unit"] = self.written_unit
+        if self.probes:
+            document["probes"] = [one.written() for one in self.probes]
         return document
+
+    def portable(self, named: Callable[[str], str]) -> AuditPlan:
+        """Return the plan without the folders of one machine.
+
+        Args:
+            named: Gives a path without its folder where it is absolute.
+
+        """
+        return self.model_copy(
+            update={
+                "model": None if self.model is None else self.model.portable(named),
+                "probes": [one.portable(named) for one in self.probes],
+                "log": self.log.model_copy(update={"source": named(self.log.source)}),
+                "tables": [
+                    one.model_copy(update={"source": named(one.source)}) for one in self.tables
+                ],
+            }
+        )
 
     def to_yaml(self) -> str:
         """Return the plan as YAML, in the order in which plans are read."""
@@ -255,6 +283,9 @@ class AuditPlan(_Part):
     def digest(self) -> str:
         """SHA-256 of the plan, whatever its comments and its spelling."""
         document = self.model_dump(mode="json")
+        if self.model is None:
+            # As for reliable below.
+            del document["model"]
         for rule in document["gate"]:
             # Younger than the format: a plan that does not ask for it keeps its digest.
             if not rule["reliable"]:
@@ -354,17 +385,33 @@ def plan_from(located: Located) -> AuditPlan:
         what = f"this plan has format {version}; this release reads up to {FORMAT}."
         hint = "pip install --upgrade evenhand"
         raise PlanError(Problem(located.where(("evenhand",)), what, hint))
+    wrong = [*contradictions(located.content)]
     try:
-        return AuditPlan.model_validate(located.content)
+        plan = AuditPlan.model_validate(located.content)
     except ValidationError as error:
-        raise PlanError(_problems(error, located)) from error
+        raise PlanError(_problems(error, located, wrong)) from error
     except (RecursionError, OverflowError) as error:
         raise PlanError(Problem(located.name, "it is nested too deeply for a plan.")) from error
+    if wrong:
+        raise PlanError(Problem(located.where(place), *said) for place, *said in wrong)
+    return plan
 
 
-def _problems(error: ValidationError, located: Located) -> list[Problem]:
-    """Return what Pydantic found in our words, each with its line, in the order of the lines."""
-    found: dict[tuple[int, Problem], None] = {}
+def _problems(
+    error: ValidationError, located: Located, wrong: Iterable[tuple[Place, str, str]]
+) -> list[Problem]:
+    """Return what Pydantic found in our words, each with its line, in the order of the lines.
+
+    Args:
+        error: What it found.
+        located: The document.
+        wrong: What does not go together in it.
+
+    """
+    found: dict[tuple[int, Problem], None] = {
+        (located.line(place) or 0, Problem(located.where(place), *said)): None
+        for place, *said in wrong
+    }
     for one in error.errors(include_url=False, include_context=True, include_input=True):
         place = _known(one["loc"], located)
         what, hint = _said(one, one["loc"])
@@ -391,8 +438,6 @@ def _said(one: Any, place: Place) -> tuple[str, str]:  # noqa: ANN401 - Pydantic
             return f"there is no key '{place[-1]}' here.", _near(place)
         case "missing":
             return f"the key '{place[-1]}' is missing.", _example(place)
-        case "too_long" if place[0] == "probes":
-            return f"{place[0]} are not read yet.", "See docs/roadmap.md; leave the key out."
         case "value_error":
             return f"{one['ctx']['error']}.", "Give each its own."
         case "string_type":
@@ -421,6 +466,12 @@ _EXAMPLES = {
     "window": "Write window: [2026-11-01, 2026-11-30].",
     "certainty": "Write certainty: 0.95.",
     "tables": "Write tables: [{source: creators.parquet, key: creator_id}].",
+    "address": "Write address: pkg.mod:name, a file, or http(s)://.",
+    "inputs": "Write inputs: digits.parquet.",
+    "shape": "Write shape: 28x28, 3x32x32 or 32x32x3.",
+    "range": "Write range: [0, 1].",
+    "model": "Write model: {address: pkg.mod:name, inputs: digits.parquet, label: label, ...}.",
+    "probes": "Write probes: ['attack.auto(eps=8/255)', corrupt.common].",
     "gate": "Write gate: [{id: gap, rule: 'difference(selection_rate, by=sex) <= 0.05'}].",
 }
 
@@ -433,6 +484,8 @@ def _example(place: Place) -> str:
 
 _MODELS: Mapping[str, type[BaseModel]] = {
     "subject": Subject,
+    "model": ModelSource,
+    "probes": ProbeEntry,
     "log": LogSource,
     "tables": SideTable,
     "measures": Entry,
