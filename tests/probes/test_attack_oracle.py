@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import os
 import warnings
 
 import numpy as np
@@ -66,25 +68,82 @@ def test_smallest_changes_are_as_small_as_those_of_foolbox(foolbox, norm, name):
     assert np.median(found.distance) <= 1.05 * np.median(threat.distance(near, x))
 
 
+NETWORKS = int(os.environ.get("EVENHAND_NETWORKS", "1"))
+"""Adversarially trained networks, each from a seed of its own; CI looks at the first of 5."""
+
+TRAINED = Threat("linf", 0.2)
+
+
+def resisting(broken):
+    """Percent that resist."""
+    return 100 * (1 - np.mean(broken))
+
+
+@functools.cache
+def trained(seed):
+    """A network trained on PGD at linf 0.2, what of 150 images resists here, and what they are."""
+    (x, labels), net = held_out(150), network(seed=seed, eps=0.2, epochs=25)
+    found = {
+        name: resisting(ours(attack, net, x, labels, threat=TRAINED, seed=seed).broken)
+        for name, attack in {"pgd": "pgd(steps=100)", "union": "auto(queries=500)"}.items()
+    }
+    return net, x, labels, found
+
+
 @pytest.mark.slow
 def test_all_in_turn_find_what_one_restart_of_pgd_does_not():
-    """On adversarially trained digits the union is at least 3 points below PGD-100."""
-    x, labels = held_out(200)
-    threat, gaps = Threat("linf", 0.2), []
-    for seed in (0, 1):
-        net = network(seed=seed, eps=0.2, epochs=25)
-        pgd = ours("pgd(steps=100)", net, x, labels, threat=threat, seed=seed)
-        union = ours("auto(queries=2000)", net, x, labels, threat=threat, seed=seed)
-        gaps.append(union.broken.mean() - pgd.broken.mean())
-    assert np.mean(gaps) >= 0.03
+    """Where networks are trained on PGD the union is at least 3 points below PGD-100."""
+    found = [trained(seed)[3] for seed in range(NETWORKS)]
+    assert np.mean([one["pgd"] - one["union"] for one in found]) >= 3
 
 
 @pytest.mark.slow
-def test_apgd_is_as_strong_as_that_of_torchattacks():
-    torchattacks = pytest.importorskip("torchattacks", reason="torchattacks is not installed")
-    (x, labels), net = held_out(200), network(eps=0.2, epochs=25)
-    attack = torchattacks.APGD(net, norm="Linf", eps=0.2, steps=100, n_restarts=1, seed=0)
-    near = attack(torch.tensor(x), torch.tensor(labels))
-    broken = (net(near).argmax(1).numpy() != labels).mean()
-    found = ours("apgd", net, x, labels, threat=Threat("linf", 0.2)).broken.mean()
-    assert found >= broken - 0.01
+def test_all_in_turn_find_no_less_than_pgd_of_foolbox(foolbox):
+    eps = TRAINED.eps
+    for seed in range(NETWORKS):
+        net, x, labels, found = trained(seed)
+        attack = foolbox.attacks.LinfPGD(steps=100, abs_stepsize=2.5 * eps / 100)
+        torch.manual_seed(seed)
+        _, broken = theirs(foolbox, attack, net, x, labels, eps=eps)
+        assert found["union"] <= resisting(broken)
+
+
+@pytest.fixture(scope="module")
+def torchattacks():
+    return pytest.importorskip("torchattacks", reason="torchattacks is not installed")
+
+
+@pytest.mark.slow
+def test_all_in_turn_are_as_strong_as_those_of_torchattacks(torchattacks):
+    """The mean is at most 1 point above that of their ensemble of as many steps and queries."""
+    gaps = []
+    for seed in range(NETWORKS):
+        net, x, labels, found = trained(seed)
+        shared = {"norm": "Linf", "eps": TRAINED.eps, "n_restarts": 1, "seed": seed}
+        attack = torchattacks.MultiAttack(
+            [
+                torchattacks.APGD(net, steps=100, **shared),
+                torchattacks.APGDT(net, steps=100, n_classes=10, **shared),
+                torchattacks.Square(net, n_queries=500, **shared),
+            ]
+        )
+        near = attack(torch.tensor(x), torch.tensor(labels)).detach()
+        broken = net(near).argmax(1).numpy() != labels
+        assert TRAINED.holds(near.numpy(), x, SPEC).all()
+        gaps.append(found["union"] - resisting(broken))
+    assert np.mean(gaps) <= 1
+
+
+@pytest.mark.slow
+def test_apgd_is_as_strong_as_that_of_torchattacks(torchattacks):
+    """Both begin at random, so that means of four beginnings on 300 images are compared."""
+    gaps = []
+    for seed in range(NETWORKS):
+        (x, labels), net = held_out(300), trained(seed)[0]
+        for start in range(4):
+            attack = torchattacks.APGD(net, eps=TRAINED.eps, steps=100, n_restarts=1, seed=start)
+            near = attack(torch.tensor(x), torch.tensor(labels)).detach()
+            broken = net(near).argmax(1).numpy() != labels
+            found = ours("apgd", net, x, labels, threat=TRAINED, seed=start)
+            gaps.append(resisting(found.broken) - resisting(broken))
+    assert np.mean(gaps) <= 1
