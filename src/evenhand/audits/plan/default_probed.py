@@ -65,7 +65,7 @@ def _of(method: Method, methods: Sequence[Method], spec: Spec) -> Iterator[tuple
                 yield Term("bounds", robust, (("missing", "certificate"),)), scope
         elif isinstance(method, Certifying):
             yield Term("clean_accuracy"), scope
-            for radius in _radii(variant.what, methods, spec):
+            for radius in map(_plain, _radii(variant.what, methods, spec)):
                 yield Term("certified_accuracy", params=(("r", radius),)), scope
 
 
@@ -84,3 +84,8 @@ def _radii(certificate: Certificate, methods: Sequence[Method], spec: Spec) -> l
     if sigma is not None:
         return [share * float(sigma) for share in _OF_NOISE]
     return [round(share * (spec.high - spec.low), 12) for share in _OF_RANGE]
+
+
+def _plain(number: float) -> float:
+    """Return a number as people write it: 0, not 0.0."""
+    return int(number) if number.is_integer() else number
