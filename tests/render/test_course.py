@@ -15,7 +15,7 @@ from evenhand.audits.evidence.strength import courses_of, variant_column
 from evenhand.audits.plan import Located, plan_from
 from evenhand.audits.plan.fit import fit
 from evenhand.audits.run import run
-from evenhand.render.course import table_of_course
+from evenhand.render.course import course_view, table_of_course
 from evenhand.render.html import html
 from evenhand.render.svg import can_draw, svg
 from evenhand.stats.estimate import Estimate
@@ -113,6 +113,23 @@ def test_a_set_is_drawn_as_a_set_and_not_as_a_point():
     assert not any("value" in line for line in drawn)
     # The set, its two ends with the group's shape, and the layers of other figures.
     assert len(spec["layer"]) == 6
+
+
+def test_of_attacks_beside_certificates_it_says_which_end_is_which():
+    bounded = Estimate(0.3, 0.1, 0.5, 0.95, "m", (0.2, 0.4))
+    bounds = "bounds(robust_accuracy, missing=certificate)"
+    groups = (replace(group("a"), outcome=bounded), group("b", 0.2))
+    (one,) = courses(*(at(f"linf {eps}", *groups, measure=bounds) for eps in (0.1, 0.2)))
+    caption = course_view(one, 1, drawn=False, live=False)["caption"]
+    assert "the lower end is certified, the upper is what attacks left" in caption
+
+
+@pytest.mark.parametrize(
+    "strength", ["1e999999999", "9" * 5_000, "1/0", "1/1e-999", "1.2.3", "8/255/2", "--1"]
+)
+def test_what_is_no_strength_is_none_and_takes_no_time(strength):
+    assert not courses(at(f"linf {strength}", *TWO), at("linf 0.1", *TWO))
+    assert not courses(*(at("l2", *TWO, measure=f"accuracy_within(eps={x})") for x in ("1e999", 1)))
 
 
 def test_a_suppressed_group_has_no_line_and_no_number():

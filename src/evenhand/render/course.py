@@ -10,6 +10,7 @@ from evenhand.audits.evidence.bundle import Bundle
 from evenhand.audits.evidence.course import course_chart, drawn_of
 from evenhand.audits.evidence.legible import cut
 from evenhand.audits.evidence.strength import Course, by_measure, courses_of, variant_column
+from evenhand.measures.certificate import CERTIFICATE
 from evenhand.render.svg import can_draw, svg
 from evenhand.render.table import Table
 from evenhand.render.view import embedded
@@ -71,7 +72,10 @@ def _caption(one: Course) -> str:
     if one.points[0].strength == 0:
         told.append("The first points are clean examples.")
     if any(isinstance(part, Estimate) and part.identified for part in found):
-        told.append("Thick lines are the sets that figures are known to lie in, from end to end.")
+        ends = "the lower end is certified, the upper is what attacks left"
+        certified = dict(term_of(one.measure).params).get("missing") == CERTIFICATE
+        what = f": {ends}" if certified else ", from end to end"
+        told.append(f"Thick lines are the sets that figures are known to lie in{what}.")
     drawn, every = len(drawn_of(one)), len(one.names)
     if drawn < every:
         told.append(f"{drawn} of {every:,} groups are drawn: those that end highest and lowest.")

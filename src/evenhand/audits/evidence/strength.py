@@ -11,7 +11,6 @@ import ast
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from fractions import Fraction
 
 from evenhand.audits.evidence.block import term_of
 from evenhand.audits.finding import Finding, GroupFinding
@@ -35,6 +34,9 @@ _DISTANCES = {"accuracy_within": ("eps", "eps"), "certified_accuracy": ("r", "ra
 _NORMS = {"linf", "l2"}
 
 _STRENGTH = re.compile(r"(?P<what>.*\S)\s+(?P<strength>[0-9][0-9./e+-]*)")
+
+_FAR = 1e100
+"""No distance is as large; an axis ends before."""
 
 ALL = "all"
 """The only line of a course of figures that compare no groups."""
@@ -156,6 +158,8 @@ def _placed(one: Finding, variant: str) -> tuple[str, str, str, str, float, str]
         value = dict(term.params).get(parameter)
         if isinstance(value, bool) or not isinstance(value, int | float):
             return None
+        if not 0 <= value <= _FAR:
+            return None
         return term.name, "", axis, one.slice or "", float(value), f"{value:g}"
     name, where = _variant(one.slice, variant)
     what, written = strength_of(name)
@@ -206,11 +210,14 @@ def _variant(scope: str | None, variant: str) -> tuple[str, str]:
 
 
 def _number(text: str) -> float | None:
-    """Return a strength; ``8/255`` is a fraction."""
+    """Return a strength, 0 or more; ``8/255`` is a fraction."""
+    above, _, below = text.partition("/")
     try:
-        return float(Fraction(text))
-    except (ValueError, ZeroDivisionError, OverflowError):
+        # As floats, since a fraction of whole numbers would write 1e999999999 out.
+        found = float(above) / float(below or 1)
+    except (ValueError, ZeroDivisionError):
         return None
+    return found if 0 <= found <= _FAR else None
 
 
 def _lines(one: Finding) -> tuple[Line, ...]:
