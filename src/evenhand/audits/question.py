@@ -208,7 +208,10 @@ def _bounds(term: Term) -> tuple[Term, Missing | None]:
     number = isinstance(odds, int | float) and not isinstance(odds, bool)
     number |= missing == CERTIFICATE
     if params or not isinstance(inner, Term) or not number or term.cutoff is not None:
-        what = "bounds take one measure or contrast, and missing=worst, odds(gamma) or certificate."
+        what = (
+            "bounds take one measure or contrast, and missing=worst or missing=odds(gamma); of "
+            "attacks missing=certificate."
+        )
         raise NotationError(Problem(f"'{term}'", what, _BOUNDS_EXAMPLE))
     if missing == CERTIFICATE:
         return inner, None

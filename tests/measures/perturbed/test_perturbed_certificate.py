@@ -149,7 +149,7 @@ def test_example_that_no_attack_saw_is_left_out_and_counted():
         ("bounds(accuracy_within(eps=1), missing=certificate)", "shares of examples that are rob"),
         ("bounds(difference(robust_accuracy, by=group), missing=certificate)", "bounds a measure"),
         ("ratio(bounds(robust_accuracy, missing=certificate), by=group)", "does not compare bound"),
-        ("bounds(robust_accuracy, missing=proof)", "worst, odds"),
+        ("bounds(robust_accuracy, missing=proof)", "of attacks missing=certificate"),
         ("bounds(robust_accuracy, missing=worst)", "reads no label"),
     ],
 )
