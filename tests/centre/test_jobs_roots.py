@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from evenhand.audits.plan.plan import parse_plan
+from evenhand.centre.dossier import plan_identity
 from evenhand.centre.jobs.roots import (
     check_files,
     outside,
@@ -269,3 +270,31 @@ def test_the_paths_of_a_plan_that_was_sent_start_below_a_root(world):
     with pytest.raises(PlanError):
         start_folder("..", roots)
     assert start_folder(None, roots_of(["s3://bucket"])) == Path("/")
+
+
+def test_a_plan_that_names_a_model_is_no_job(world):
+    text = "evenhand: 1\nmodel: {address: 'os:getcwd', inputs: data/log.csv}\n"
+    text += "probes: ['attack.auto(eps=0.1)']\n"
+    (found,) = problems(text, [str(world / "data")], folder=world / "data")
+    assert found.what == "jobs ask no model."
+    assert "--to" in found.hint
+
+
+def test_plans_are_known_by_what_they_ask_whatever_came_after_the_format():
+    text = "evenhand: 1\nlog: {source: a.csv}\nmeasures: [selection_rate]\n"
+    plan, _ = parse_plan(text + "gate:\n- {id: x, rule: 'selection_rate >= 0.1'}\n")
+    # As the release before plans could name models, or rules ask for reliable attacks.
+    assert plan.digest == "25c77a335e4a193a0ce00cd954ce2f0d2a4964186f2ed44b90ca90509c2b5cd7"
+    assert (
+        plan_identity(plan)
+        == "sha256:6e0d93d06e8657de1838e1c044307974d2dea5419835e69e75eb58b70e2685dc"
+    )
+
+
+def test_a_plan_of_a_model_is_the_same_plan_for_its_next_version():
+    text = "evenhand: 1\nmodel: {address: 'MODULE:net', inputs: a.csv}\nprobes: [PROBE]\n"
+    first, second, other = (
+        parse_plan(text.replace("MODULE", module).replace("PROBE", probe))[0]
+        for module, probe in (("v1", "attack.auto"), ("v2", "attack.auto"), ("v1", "attack.fmn"))
+    )
+    assert plan_identity(first) == plan_identity(second) != plan_identity(other)

@@ -130,8 +130,10 @@ _OF_A_VERSION = {"subject", "waivers", "seed"}
 
 def plan_identity(plan: AuditPlan) -> str:
     """Return the digest of what a plan asks, whoever is audited and wherever the rows are."""
-    document = plan.model_dump(mode="json", exclude=_OF_A_VERSION)
+    document = {key: value for key, value in plan.identified().items() if key not in _OF_A_VERSION}
     document["log"].pop("source")
+    for key in ("address", "inputs", "architecture", "form"):
+        document.get("model", {}).pop(key, None)
     document.pop("catalogue")
     for table in document["tables"]:
         table.pop("source")

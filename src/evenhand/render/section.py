@@ -147,4 +147,5 @@ def definition_of(measure: str) -> str:
 
 def title_of(bundle: Bundle) -> str:
     """Return what was audited, for a headline."""
-    return bundle.plan.subject.title or bundle.plan.log.source
+    plan = bundle.plan
+    return plan.subject.title or plan.log.source or (plan.model.address if plan.model else "")

@@ -279,18 +279,23 @@ class AuditPlan(Part):
         """Return the plan as YAML, in the order in which plans are read."""
         return yaml.safe_dump(self.to_dict(), sort_keys=False, allow_unicode=True, width=100)
 
+    def identified(self) -> dict[str, Any]:
+        """Return what tells the plan from others: all keys, but younger ones only where they say.
+
+        A plan that asks for nothing that came after the format keeps its digest.
+        """
+        document = self.model_dump(mode="json")
+        if self.model is None:
+            del document["model"]
+        for rule in document["gate"]:
+            if not rule["reliable"]:
+                del rule["reliable"]
+        return document
+
     @property
     def digest(self) -> str:
         """SHA-256 of the plan, whatever its comments and its spelling."""
-        document = self.model_dump(mode="json")
-        if self.model is None:
-            # As for reliable below.
-            del document["model"]
-        for rule in document["gate"]:
-            # Younger than the format: a plan that does not ask for it keeps its digest.
-            if not rule["reliable"]:
-                del rule["reliable"]
-        return hashlib.sha256(rfc8785.dumps(document)).hexdigest()
+        return hashlib.sha256(rfc8785.dumps(self.identified())).hexdigest()
 
 
 def parse_plan(

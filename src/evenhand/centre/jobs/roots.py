@@ -123,6 +123,11 @@ def outside(
 
     """
     problems = []
+    if plan.model is not None:
+        # It may run whatever it holds, which no root bounds.
+        what = "jobs ask no model."
+        hint = "Audit it where the model is, and push the evidence: evenhand audit PLAN --to URL."
+        problems.append(Problem(located.where(("model",)), what, hint))
     for place, text in sources_in(plan):
         where = located.where(place)
         hidden = [name for name in variables_in(text) if name not in variables]
@@ -147,7 +152,8 @@ def outside(
 
 def sources_in(plan: AuditPlan) -> Iterator[tuple[Place, str]]:
     """Yield everything that a plan reads, as it is written, with its place."""
-    yield ("log", "source"), plan.log.source
+    if plan.model is None:
+        yield ("log", "source"), plan.log.source
     for index, table in enumerate(plan.tables):
         yield ("tables", index, "source"), table.source
     if plan.catalogue is not None:
