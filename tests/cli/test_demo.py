@@ -191,6 +191,16 @@ def test_the_attack_finds_all_that_can_be_broken_and_a_weak_one_is_told_by_its_f
     assert (weak["verdict"], weak["raised"]) == ("not reliable", ["black_box"])
 
 
+def test_noise_drowns_faint_strokes_first(document):
+    lines = document["noisy_digits"]["planted"]
+    assert len(lines) == 2 * 3
+    for line in lines:
+        assert line["found"]["low"] <= line["planted"] <= line["found"]["high"], line
+        assert 0 < line["error"] < (line["found"]["high"] - line["found"]["low"]) / 4
+    judged = {rule["scope"]: rule["verdict"] for rule in document["noisy_digits"]["audit"]["rules"]}
+    assert judged["variant == 'gaussian_noise 4'"] == "fail"
+
+
 @pytest.mark.usefixtures("without_data")
 def test_without_scikit_learn_the_reader_is_left_out_and_the_reason_told(run, monkeypatch):
     monkeypatch.setattr("evenhand.cli.planted.PRODUCTS", ())
@@ -228,9 +238,11 @@ def test_evidence_and_report_are_written_where_asked_and_not_over_others(run, fo
     assert {file.name for file in folder.iterdir()} == {
         "digits.parquet",
         "digits.pictures.parquet",
+        "noisy_digits.parquet",
+        "noisy_digits.pictures.parquet",
         *(
             f"{name}.{ending}"
-            for name in ("digits", "feed", "moderation", "search")
+            for name in ("digits", "feed", "moderation", "noisy_digits", "search")
             for ending in ("evidence.zip", "html")
         ),
     }
@@ -252,9 +264,12 @@ def test_evidence_keeps_what_was_thought_of_the_attack(folder):
 def test_the_repaired_reader_is_the_same_sample_with_the_gap_closed(folder, tmp_path):
     """The units are the same images, so that the change is paired."""
     before = eh.read_bundle(folder / "digits.evidence.zip")
-    after = eh.audit(reader(1, tmp_path, repaired=True).plan)
+    found = reader(1, repaired=True)
+    after = eh.audit(found.attacked(tmp_path)[1])
     assert before.units == after.units
     assert {rule.verdict for rule in after.rules} == {"pass"}
+    noisy = eh.audit(found.noisy(tmp_path)[1])
+    assert {rule.verdict for rule in noisy.rules} == {"pass"}
 
 
 @pytest.mark.usefixtures("decisions_alone")

@@ -7,7 +7,7 @@ import sys
 
 import numpy as np
 import pytest
-from scipy import ndimage
+from scipy import ndimage, special
 
 from evenhand.errors import MissingExtraError, RoleError
 from evenhand.models.function import FunctionModel, linear
@@ -20,6 +20,7 @@ from evenhand.worlds.digits import (
     robust,
     shares,
     softmax_regression,
+    wrong_under_noise,
 )
 
 ALIKE = dict.fromkeys(THICKNESSES, 1.0)
@@ -190,3 +191,36 @@ def test_without_scikit_learn_it_says_what_to_install(monkeypatch):
     with pytest.raises(MissingExtraError, match=r"pip install 'evenhand\[demo\]'"):
         # Moved as in no other test: images that were read are kept.
         DigitWorld(moves=(0.125,)).population()
+
+
+# --- Noise. ---
+
+
+def test_of_two_classes_noise_misleads_as_the_normal_distribution_says():
+    """The formula is that of a linear score, of images far from the ends of the range.
+
+    4.5 standard errors, which a true figure leaves with probability 7e-6 in each of 3 groups.
+    """
+    spec = Spec(labels=(0, 1), shape=(4,), low=-100.0, high=100.0)
+    slope, bias, deviation = np.array([0.5, -1.0, 2.0, 0.25]), 0.3, 0.7
+    model = linear(np.stack([np.zeros(4), slope]), np.array([0.0, bias]), spec)
+    rng = np.random.default_rng(5)
+    images = rng.normal(size=(600, 4))
+    labels = rng.integers(2, size=600)
+    groups = np.array(THICKNESSES)[np.arange(600) % 3]
+    some = Digits(images, labels, groups, np.arange(600))
+    found = wrong_under_noise(model, some, deviation, runs=30)
+    ahead = (images @ slope + bias) * np.where(labels == 1, 1, -1)
+    wrong = special.ndtr(-ahead / (deviation * np.linalg.norm(slope)))
+    for name in THICKNESSES:
+        truth = wrong[groups == name].mean()
+        spread = np.sqrt((wrong * (1 - wrong))[groups == name].sum()) / 200 / np.sqrt(30)
+        assert abs(found[name].value - truth) < 4.5 * spread
+        assert found[name].runs == 30
+
+
+def test_noise_misreads_more_faint_strokes(planted, repaired):
+    for world, model, more in ((PLANTED, planted, 0.15), (REPAIRED, repaired, 0.0)):
+        found = wrong_under_noise(model, world.population(), 0.26, runs=2)
+        gap = found["thin"].value - found["medium"].value
+        assert more < gap < more + 0.1

@@ -176,21 +176,25 @@ def _vision(
     from evenhand.cli import vision
 
     try:
-        reader = vision.reader(seed, folder, force=force)
+        reader = vision.reader(seed)
     except MissingExtraError as error:
         [problem] = error.problems
         left_out = f"Left out, a reader of digits: {problem.what} {problem.hint}\n"
         return [Text(left_out, "dim")]
-    product = vision.product_of(reader)
-    bundle = audited[product.name] = _audited(product.plan, product.name, out, force=force)
-    parts, document_of = _shown(product, bundle, out)
-    lines = vision.attacked(reader, seed)
-    document |= document_of
-    document[product.name]["attacks"] = lines
-    if out is not None:
-        parts.insert(3, Text(f"log       {reader.file}, with pictures beside it"))
+    attacked, plan = reader.attacked(folder, force=force)
+    products = [
+        vision.falsified(reader, plan),
+        vision.misled(reader, reader.noisy(folder, force=force)[1]),
+    ]
+    shown = []
+    for product in products:
+        audited[product.name] = _audited(product.plan, product.name, out, force=force)
+        shown.append(_shown(product, audited[product.name], out))
+        document |= shown[-1][1]
+    lines = vision.left_by_attacks(reader, attacked)
+    document[products[0].name]["attacks"] = lines
     heading = "What attacks leave of the audited thin strokes beside what no attack could break"
-    return [*parts, Text(heading), _attacks(lines), Text("")]
+    return [*shown[0][0], Text(heading), _attacks(lines), Text(""), *shown[1][0]]
 
 
 def _filled(folder: Path, audited: Mapping[str, Bundle], seed: int) -> Path:

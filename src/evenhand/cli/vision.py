@@ -1,7 +1,8 @@
-"""The vision product of the demonstration: a reader of digits, attacked, whose truth has a formula.
+"""The vision product of the demonstration: a reader of digits, attacked and in noise.
 
-Beside what was planted in all images stands what attacks leave of the audited ones, and what no
-attack could break: one that is too weak to find as much is told by its flags.
+How often it can be falsified has a closed form, how often noise misleads it is drawn many times.
+Beside these stands what audits of a sample find; and what attacks leave beside what no attack could
+break, so that one which is too weak is told by its flags and by the formula alike.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from evenhand.cli.planted import Product
     from evenhand.models.function import FunctionModel
+    from evenhand.models.inputs import Inputs
     from evenhand.probes.run import Probed
     from evenhand.worlds.digits import Digits, DigitWorld
 
@@ -22,26 +24,39 @@ WEAK = "attack.fgsm"
 """An attack that leaves more than there is to be left."""
 
 EPS = ("0.02", "0.04", "0.06")
+NOISE = {1: 0.08, 4: 0.26}
+"""Standard deviation of the noise by its severity, as Hendrycks and Dietterich 2019 set it."""
+
 COUNT = 2_400
-"""Images that the audit sees."""
+"""Images that the audits see."""
 
-_SLICES = [f"variant == 'linf {eps}'" for eps in EPS]
+_RUNS = 8
+"""Times that all images get noise, whose spread tells how well the truth itself is known."""
 
-DIGITS: Mapping[str, Any] = {
+_ATTACKED = [f"variant == 'linf {eps}'" for eps in EPS]
+_NOISY = [f"variant == 'gaussian_noise {severity}'" for severity in NOISE]
+_SUBJECT = {"product": "paper forms", "model": "digit reader", "version": "demo"}
+
+ATTACKED: Mapping[str, Any] = {
     "evenhand": 1,
-    "subject": {"product": "paper forms", "model": "digit reader", "version": "demo"},
+    "subject": _SUBJECT,
     "log": {"source": "digits.parquet", "kind": "perturbed"},
     "groups": {"thickness": "thickness"},
     "measures": [
-        {"measure": "difference(clean_accuracy, by=thickness)", "slices": _SLICES[:1]},
+        # The same in every variant.
         *(
-            {"measure": measure, "slices": _SLICES}
+            {"measure": measure, "slices": _ATTACKED[:1]}
+            for measure in ("clean_accuracy", "difference(clean_accuracy, by=thickness)")
+        ),
+        *(
+            {"measure": measure, "slices": _ATTACKED}
             for measure in (
                 "difference(robust_accuracy, by=thickness)",
                 "worst(robust_accuracy, by=thickness)",
                 "robust_accuracy",
             )
         ),
+        {"measure": "pairs(robust_accuracy, by=thickness)", "slices": _ATTACKED[-1:]},
     ],
     "gate": [
         {
@@ -63,81 +78,125 @@ DIGITS: Mapping[str, Any] = {
     ],
 }
 
+NOISY: Mapping[str, Any] = {
+    "evenhand": 1,
+    "subject": _SUBJECT,
+    "log": {"source": "noisy_digits.parquet", "kind": "perturbed"},
+    "groups": {"thickness": "thickness"},
+    "measures": [
+        {"measure": measure, "slices": _NOISY}
+        for measure in ("corruption_error", "difference(corruption_error, by=thickness)")
+    ],
+    "gate": [
+        {
+            "id": "noise-alike",
+            "rule": "difference(corruption_error, by=thickness) <= 0.1",
+            "why": "a bad scan spoils strokes of every thickness alike",
+        },
+    ],
+}
+
 
 @dataclass(frozen=True)
 class Reader:
-    """A reader of digits that was attacked.
+    """A reader of digits, and the images that audits see.
 
     Attributes:
         world: Where it comes from.
         model: The model.
-        seen: The images that it was attacked on, a sample of all.
-        probed: What the attack found.
-        file: Its log.
+        seen: A sample of all images.
+        seed: Seed of the sample, and of what is done to it.
 
     """
 
     world: DigitWorld
     model: FunctionModel
     seen: Digits
-    probed: Probed
-    file: Path
+    seed: int
 
     @property
-    def plan(self) -> dict[str, Any]:
-        """The plan of its audit."""
-        return {**DIGITS, "log": {**DIGITS["log"], "source": str(self.file)}}
+    def inputs(self) -> Inputs:
+        """The images as inputs of a probe."""
+        from evenhand.models.inputs import inputs_of
+
+        return inputs_of(
+            self.seen.images,
+            self.model.spec,
+            labels=self.seen.labels,
+            ids=self.seen.ids,
+            groups={"thickness": self.seen.thickness.tolist()},
+            name="scanned digits",
+        )
+
+    def attacked(self, folder: Path, *, force: bool = False) -> tuple[Probed, dict[str, Any]]:
+        """Return what the attack found, and the plan that audits it.
+
+        Args:
+            folder: Where the log goes, and pictures of some images.
+            force: Write over files that are there.
+
+        """
+        return self._probed(ATTACK, ATTACKED, folder, force=force, eps=EPS)
+
+    def noisy(self, folder: Path, *, force: bool = False) -> tuple[Probed, dict[str, Any]]:
+        """Return what noise does, and the plan that audits it; as `attacked`."""
+        severities = tuple(NOISE)
+        return self._probed(
+            "corrupt.gaussian_noise", NOISY, folder, force=force, severity=severities
+        )
+
+    def _probed(
+        self,
+        written: str,
+        plan: Mapping[str, Any],
+        folder: Path,
+        *,
+        force: bool,
+        eps: tuple[str, ...] = (),
+        severity: tuple[int, ...] = (),
+    ) -> tuple[Probed, dict[str, Any]]:
+        import evenhand
+        from evenhand.audits.probing import probe_to
+        from evenhand.probes.written import probe_of
+
+        folder.mkdir(parents=True, exist_ok=True)
+        file = folder / plan["log"]["source"]
+        probed = probe_to(
+            file,
+            probe_of(written, eps=eps, severity=severity, seed=self.seed),
+            self.model,
+            self.inputs,
+            groups=["thickness"],
+            version=evenhand.__version__,
+            force=force,
+        )
+        return probed, {**plan, "log": {**plan["log"], "source": str(file)}}
 
 
-def reader(seed: int, folder: Path, *, repaired: bool = False, force: bool = False) -> Reader:
-    """Return the reader of digits, attacked on a sample of the images.
+def reader(seed: int, *, repaired: bool = False) -> Reader:
+    """Return the reader of digits with a sample of the images.
 
     Args:
-        seed: Seed of the sample, and of the attack.
-        folder: Where the log goes, and pictures of some images.
+        seed: Seed of the sample, and of what is done to it.
         repaired: Whether nothing is planted: the scanner shows thin strokes as dark as others, and
             as many of them train the model. The sample is the same.
-        force: Write over a log that is there.
 
     Raises:
         MissingExtraError: scikit-learn, whose digits they are, is not installed.
-        OutputError: The log is there already, or cannot be written.
 
     """
     import numpy as np
 
-    import evenhand
-    from evenhand.audits.probing import probe_to
-    from evenhand.models.inputs import inputs_of
-    from evenhand.probes.written import probe_of
     from evenhand.worlds.digits import THICKNESSES, DigitWorld
 
     alike = dict.fromkeys(THICKNESSES, 1.0)
     world = DigitWorld(contrast=alike, trained=alike) if repaired else DigitWorld()
-    model, seen = world.model(), world.population().sample(COUNT, np.random.default_rng(seed))
-    file = folder / ("digits_repaired.parquet" if repaired else "digits.parquet")
-    folder.mkdir(parents=True, exist_ok=True)
-    probed = probe_to(
-        file,
-        probe_of(ATTACK, eps=EPS, seed=seed),
-        model,
-        inputs_of(
-            seen.images,
-            model.spec,
-            labels=seen.labels,
-            ids=seen.ids,
-            groups={"thickness": seen.thickness.tolist()},
-            name="scanned digits",
-        ),
-        groups=["thickness"],
-        version=evenhand.__version__,
-        force=force,
-    )
-    return Reader(world, model, seen, probed, file)
+    seen = world.population().sample(COUNT, np.random.default_rng(seed))
+    return Reader(world, world.model(), seen, seed)
 
 
-def product_of(found: Reader) -> Product:
-    """Return the reader of digits beside what is true of all its images, by the formula."""
+def falsified(found: Reader, plan: Mapping[str, Any]) -> Product:
+    """Return the reader under attack beside what is true of all images, by the closed form."""
     from evenhand.cli.planted import Product
     from evenhand.worlds.digits import robust, shares
     from evenhand.worlds.ranked import MonteCarlo
@@ -152,50 +211,69 @@ def product_of(found: Reader) -> Product:
             for name, share in shares(marks, every.thickness).items()
         }
 
-    contrasts = [f"difference({one}_accuracy, by=thickness)" for one in ("clean", "robust")]
+    clean, attacked = (f"difference({one}_accuracy, by=thickness)" for one in ("clean", "robust"))
     return Product(
         name="digits",
         title=f"A reader of digits on paper forms: {COUNT:,} of {len(every):,} images, each pixel "
         f"changed by at most {', '.join(EPS[:-1])} or {EPS[-1]} of its range",
         planted="thin strokes come out faint, and few of them trained the model: they are read "
         "almost as well as others, and falsified far more easily.",
-        plan=found.plan,
+        plan=plan,
         rows=None,
         truth={
-            (contrasts[0], _SLICES[0]): truth("0"),
-            **{(contrasts[1], part): truth(eps) for part, eps in zip(_SLICES, EPS, strict=True)},
+            (clean, _ATTACKED[0]): truth("0"),
+            **{(attacked, part): truth(eps) for part, eps in zip(_ATTACKED, EPS, strict=True)},
         },
     )
 
 
-def attacked(found: Reader, seed: int) -> list[dict[str, Any]]:
+def misled(found: Reader, plan: Mapping[str, Any]) -> Product:
+    """Return the reader in noise beside what is true of all images, drawn many times."""
+    from evenhand.cli.planted import Product
+    from evenhand.worlds.digits import wrong_under_noise
+
+    every = found.world.population()
+    return Product(
+        name="noisy_digits",
+        title="The same reader and images, with noise as of a bad scan",
+        planted="it drowns faint strokes first.",
+        plan=plan,
+        rows=None,
+        truth={
+            ("difference(corruption_error, by=thickness)", part): wrong_under_noise(
+                found.model, every, deviation, runs=_RUNS
+            )
+            for part, deviation in zip(_NOISY, NOISE.values(), strict=True)
+        },
+    )
+
+
+def left_by_attacks(found: Reader, probed: Probed) -> list[dict[str, Any]]:
     """Return what attacks leave of the thin strokes beside what no attack can break.
 
     One line for each attack and eps: ``attack``, ``variant``, ``exact`` (the formula's share of the
     audited thin strokes), ``found`` (the attack's), ``missed`` (audited images of any thickness
-    that the attack did not break and that can be broken) and ``verdict`` (of its flags).
+    that the attack did not break and that can be broken), ``verdict`` of its flags and the names of
+    those ``raised``.
+
+    Args:
+        found: The reader.
+        probed: What `ATTACK` found.
+
     """
     import evenhand
-    from evenhand.models.inputs import inputs_of
     from evenhand.probes.run import run
     from evenhand.probes.written import probe_of
     from evenhand.worlds.digits import THICKNESSES, robust, shares
 
     seen = found.seen
-    weak = run(
-        probe_of(WEAK, eps=EPS, seed=seed),
-        found.model,
-        inputs_of(seen.images, found.model.spec, labels=seen.labels, ids=seen.ids),
-        version=evenhand.__version__,
-        judged=True,
-    )
+    wanted = probe_of(WEAK, eps=EPS, seed=found.seed)
+    weak = run(wanted, found.model, found.inputs, version=evenhand.__version__, judged=True)
     lines = []
-    for name, probed in ((WEAK, weak), (ATTACK, found.probed)):
-        for eps, trust in zip(EPS, probed.made.flags or (), strict=True):
-            rows = probed.rows.filter(probed.rows["variant"] == trust["variant"])
-            left = rows["robust"].to_numpy()
+    for name, one in ((WEAK, weak), (ATTACK, probed)):
+        for eps, trust in zip(EPS, one.made.flags or (), strict=True):
+            left = one.rows.filter(one.rows["variant"] == trust["variant"])["robust"].to_numpy()
             exact = robust(found.model, seen.images, seen.labels, float(eps))
-            raised = [flag["name"] for flag in trust["flags"] if flag["raised"]]
             lines.append(
                 {
                     "attack": name,
@@ -204,7 +282,7 @@ def attacked(found: Reader, seed: int) -> list[dict[str, Any]]:
                     "found": shares(left, seen.thickness)[THICKNESSES[0]],
                     "missed": int((left & ~exact).sum()),
                     "verdict": trust["verdict"],
-                    "raised": raised,
+                    "raised": [flag["name"] for flag in trust["flags"] if flag["raised"]],
                 }
             )
     return lines
