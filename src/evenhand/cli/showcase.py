@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
 BY = "demo@example.org"
 
-_VISION = {"digits", "noisy_digits"}
-"""What the reader of digits is called among audits; absent without scikit-learn."""
+_VISION = {"noisy_digits": 10, "digits": 9}
+"""Audits of the reader of digits, absent without scikit-learn; days since the repaired one's."""
 
 _LENDING: Mapping[str, Any] = {
     "evenhand": 1,
@@ -148,7 +148,7 @@ def fill(centre: Centre, planted: Mapping[str, Bundle], seed: int) -> None:
         start_run(centre, place, id=run, plan=identity, artefact=subject.artefact, by=BY)
         accept(centre, packed(bundle, "demo.evidence.zip")[0], place, by=BY, run=run)
     write_policy(centre, "short videos", _MODERATION_POLICY, by=BY)
-    seen = planted.keys() & _VISION
+    seen = planted.keys() & _VISION.keys()
     vision = (("paper forms", "digit reader", "v2", "v1"),) if seen else ()
     for product, model, version, against in (
         *vision,
@@ -196,8 +196,10 @@ def _audits(planted: Mapping[str, Bundle], seed: int) -> Iterator[Shown]:
     ).rows(dict.fromkeys(alike, 1500), np.random.default_rng(seed))
     yield _audited(_COMMENTS, comments, ("comments", "filter", "v1"), days=130)
 
-    for name in sorted(planted.keys() & _VISION):
-        yield Shown(planted[name], _subject("paper forms", "digit reader", "v1"), 45)
+    for name in filter(planted.__contains__, _VISION):
+        yield Shown(
+            planted[name], _subject("paper forms", "digit reader", "v1"), _VISION[name] + 36
+        )
     yield Shown(planted["feed"], _subject("feed", "ranker", "v1"), 35)
     yield Shown(planted["search"], _subject("library search", "ranker", "v1"), 33)
     fair = ModerationWorld(wrongly_removed=dict.fromkeys(ModerationWorld().creators, 0.08))
@@ -212,15 +214,15 @@ def _audits(planted: Mapping[str, Bundle], seed: int) -> Iterator[Shown]:
     rows = lending.rows({"north": 700, "south": 400, "islands": 90}, np.random.default_rng(seed))
     yield _audited(_LENDING, rows, ("lending", "credit score", "v3"), days=12)
 
-    for bundle in _repaired_reader(seed) if planted.keys() & _VISION else ():
-        yield Shown(bundle, _subject("paper forms", "digit reader", "v2"), 9)
+    for days, bundle in _repaired_reader(seed) if planted.keys() & _VISION.keys() else ():
+        yield Shown(bundle, _subject("paper forms", "digit reader", "v2"), days)
     yield _audited(FEED, repaired_feed(seed), ("feed", "ranker", "v2"), days=6)
     yield _audited(RESULTS, repaired_results(seed), ("library search", "ranker", "v2"), days=4)
     yield Shown(planted["moderation"], _subject("short videos", "moderation", "v8"), 1)
 
 
-def _repaired_reader(seed: int) -> Iterator[Bundle]:
-    """Yield the evidence of a reader of digits in which nothing is planted: attacked, in noise."""
+def _repaired_reader(seed: int) -> Iterator[tuple[int, Bundle]]:
+    """Yield the evidence of a reader of digits in which nothing is planted, by its age in days."""
     import evenhand
     from evenhand.audits.plan.plan import AuditPlan
     from evenhand.cli.vision import reader
@@ -228,9 +230,9 @@ def _repaired_reader(seed: int) -> Iterator[Bundle]:
     found = reader(seed, repaired=True)
     # Evidence keeps what the log says of its attack; the log itself is not shown.
     with tempfile.TemporaryDirectory() as folder:
-        for probed in (found.attacked, found.noisy):
+        for days, probed in zip(_VISION.values(), (found.noisy, found.attacked), strict=True):
             _, plan = probed(Path(folder))
-            yield evenhand.audit(AuditPlan.model_validate(plan))
+            yield days, evenhand.audit(AuditPlan.model_validate(plan))
 
 
 def _subject(product: str, model: str, version: str) -> Subject:
