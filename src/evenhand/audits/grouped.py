@@ -166,6 +166,10 @@ class Grouped:
         )
 
 
+_MISSING = " is missing"
+"""How the reason ends that names a role."""
+
+
 def gather(measure: Measure, by: Sequence[str], state: State, log: Log) -> Grouped:
     """Return the sums of a measure by these groups from a state of this log."""
     if isinstance(measure, Ranking):
@@ -190,17 +194,21 @@ def gather(measure: Measure, by: Sequence[str], state: State, log: Log) -> Group
     unobserved = {role: cells.of(key).sum(axis=0) for role, key in columns.unobserved.items()}
     seen = [cells.of(key).sum(axis=0) for key in columns.seen.values()]
     lacking = " and a ".join(
-        why.removesuffix(" is missing")
+        why.removesuffix(_MISSING)
         for why in columns.excluded
-        if why.removesuffix(" is missing") in measure.needs
+        if why.removesuffix(_MISSING) in measure.needs
     )
     gone = {why: cells.of(key).sum(axis=0) for why, key in columns.excluded.items()}
 
     def nothing(index: int) -> str:
         """Return why a group has no rows that count."""
-        if not isinstance(measure, Counted):
-            return f"no rows with a {lacking}"
         reasons = [f"{why} ({many[index]:,.0f})" for why, many in gone.items() if many[index]]
+        if not isinstance(measure, Counted):
+            # A role may say in words what it means that it is missing.
+            said = any(many[index] and not why.endswith(_MISSING) for why, many in gone.items())
+            if said or not lacking:
+                return "; ".join(reasons) or figure.empty
+            return f"no rows with a {lacking}"
         return f"no {measure.measure.view} are left: {'; '.join(reasons) or 'there are none'}"
 
     left_out = [Exclusion(why, int(cells.of(key).sum())) for why, key in columns.excluded.items()]

@@ -184,6 +184,11 @@ def test_rows_of_attacks_are_left_out_and_counted(tmp_path, engine):
     assert found.outcome == alone.outcome
 
 
+def test_slice_of_another_probe_says_that_nothing_was_corrupted():
+    found = eh.estimate("corruption_error", log_of(mixed(), where="variant == 'linf 0.1'"))
+    assert found.undefined == "no corruption changed the example (60)"
+
+
 def test_whole_log_asks_for_no_measure_of_one_variant_where_a_plan_has_no_slices():
     assert eh.audit(plan_of(["mean_corruption_error"]), table=rows_of()).findings
     with pytest.raises(ValueInLogError, match="more than 6 variants"):
