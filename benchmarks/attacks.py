@@ -1,4 +1,4 @@
-"""Time of attacks beside bare passes and Foolbox: ``python benchmarks/attacks.py``.
+"""Time of attacks beside bare passes, Foolbox and ART: ``make bench-attacks``.
 
 A convolutional network (8 and 16 channels, 3 x 3, one layer), trained for a moment on 28 x 28
 images made of noise and shapes, on the CPU with one thread. Seconds are of the processor, and runs
@@ -7,8 +7,11 @@ within a turn.
 
 bare       the forward and backward passes that the steps of PGD need, and nothing else
 pgd, apgd  the same number of steps here, every example alive to the end (eps is too small to win)
-foolbox    its LinfPGD, the same steps and step size, where it is installed
-auto       all attacks in turn at an eps that breaks most, beside the sum of its parts alone
+foolbox    its LinfPGD, the same steps and step size, where it is installed: in batches as here, and
+           all images at once, as it takes them by itself
+art        its ProjectedGradientDescentPyTorch, the same steps, step size and batches
+auto       all attacks in turn at an eps that breaks about half, beside the sum of its parts, each
+           alone on all images and in full
 """
 
 from __future__ import annotations
@@ -102,6 +105,53 @@ def passes(net, x, labels, *, batch: int) -> None:  # noqa: ANN001 - a module an
             torch.autograd.grad(loss, near)
 
 
+def peers(net, x, labels, eps: float, *, batch: int) -> dict[str, Callable[[], object]]:  # noqa: ANN001
+    """Return the same attack by other libraries, of those that are installed."""
+    import torch
+
+    size, works = 2.5 * eps / STEPS, {}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            import foolbox
+        except ImportError:
+            print("foolbox is not installed")
+        else:
+            theirs = foolbox.attacks.LinfPGD(steps=STEPS, abs_stepsize=size)
+            wrapped = foolbox.PyTorchModel(net, bounds=(0, 1), device="cpu")
+            images, classes = torch.tensor(x), torch.tensor(labels)
+            works["foolbox"] = lambda: [
+                theirs(wrapped, images[some], classes[some], epsilons=eps)
+                for some in torch.arange(len(x)).split(batch)
+            ]
+            works["foolbox at once"] = lambda: theirs(wrapped, images, classes, epsilons=eps)
+        try:
+            from art.attacks.evasion import ProjectedGradientDescentPyTorch
+            from art.estimators.classification import PyTorchClassifier
+        except ImportError:
+            print("adversarial-robustness-toolbox is not installed")
+        else:
+            estimator = PyTorchClassifier(
+                net,
+                torch.nn.CrossEntropyLoss(),
+                SPEC.shape,
+                len(SPEC.labels),
+                clip_values=(0, 1),
+                device_type="cpu",
+            )
+            climb = ProjectedGradientDescentPyTorch(
+                estimator,
+                eps=eps,
+                eps_step=size,
+                max_iter=STEPS,
+                num_random_init=1,
+                batch_size=batch,
+                verbose=False,
+            )
+            works["art"] = lambda: climb.generate(x, labels)
+    return works
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--images", type=int, default=IMAGES)
@@ -116,47 +166,41 @@ def main() -> None:
     labels = model.predict(x)  # Every example is right, so that every one is attacked.
     small = Threat("linf", 1e-4)
 
-    def attack(text: str, threat: Threat, count: int | None = None) -> Callable[[], object]:
+    def attack(text: str, threat: Threat) -> Callable[[], object]:
         one = read(text)
-        return lambda: one.run(model, x[:count], labels[:count], threat, np.random.default_rng(0))
+        return lambda: one.run(model, x, labels, threat, np.random.default_rng(0))
 
     works = {
         "bare": lambda: passes(net, x, labels, batch=model.batch),
         "pgd": attack(f"pgd(steps={STEPS})", small),
         "apgd": attack(f"apgd(steps={STEPS})", small),
+        **peers(net, x, labels, small.eps, batch=model.batch),
     }
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            import foolbox
-        except ImportError:
-            print("foolbox is not installed")
-        else:
-            theirs = foolbox.attacks.LinfPGD(steps=STEPS, abs_stepsize=2.5 * small.eps / STEPS)
-            wrapped = foolbox.PyTorchModel(net, bounds=(0, 1), device="cpu")
-            images, classes = torch.tensor(x), torch.tensor(labels)
-            works["foolbox"] = lambda: theirs(wrapped, images, classes, epsilons=small.eps)
     seconds = in_turns(works, given.turns)
-    print(f"{given.images} images, {STEPS} steps, {given.turns} turns")
+    print(f"{given.images} images in batches of {model.batch}, {STEPS} steps, {given.turns} turns")
     print("seconds of the processor in the median turn")
     for name, took in seconds.items():
         print(f"  {name:32} {np.median(took):6.2f}")
     print("ratios within a turn: median   [quartiles]")
     told("pgd / bare passes", seconds["pgd"] / seconds["bare"])
     told("apgd / bare passes", seconds["apgd"] / seconds["bare"])
-    if "foolbox" in seconds:
-        told("pgd / foolbox", seconds["pgd"] / seconds["foolbox"])
+    for name in ("foolbox", "foolbox at once", "art"):
+        if name in seconds:
+            told(f"pgd / {name}", seconds["pgd"] / seconds[name])
 
     whole = read("auto(steps=20, queries=200)")
     parts = [str(member) for member in whole.members(model)]
-    wide = Threat("linf", 0.1)
-    found = whole.run(
-        model, x[: given.auto_images], labels[: given.auto_images], wide, np.random.default_rng(0)
-    )
-    works = {name: attack(name, wide, given.auto_images) for name in (str(whole), *parts)}
-    seconds = in_turns(works, max(3, given.turns // 5))
+    x, labels = x[: given.auto_images], labels[: given.auto_images]
+    least = read("fmn").run(model, x, labels, Threat("linf", 0.9), np.random.default_rng(0))
+    wide = Threat("linf", float(np.nanmedian(least.distance)))
+    found = whole.run(model, x, labels, wide, np.random.default_rng(0))
+    works = {name: attack(name, wide) for name in (str(whole), *parts)}
+    turns = max(3, given.turns // 5)
+    seconds = in_turns(works, turns)
     alone = sum(seconds[name] for name in parts)
-    print(f"auto on {given.auto_images} images, {found.broken.mean():.0%} of them broken")
+    print(f"{whole} on {len(x)} images, {found.broken.mean():.0%} of them broken, {turns} turns")
+    for name in (str(whole), *parts):
+        print(f"  {name:50} {np.median(seconds[name]):6.2f}")
     told("auto / sum of its parts", seconds[str(whole)] / alone)
 
 

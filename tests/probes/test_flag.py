@@ -75,7 +75,7 @@ def test_a_sound_network_raises_none():
 @pytest.mark.parametrize("flag", MASKS)
 def test_a_planted_mask_raises_its_flag_whatever_attacks_it(flag):
     model = TorchModel(Masked(network(), **MASKS[flag]), SPEC, device="cpu")
-    assert flag in raised(judged(model, "auto"))
+    assert flag in raised(judged(model, "auto", 40))
 
 
 NETWORKS = int(os.environ.get("EVENHAND_NETWORKS", "1"))
@@ -93,6 +93,7 @@ def test_sound_networks_raise_none(seed, trained):
     assert trust.verdict == "reliable", [flag.text for flag in trust.flags if flag.raised]
 
 
+@pytest.mark.slow
 def test_the_verdict_belongs_to_the_attack():
     x4 = TorchModel(Masked(network(), behind=lambda z: z * 1e4), SPEC, device="cpu")
     by_ce = judged(x4, "pgd(steps=20)")
@@ -101,6 +102,7 @@ def test_the_verdict_belongs_to_the_attack():
     assert raised(by_margin) == {"zero_gradients"}
 
 
+@pytest.mark.slow
 def test_groups_have_flags_of_their_own():
     # Only images whose first row is dark are masked: their gradient is lost.
     class Half(torch.nn.Module):
