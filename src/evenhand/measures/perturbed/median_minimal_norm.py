@@ -24,7 +24,7 @@ _FARTHEST = 1e30
     needs=("correct", "minimal_norm"),
     better="higher",
     tags=("robustness", "fairness"),
-    cites="Carlini et al. 2019",
+    cites="Brendel et al. 2018",
     limits={"minimal_norm": (0.0, _FARTHEST)},
 )
 class MedianMinimalNorm(Keyed):

@@ -29,7 +29,8 @@ class RobustAccuracy(Sums):
     P(the clean example is right and every attack of the set failed). An example that is wrong
     already is not robust. An attacked accuracy is an upper bound of the robust one: a stronger
     attack may break more, so a difference over groups says what this set of attacks found, for one
-    norm and eps. It is 0 when the attacks leave as many of every group.
+    norm and eps. That is 0 when the attacks leave as many of every group. Beside certificates of
+    the same classifier `bounds(robust_accuracy, missing=certificate)` is the set that it lies in.
 
     >>> import evenhand as eh, polars as pl
     >>> rows = pl.DataFrame({"source": [1, 2, 3, 4], "correct": [1, 1, 1, 0],

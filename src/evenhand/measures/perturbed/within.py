@@ -71,9 +71,10 @@ class AccuracyWithin(Sums):
 class CertifiedAccuracy(Sums):
     """Share of source examples that are right and certified within r; in [0, 1].
 
-    P(right and certified radius >= r), in the norm of the certificate. One that has no certificate,
-    as where the model abstains, counts as wrong. A lower bound of the robust accuracy at r, as an
-    attacked accuracy is an upper one.
+    P(right and certified radius >= r), in the norm of the certificate; right is the class that is
+    certified, of a smoothed model the smoothed one's. One that has no certificate, as where the
+    model abstains, counts as wrong. 0 where nothing is certified that far. A lower bound of the
+    robust accuracy at r, as an attacked accuracy is an upper one.
 
     >>> import evenhand as eh, polars as pl
     >>> rows = pl.DataFrame({"source": [1, 2, 3, 4], "correct": [1, 1, 1, 0],
