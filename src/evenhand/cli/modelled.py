@@ -276,7 +276,8 @@ def probed_lines(prepared: Prepared, steps: Sequence[Step]) -> list[str]:
         *(f"  probe {step.line}" for step in steps),
     ]
     whole = sum(step.most_queries for step in steps)
-    return [*lines, f"  in all at most {whole:,} queries"] if len(steps) > 1 else lines
+    several = sum(step.taken is None for step in steps) > 1
+    return [*lines, f"  in all at most {whole:,} queries"] if several else lines
 
 
 def probed_document(prepared: Prepared, steps: Sequence[Step]) -> dict[str, Any]:

@@ -14,6 +14,7 @@ import yaml
 from pydantic import (
     BaseModel,
     BeforeValidator,
+    ConfigDict,
     Field,
     StringConstraints,
     ValidationError,
@@ -162,8 +163,17 @@ def _as_list(value: object) -> object:
     return value if isinstance(value, list) else [value]
 
 
+def _schema(schema: dict[str, Any]) -> None:
+    """Say in the JSON Schema that rows are in a log, or are made by probes of a model."""
+    schema["properties"]["log"].pop("default", None)
+    read = {"required": ["log"], "properties": {"log": {"required": ["source"]}}}
+    schema["anyOf"] = [read, {"required": ["model", "probes"]}]
+
+
 class AuditPlan(Part):
     """Everything that an audit does: same plan and same rows give the same figures."""
+
+    model_config = ConfigDict(json_schema_extra=_schema)
 
     evenhand: Literal[1] = Field(description="Version of the plan format.")
     subject: Subject = Field(Subject(), description="What is audited.")
