@@ -412,6 +412,7 @@ def audit(
     states: str | Path | None = None,
     out: str | Path | None = None,
     html: str | Path | None = None,
+    pictures: bool = False,
     sign: str | Path | None = None,
     probes: str | Path | None = None,
     trust_pickle: bool = False,
@@ -432,6 +433,8 @@ def audit(
         states: Write what the rows were counted to here, ``x.states``, to be merged with others.
         out: Write the evidence here, ``x.evidence.zip``.
         html: Write the report here, one HTML file.
+        pictures: Show in the report some of the examples that probes kept beside their logs; they
+            are rows of data, and in no evidence.
         sign: Sign the evidence with this Ed25519 key, a PEM file.
         probes: For a plan that names a model: the folder of the logs of its probes; by default
             ``audit.probes`` beside ``audit.yaml``, and in the current folder for a mapping. What
@@ -481,7 +484,8 @@ def audit(
     bundle = conclude(fitted, counted, version=__version__)
     if states is not None:
         write_states(counted, states, force=force)
-    write_audit(bundle, out, html, key=sign, force=force)
+    logs = fitted.log.source.files if pictures else ()
+    write_audit(bundle, out, html, key=sign, force=force, logs=logs)
     return bundle
 
 

@@ -60,6 +60,7 @@ def test_picture_is_the_example_and_what_became_of_it():
         assert np.abs(changed - x).max() <= eps + 1 / 255 + 1e-6
         robust = found.rows.filter(source=row["source"], variant=row["variant"])["robust"][0]
         assert (row["said"] == row["label"]) == robust
+        assert row["group"] == inputs.table["group"][row["source"]]
 
 
 def test_pictures_change_no_row_and_are_counted(tmp_path):

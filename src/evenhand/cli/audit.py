@@ -119,6 +119,14 @@ def audit(
         Path | None, typer.Option(help="Write the evidence here: x.evidence.zip.")
     ] = None,
     html: Annotated[Path | None, typer.Option(help="Write the report here, one HTML file.")] = None,
+    pictures: Annotated[
+        bool,
+        typer.Option(
+            "--pictures",
+            help="Show in the report some of the examples that probes kept beside their logs; "
+            "they are rows of data.",
+        ),
+    ] = False,
     sign: Annotated[
         Path | None, typer.Option(help="Sign the evidence with this Ed25519 key (PEM).")
     ] = None,
@@ -249,7 +257,8 @@ def audit(
                 )
                 return
             bundle = conclude(fit, counted, version=evenhand.__version__, progress=progress)
-        write_audit(bundle, out, html, key=sign, force=force)
+        logs = fit.log.source.files if pictures else ()
+        write_audit(bundle, out, html, key=sign, force=force, logs=logs)
         end = None if sending is None else finish(sending, bundle, out)
     document = {**bundle.to_dict(), "bundle": None if out is None else str(out)}
     if bundle.skipped:
@@ -337,7 +346,7 @@ def _fitted(  # noqa: PLR0917 - what flags say
 
 _BESIDE_A_PLAN = {
     *("source", "engine", "master", "on_bad_file", "states", "from_states", "plan"),
-    *("gate", "out", "html", "sign", "force", "as_json", "honour_waivers"),
+    *("gate", "out", "html", "pictures", "sign", "force", "as_json", "honour_waivers"),
     *("to", "token_file", "insecure"),
     *modelled.OF_RUNNER,
 }

@@ -18,7 +18,7 @@ from evenhand.models.spec import Spec
 PICTURES = ("picture_shape", "picture_clean", "picture_changed", "picture_prediction")
 """Columns of a kept block that are no columns of the log: null where an example is not shown."""
 
-COLUMNS = ("source", "variant", "label", "prediction", "shape", "clean", "changed", "said")
+COLUMNS = ("source", "variant", "group", "label", "prediction", "shape", "clean", "changed", "said")
 """Columns of the side file: bytes of shape (height, width, channels), 0 the lowest value."""
 
 _GREYS = 255
@@ -100,11 +100,21 @@ def _bytes(image: Floats, spec: Spec) -> NDArray[np.uint8]:
     return greys[..., None] if spec.layout == "HW" else greys
 
 
-def pictures_of(parts: pl.DataFrame) -> pl.DataFrame:
-    """Return the side file of a probe's blocks, with the columns `COLUMNS`."""
+def pictures_of(parts: pl.DataFrame, inputs: Inputs, by: Sequence[str]) -> pl.DataFrame:
+    """Return the side file of a probe's blocks, with the columns `COLUMNS`.
+
+    Args:
+        parts: The rows of all blocks.
+        inputs: All examples.
+        by: The column of groups that the examples were chosen by, or none.
+
+    """
     names = dict(zip(PICTURES, COLUMNS[-4:], strict=True))
+    group = inputs.table[by[0]].cast(pl.String) if by else pl.Series([None] * len(inputs))
+    groups = pl.DataFrame({"source": inputs.ids.tolist(), "group": group.cast(pl.String)})
     shown = parts.filter(pl.col("picture_clean").is_not_null())
-    return shown.select("source", "variant", "label", "prediction", *PICTURES).rename(names)
+    told = shown.join(groups, on="source", how="left", maintain_order="left").rename(names)
+    return told.select(COLUMNS)
 
 
 def to_parquet(pictures: pl.DataFrame) -> bytes:

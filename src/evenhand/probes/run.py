@@ -123,7 +123,7 @@ def run(
         flags=flags,
         version=version,
     )
-    shown = pictures_of(pl.concat(parts)) if pictures else None
+    shown = pictures_of(pl.concat(parts), inputs, columns[:1]) if pictures else None
     return Probed(rows, made, work.resumed, shown)
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from evenhand.audits.evidence.archive import check_signing, packed
 from evenhand.audits.evidence.bundle import Bundle
 from evenhand.audits.evidence.file import Location, check_targets, write_all, write_whole
 from evenhand.errors import OutputError, Problem, reason
+from evenhand.render.gallery import pictures_beside
 from evenhand.render.html import html as report
 
 __all__ = ["add_text", "check_audit", "check_targets", "write_audit", "write_text"]
@@ -65,11 +67,22 @@ def write_audit(
     *,
     key: Location | None,
     force: bool,
+    logs: Iterable[str] = (),
 ) -> None:
-    """Write evidence and report so that both are there, whole, or neither; as `check_audit`."""
+    """Write evidence and report so that both are there, whole, or neither; as `check_audit`.
+
+    Args:
+        bundle: The evidence.
+        out: Where it goes; None for nowhere.
+        html: Where the report goes; None for nowhere.
+        key: A file with an Ed25519 private key that signs the evidence; None for no signature.
+        force: Whether files that are there are replaced.
+        logs: Logs of probes; of the pictures that lie beside them the report shows some.
+
+    """
     files: dict[Location, bytes] = {}
     if out is not None:
         files[out], _ = packed(bundle, out, key=key)
     if html is not None:
-        files[html] = report(bundle).encode()
+        files[html] = report(bundle, pictures_beside(logs)).encode()
     write_all(files, force=force)

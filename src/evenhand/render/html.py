@@ -13,6 +13,7 @@ import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -27,6 +28,8 @@ from evenhand.render.chapter import Chapter, chapters_of, gaps_of, overall_table
 from evenhand.render.course import MOST_DRAWN, course_view, courses_in, name_in
 from evenhand.render.done import TITLE, done_of, untold
 from evenhand.render.format import Format
+from evenhand.render.gallery import TITLE as GALLERY
+from evenhand.render.gallery import gallery_of
 from evenhand.render.rule import LIMITS, rules_view, sentence
 from evenhand.render.section import Block, Section, definition_of, title_of
 from evenhand.render.view import block_view, embedded, notes_of
@@ -70,8 +73,16 @@ def asset(name: str) -> str:
     return (files("evenhand.render") / "templates" / name).read_text(encoding="utf-8")
 
 
-def html(bundle: Bundle) -> str:
-    """Return the report of a bundle as one page."""
+def html(bundle: Bundle, pictures: Sequence[Path] = ()) -> str:
+    """Return the report of a bundle as one page.
+
+    Args:
+        bundle: The evidence.
+        pictures: Side files of probes, of which some examples are shown; they are rows of data,
+            which no report shows unless it is asked to.
+
+    """
+    gallery = gallery_of(pictures)
     chapters = chapters_of(bundle)
     sections = [section for chapter in chapters for section in chapter.sections]
     blocks = [block for section in sections for block in section.blocks]
@@ -82,6 +93,7 @@ def html(bundle: Bundle) -> str:
     rules, rules_left = rules_view(bundle, sections)
     page: dict[str, Any] = {
         "policy": f"default-src 'none'; style-src 'unsafe-inline'; {scripts}"
+        f"{'img-src data:; ' if gallery.strips else ''}"
         "base-uri 'none'; form-action 'none'",
         "version": bundle.version,
         "title": cut(title_of(bundle)),
@@ -108,6 +120,8 @@ def html(bundle: Bundle) -> str:
         "done_title": TITLE,
         "done": done_of(bundle),
         "untold": untold(bundle),
+        "gallery_title": GALLERY,
+        "gallery": gallery,
         "config": embedded(CONFIG) if live else "",
         "program": program,
     }

@@ -1,0 +1,98 @@
+"""Pictures in reports: only where they are asked for, told apart, bounded, never in evidence."""
+
+from __future__ import annotations
+
+import base64
+import io
+import zipfile
+
+import numpy as np
+import polars as pl
+import pytest
+
+import evenhand as eh
+from evenhand.models.function import linear
+from evenhand.models.spec import Spec
+from evenhand.render.gallery import gallery_of, pictures_beside
+
+pytest.importorskip("PIL", reason="Pillow is not installed")
+
+SPEC = Spec(labels=("dark", "light"), shape=(6, 6), layout="HW")
+
+
+def probed(out, written="attack.pgd(eps=[0.05, 0.2], steps=3)", **how):
+    model = linear(np.vstack([np.zeros(36), np.ones(36)]), np.array([0.0, -18.0]), SPEC)
+    x = np.random.default_rng(3).random((120, 6, 6))
+    labels = np.where(x.sum(axis=(1, 2)) > 18, "light", "dark")
+    groups = {"side": ["left", "right"] * 60}
+    return eh.probe(model, x, written, labels=labels, groups=groups, out=out, flags=False, **how)
+
+
+def plan_of(path):
+    slices = ["variant == 'linf 0.05'", "variant == 'linf 0.2'"]
+    return {
+        "evenhand": 1,
+        "log": {"source": str(path), "kind": "perturbed"},
+        "groups": {"side": "side"},
+        "measures": [{"measure": "robust_accuracy", "slices": slices}],
+    }
+
+
+def test_report_shows_them_where_it_is_asked_to_and_evidence_never(tmp_path):
+    log = tmp_path / "attacked.parquet"
+    probed(log)
+    shown, plain, out = (tmp_path / name for name in ("a.html", "b.html", "c.evidence.zip"))
+    eh.audit(plan_of(log), html=plain)
+    eh.audit(plan_of(log), html=shown, out=out, pictures=True)
+    page = shown.read_text()
+    assert page.count("data:image/png") == 2 * 12 * 3
+    assert "img-src data:" in page
+    assert "Some of the examples" in page
+    for text in ("data:image/png", "img-src", "Some of the examples"):
+        assert text not in plain.read_text()
+    with zipfile.ZipFile(out) as evidence:
+        assert all(b"PNG" not in evidence.read(name) for name in evidence.namelist())
+
+
+def test_picture_is_the_image_and_its_change(tmp_path):
+    log = tmp_path / "attacked.parquet"
+    probed(log)
+    (side,) = pictures_beside([log])
+    from PIL import Image
+
+    first, row = gallery_of([side]).strips[0].pictures[0], pl.read_parquet(side).row(0, named=True)
+
+    def opened(address):
+        data = base64.b64decode(address.removeprefix("data:image/png;base64,"))
+        return np.asarray(Image.open(io.BytesIO(data)))
+
+    clean = np.frombuffer(row["clean"], np.uint8).reshape(6, 6)
+    changed = np.frombuffer(row["changed"], np.uint8).reshape(6, 6)
+    assert (opened(first.clean) == clean).all()
+    assert (opened(first.changed) == changed).all()
+    moved = changed.astype(int) - clean
+    assert (np.sign(opened(first.change).astype(int) - 128) == np.sign(moved)).all()
+    assert first.label == row["label"]
+    assert first.group == row["group"]
+    assert first.outcome in {"broken", "still right"}
+    assert (first.outcome == "broken") == (row["said"] != row["label"])
+
+
+def test_of_many_variants_the_strongest_of_each_kind_are_shown_in_brief(tmp_path):
+    log = tmp_path / "corrupted.parquet"
+    probed(log, "corrupt.common(severity=[1, 2, 5])", believe=True)
+    found = gallery_of(pictures_beside([log]))
+    assert len(found.strips) == 15
+    assert all(strip.variant.endswith(" 5") for strip in found.strips)
+    assert all(len(strip.pictures) == 4 for strip in found.strips)
+    assert "30 more variants" in found.left
+
+
+@pytest.mark.parametrize("content", [b"", b"no Parquet", None])
+def test_what_cannot_be_read_shows_nothing(tmp_path, content):
+    path = tmp_path / "x.pictures.parquet"
+    if content is None:
+        pl.DataFrame({"source": [1]}).write_parquet(path)
+    else:
+        path.write_bytes(content)
+    assert gallery_of([path]).strips == ()
