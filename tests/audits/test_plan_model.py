@@ -18,6 +18,8 @@ from evenhand.audits.plan.probed import Trust
 from evenhand.audits.run import conclude, count_rows
 from evenhand.errors import EvenhandError, ModelError, OutputError, PlanError, StateMergeError
 from evenhand.probes.log import read_made
+from made_models import Endpoint
+from made_models import served as serving
 
 MODULE = """
 import numpy as np
@@ -191,6 +193,30 @@ class TestAudit:
         units = {one.units for one in bundle.findings if one.key == "robust_accuracy"}
         assert units == {COUNT // 3}
 
+    def test_a_filter_and_a_side_table_read_columns_of_the_inputs(self, folder):
+        table = people().with_columns(zip=pl.int_range(pl.len()) % 7)
+        table.write_parquet(folder / "people.parquet")
+        regions = pl.DataFrame({"zip": range(7), "region": [*"abababa"]})
+        regions.write_parquet(folder / "regions.parquet")
+        path = write(
+            folder,
+            ("{sex: sex}", "{region: region}"),
+            (
+                "min_units: 0",
+                (
+                    "log: {where: age > 40}\ntables: [{source: regions.parquet, key: zip}]\n"
+                    """measures:\n- {measure: "difference(robust_accuracy, by=region)", """
+                    """slices: ["variant == 'linf 0.1'"]}\nmin_units: 0"""
+                ),
+            ),
+        )
+        bundle, _ = run(path)
+        _, robust = closed_form(0.1)
+        meant = table.with_columns(robust=robust).join(regions, on="zip").filter(pl.col("age") > 40)
+        each = dict(meant.group_by("region").agg(pl.col("robust").mean()).iter_rows())
+        (found,) = figures(bundle).values()
+        assert found == pytest.approx(abs(each["a"] - each["b"]))
+
 
 MIXED = """
 evenhand: 1
@@ -315,7 +341,10 @@ class TestReuse:
         assert len(told) == 1
         assert "at most" in told[0]
         assert f"is not taken: it is of {why}" in told[0]
-        assert (folder / "audit.probes" / "old" / "1-attack.fgsm.parquet").exists()
+        assert (folder / "audit.probes" / "old" / "1-attack.fgsm.parquet.old").exists()
+        # Whoever reads the folder reads the rows of the plan alone.
+        log = eh.log(folder / "audit.probes", kind="perturbed")
+        assert len(log.source.files) == 1
         # Back again, nothing is asked but for the fingerprint.
         bundle, told = run(write(folder), trust=Trust(max_queries=1))
         assert "taken from" in told[0]
@@ -586,3 +615,52 @@ class TestProblems:
         }
         with pytest.raises(EvenhandError, match="no model is probed here"):
             eh.audit(folder / "audit.yaml", table=rows, max_queries=5)
+
+
+SCORED = ("attack.fgsm(eps=[0.1, 1/4])", "attack.square(eps=[0.1, 1/4], queries=10)")
+
+
+@pytest.fixture
+def served(folder):
+    """The linear model behind HTTP, and a plan that names it."""
+    weights = np.array([[0.0, 0.0], [1.0, -2.0]])
+    with serving(Endpoint(lambda x: np.asarray(x) @ weights.T)) as endpoint:
+        write(
+            folder,
+            (f"{module_of(folder)}:model", endpoint.address),
+            ("range: [-9, 9]", "range: [-9, 9]\n  classes: ['no', 'yes']\n  output: logits"),
+            SCORED,
+        )
+        yield endpoint
+
+
+@pytest.mark.slow
+class TestEndpoint:
+    def test_checking_asks_a_few_and_the_audit_no_more_than_was_foretold(self, folder, served):
+        _, _, (step,) = check_plan(folder / "audit.yaml", runner=Runner(version="0"))
+        assert 0 < served.examples < 100
+        before = served.examples
+        bundle, (told,) = run(folder / "audit.yaml")
+        assert served.examples - before <= step.most_queries + 100
+        assert f"queries of {served.address}" in told
+        assert "a second as it answers now" in told
+        # What is broken within eps by any means is not robust: an upper bound of the closed form.
+        for name, eps in (("linf 0.1", 0.1), ("linf 1/4", 0.25)):
+            clean, robust = closed_form(eps)
+            found = figures(bundle)
+            assert found["clean_accuracy", f"variant == '{name}'"] == pytest.approx(clean.mean())
+            left = found["robust_accuracy", f"variant == '{name}'"]
+            assert robust.mean() - 1e-9 <= left < clean.mean()
+
+    def test_an_endpoint_that_fails_half_way_costs_nothing_that_was_finished(self, folder, served):
+        whole, _ = run(folder / "audit.yaml", probes=folder / "whole")
+        asked = served.count
+        served.before = {asked + asked * 3 // 4: (404, {}, b"gone")}
+        told = []
+        with pytest.raises(ModelError):
+            open_plan(folder / "audit.yaml", runner=Runner(version="0", tell=told.append))
+        assert "the same command goes on from there" in told[-1]
+        start = served.count
+        bundle, _ = run(folder / "audit.yaml")
+        assert served.count - start < asked * 3 // 4
+        assert figures(bundle) == figures(whole)

@@ -1,7 +1,8 @@
 """Logs that a plan's probes finished before: found by what their files say made them, put in place.
 
 A plan's folder of logs holds one file for each probe, ``1-attack.auto.parquet``, and what earlier
-states of the plan left in a folder ``old`` within it: a probe that comes back is not made again.
+states of the plan left as ``old/1-attack.auto.parquet.old``: a probe that comes back is not made
+again, and whoever reads the folder as a log reads those of the plan alone.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from evenhand.probes.picture import path_beside
 from evenhand.probes.probe import Probe
 
 OLD = "old"
-"""The folder of logs that the plan does not name now."""
+"""The folder of logs that the plan does not name now, and the end of their names."""
 
 _OURS = re.compile(r"\d+-[a-z]+\.\w+\.parquet")
 
@@ -112,8 +113,8 @@ def targets(folder: Path, wanted: Sequence[Wanted]) -> list[Path]:
 
 
 def _logs(folder: Path) -> Iterator[Path]:
-    for part in (folder, folder / OLD):
-        yield from sorted(one for one in part.glob("*.parquet") if not one.name.endswith(PICTURES))
+    yield from sorted(one for one in folder.glob("*.parquet") if not one.name.endswith(PICTURES))
+    yield from sorted((folder / OLD).glob(f"*.parquet.{OLD}"))
 
 
 def strange(folder: Path) -> list[Problem]:
@@ -144,7 +145,7 @@ def put(folder: Path, logs: Sequence[Path | None], places: Sequence[Path]) -> No
         aside = {}
         for path in [*_logs(folder)]:
             if wanted.get(path) != path and path.parent == folder:
-                aside[path] = _moved(path, _free(folder / OLD / path.name))
+                aside[path] = _moved(path, _free(folder / OLD / f"{path.name}.{OLD}"))
         for path, place in wanted.items():
             if path != place:
                 _moved(aside.get(path, path), place)
@@ -163,7 +164,7 @@ def _moved(path: Path, to: Path) -> Path:
 
 
 def _free(path: Path) -> Path:
-    """Return a path that is not there yet: ``1-attack.auto.parquet``, ``2-attack.auto.parquet``."""
+    """Return a path that is not there yet, with the next number for what is there."""
     number, _, name = path.name.partition("-")
     place = int(number)
     while path.exists():
