@@ -33,7 +33,8 @@ $(VENV)/demo: $(VENV)/report
 setup: $(VENV)/core  ## Make .venv with Evenhand in it; every other verb does this first.
 
 demo: $(VENV)/demo  ## Audit simulated products, fill a centre and serve it; SERVE=0 stops before serving.
-	$(BIN)/evenhand demo --out build/demo --force --centre $(if $(filter 0,$(SERVE)),,--serve)
+	# Its matrices are small: several threads would wait for each other.
+	OMP_NUM_THREADS=1 $(BIN)/evenhand demo --out build/demo --force --centre $(if $(filter 0,$(SERVE)),,--serve)
 
 test: $(VENV)/full  ## Run all tests, the slow ones too.
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal

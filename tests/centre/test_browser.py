@@ -130,6 +130,7 @@ PAGES = [
     "/products/lending",
     "/products/lending/models/credit%20score/versions/v3",
     "/products/feed/time",
+    "/products/paper%20forms",
     "/products/short%20videos/waivers",
     "/jobs",
     "/policies",
