@@ -328,7 +328,10 @@ def _of_model(problem: Problem, places: Located, source: ModelSource) -> Problem
     elif Path(problem.where.partition(", ")[0]).name == Path(source.inputs).name:
         place = ("model", "inputs")
     said = "" if role or problem.where == "where" else f"{problem.where}: "
-    return Problem(places.where(place), f"{said}{problem.what}", keys_for_flags(problem.hint))
+    hint = keys_for_flags(problem.hint)
+    if hint.startswith("Modules are looked for"):
+        hint = f"{hint.rstrip('.')} and beside the plan."
+    return Problem(places.where(place), f"{said}{problem.what}", hint)
 
 
 def _twice(probes: Sequence[Probe], places: Located) -> Iterator[Problem]:
