@@ -330,7 +330,7 @@ def _columns(
 
     table = Table(box=None, pad_edge=False, header_style="dim")
     for heading in words:
-        table.add_column(heading)
+        table.add_column(heading, overflow="fold")
     for heading in numbers:
         table.add_column(heading, justify="right")
     table.add_column("")
