@@ -6,6 +6,7 @@ import contextlib
 import io
 import json
 import sys
+import zipfile
 
 import pytest
 
@@ -257,6 +258,15 @@ def test_evidence_keeps_what_was_thought_of_the_attack(folder):
     [made] = bundle.environment["probes"]
     assert [one["verdict"] for one in made["flags"]] == ["reliable"] * 3
     assert all(len(one["groups"]) == 3 for one in made["flags"])
+
+
+@pytest.mark.usefixtures("document")
+def test_the_report_shows_some_images_and_the_evidence_has_none(folder):
+    for name in ("digits", "noisy_digits"):
+        assert "Some of the examples" in (folder / f"{name}.html").read_text()
+        with zipfile.ZipFile(folder / f"{name}.evidence.zip") as evidence:
+            assert not [one for one in evidence.namelist() if "picture" in one or "png" in one]
+    assert "Some of the examples" not in (folder / "feed.html").read_text()
 
 
 @pytest.mark.slow

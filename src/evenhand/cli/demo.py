@@ -188,7 +188,9 @@ def _vision(
     ]
     shown = []
     for product in products:
-        audited[product.name] = _audited(product.plan, product.name, out, force=force)
+        audited[product.name] = _audited(
+            product.plan, product.name, out, force=force, pictures=out is not None
+        )
         shown.append(_shown(product, audited[product.name], out))
         document |= shown[-1][1]
     lines = vision.left_by_attacks(reader, attacked)
@@ -241,6 +243,7 @@ def _audited(
     *,
     force: bool,
     table: pl.DataFrame | None = None,
+    pictures: bool = False,
 ) -> Bundle:
     """Return the evidence of a plan, written into the folder where one is given."""
     import evenhand
@@ -252,6 +255,7 @@ def _audited(
         table=table,
         out=_file(out, name, "evidence.zip"),
         html=_file(out, name, "html"),
+        pictures=pictures,
         force=force,
     )
 
