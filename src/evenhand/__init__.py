@@ -509,7 +509,7 @@ def _fitted(
             raise PlanError(Problem(listed(given), what, "Leave it out."))
         return fit(plan, **how) if isinstance(plan, AuditPlan) else open_plan(plan, **how)
     from evenhand.audits.modelled import Runner, checked, probed
-    from evenhand.audits.plan.probed import Trust
+    from evenhand.audits.plan.opened import Trust
 
     trust = Trust(trust_pickle=said["trust_pickle"], max_queries=said["max_queries"])
     folder = None if probes is None else Path(probes)

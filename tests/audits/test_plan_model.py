@@ -14,7 +14,7 @@ from evenhand.audits.modelled import Runner, checked, probed
 from evenhand.audits.plan import Located, parse_plan, plan_from
 from evenhand.audits.plan.file import check_plan, open_plan
 from evenhand.audits.plan.fit import fit
-from evenhand.audits.plan.probed import Trust
+from evenhand.audits.plan.opened import Trust
 from evenhand.audits.run import conclude, count_rows
 from evenhand.errors import EvenhandError, ModelError, OutputError, PlanError, StateMergeError
 from evenhand.probes.log import read_made
@@ -473,6 +473,10 @@ class TestProblems:
             ("  label: answer\n", "", "4 model.label: the true classes are not known"),
             ("id: person", "id: sex", "8 model.id: 2 ids stand in several rows"),
             ("people.parquet", "peple.parquet", "6 model.inputs: "),
+            (
+                *("people.parquet", "${NO_SUCH_PLACE}/people.parquet"),
+                "6 model.inputs: ${NO_SUCH_PLACE}/people.parquet: the environment variable",
+            ),
             (":model", ":modl", "5 model.address: model 'MODULE:modl': MODULE has no 'modl'."),
             ("range: [-9, 9]", "where: c > 5", "10 model.where"),
             ("sex: sex", "sx: sx", "13 groups.sx: there is no column 'sx'."),

@@ -11,8 +11,9 @@ from typing import NamedTuple
 
 from evenhand.audits.plan.fit import Fit, fit
 from evenhand.audits.plan.lines import Located
+from evenhand.audits.plan.opened import Trust
 from evenhand.audits.plan.plan import AuditPlan
-from evenhand.audits.plan.probed import Prepared, Trust, prepare
+from evenhand.audits.plan.probed import Prepared, prepare
 from evenhand.audits.probing import predicted, probe_to
 from evenhand.audits.reused import Wanted, align, found, put, strange, targets
 from evenhand.audits.run import kept_beside

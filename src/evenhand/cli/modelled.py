@@ -159,7 +159,7 @@ def runner_of(
     """
     import evenhand
     from evenhand.audits.modelled import Runner
-    from evenhand.audits.plan.probed import Trust
+    from evenhand.audits.plan.opened import Trust
     from evenhand.probes.method import silent
 
     # Also that limits are some.
