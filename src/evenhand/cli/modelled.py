@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 
@@ -175,9 +176,14 @@ def runner_of(
         ),
         believe=believe,
         probes=probes,
-        tell=lambda line: typer.echo(line, err=True),
+        tell=_tell,
         progress=progress or silent,
     )
+
+
+def _tell(line: str) -> None:
+    # Not typer's: what is written here stays above a bar of progress.
+    sys.stderr.write(f"{line}\n")
 
 
 def refuse(ctx: typer.Context, source: str) -> None:
