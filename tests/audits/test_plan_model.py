@@ -381,6 +381,16 @@ class TestReuse:
         assert "is not taken: rows are missing in it" in told[0]
         assert bundle.environment["rows"] == 2 * COUNT
 
+    @pytest.mark.parametrize("written", ["{}", "[]", "null", "5"])
+    def test_a_log_that_tells_nonsense_of_what_made_it_is_made_again(self, folder, written):
+        run(folder / "audit.yaml")
+        log = folder / "audit.probes" / "1-attack.fgsm.parquet"
+        nonsense = dict.fromkeys(read_made(log).metadata(), written)
+        pl.read_parquet(log).write_parquet(log, metadata=nonsense)
+        bundle, told = run(folder / "audit.yaml")
+        assert f"{log} is not taken: " in told[0]
+        assert bundle.environment["rows"] == 2 * COUNT
+
     def test_probes_that_change_places_keep_their_logs(self, folder):
         two = '\n- {probe: "attack.pgd(eps=0.5, steps=2)", flags: false}'
         line = '- {probe: "attack.fgsm(eps=[0.1, 1/4])", flags: false}'

@@ -32,6 +32,9 @@ OLD = "old"
 _OURS = re.compile(r"\d+-[a-z]+\.\w+\.parquet")
 
 
+_NO_PROBE = "no probe wrote it"
+
+
 @dataclass(frozen=True)
 class Wanted:
     """What a log must have been made by to be taken as it is.
@@ -58,7 +61,9 @@ class Wanted:
         try:
             made = read_made(path)
         except SourceError:
-            return "no probe wrote it"
+            return _NO_PROBE
+        if not all(isinstance(one, dict) for one in (made.probe, made.model, made.inputs)):
+            return _NO_PROBE
         method, told = self.probe.method, told_of(self.model, self.fingerprint)
         differs = {
             "another probe": made.probe.get("known", made.probe.get("name")) != method.known
@@ -74,7 +79,7 @@ class Wanted:
         if self.judged and isinstance(method, Attacking):
             if made.flags is None:
                 return "nobody looked for flags in it"
-            if any(one.get("by") != self.by for one in made.flags):
+            if any(not one or one.get("by") != self.by for one in made.flags):
                 return "its flags are judged within other groups"
         return "" if self._whole(path) else "rows are missing in it"
 
