@@ -105,7 +105,7 @@ def write(folder, *changes, name="audit.yaml"):
 def run(path, **said):
     """Return the evidence of a plan, and what was told before anything was done."""
     told = []
-    runner = Runner(version="0", tell=told.append, **said)
+    runner = Runner(**{"version": "0", **said}, tell=told.append)
     fitted = open_plan(path, runner=runner)
     return conclude(fitted, count_rows(fitted, version="0"), version="0"), told
 
@@ -349,6 +349,11 @@ class TestReuse:
         bundle, told = run(write(folder), trust=Trust(max_queries=1))
         assert "taken from" in told[0]
         assert figures(bundle) == first
+
+    def test_another_version_may_attack_otherwise(self, folder):
+        run(folder / "audit.yaml")
+        _, told = run(folder / "audit.yaml", version="99")
+        assert "is not taken: it is of another version of Evenhand" in told[0]
 
     def test_other_inputs_are_probed_again(self, folder):
         run(folder / "audit.yaml")

@@ -21,6 +21,7 @@ SMALL = {
     "apgd": "apgd(steps=12, restarts=2)",
     "fmn": "fmn(steps=20)",
     "square": "square(queries=60)",
+    "noise": "noise(queries=30)",
     "hop": "hop(steps=2, probes=20)",
     "auto": "auto(steps=8, targets=2, queries=40)",
 }
@@ -183,11 +184,30 @@ def test_without_gradients_some_are_left_out_with_the_reason():
     assert note == "attack.apgd, attack.fmn: skipped, network of NumPy offers no gradients."
     assert [str(one) for one in read("auto").members(model)] == [
         "attack.square",
+        "attack.noise",
         "attack.hop(stop=True)",
     ]
 
 
-def test_decisions_alone_leave_one():
+def test_random_changes_find_what_lies_between_the_corners():
+    """Within eps only a band off the corners is wrong, as in trees; half of the ball is in it."""
+    spec = Spec((0, 1), (2,), low=-1.0)
+
+    def scores(x):
+        inside = (np.abs(x[:, 0]) > 0.02) & (np.abs(x[:, 0]) < 0.06)
+        return np.c_[~inside, inside].astype(float)
+
+    model, x = FunctionModel(scores, spec, "band"), np.zeros((30, 2))
+    labels = np.zeros(30, int)
+    assert not run("square(queries=200)", model, x, labels).broken.any()
+    # A draw fails with chance 1/2: one of 30 examples resists 60 of them with chance 3e-17.
+    found = run("noise(queries=60)", model, x, labels)
+    assert found.broken.all()
+    assert found.queries.mean() == pytest.approx(2 + 2, abs=1.5)
+    assert run("auto(queries=20)", model, x, labels).broken.all()
+
+
+def test_decisions_alone_leave_two():
     spec = Spec((0, 1), (3,), output="labels")
     model = FunctionModel(lambda x: (x.sum(axis=1) > 1.5).astype(int), spec, "decider")
     x = np.random.default_rng(0).random((20, 3))

@@ -80,7 +80,7 @@ def folder_of(located: Located | None, runner: Runner, folder: Path | None) -> P
 
 def steps_of(prepared: Prepared, folder: Path, runner: Runner) -> list[Step]:
     """Return what becomes of each probe of a plan; the model is asked for its fingerprint alone."""
-    wanted = _wanted(prepared)
+    wanted = _wanted(prepared, runner.version)
     entries, steps = prepared.fit.plan.probes, []
     places = targets(folder, wanted)
     for entry, one, place, (log, why) in zip(
@@ -99,11 +99,11 @@ def steps_of(prepared: Prepared, folder: Path, runner: Runner) -> list[Step]:
     return steps
 
 
-def _wanted(prepared: Prepared) -> list[Wanted]:
+def _wanted(prepared: Prepared, version: str) -> list[Wanted]:
     fingerprint = prepared.model.fingerprint()
     by = prepared.groups[0] if prepared.groups else None
     return [
-        Wanted(probe, prepared.model, fingerprint, prepared.inputs, entry.flags, by)
+        Wanted(probe, prepared.model, fingerprint, prepared.inputs, entry.flags, by, version)
         for probe, entry in zip(prepared.probes, prepared.fit.plan.probes, strict=True)
     ]
 

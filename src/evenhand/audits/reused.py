@@ -46,6 +46,7 @@ class Wanted:
         inputs: What it was asked about.
         judged: Whether flags are wanted.
         by: The column within whose groups flags are judged; None for none.
+        version: The version of Evenhand: another may attack otherwise under the same name.
 
     """
 
@@ -55,6 +56,7 @@ class Wanted:
     inputs: Inputs
     judged: bool
     by: str | None
+    version: str
 
     def why_not(self, path: Path) -> str:
         """Return why a log was not made so, in words; empty where it was."""
@@ -72,6 +74,7 @@ class Wanted:
             or json.dumps(made.model.get("spec")) != json.dumps(told["spec"]),
             "other inputs": made.inputs.get("digest") != self.inputs.digest,
             "another seed": made.seed != self.probe.seed,
+            "another version of Evenhand": made.version != self.version,
         }
         of = [what for what, yes in differs.items() if yes]
         if of:

@@ -20,6 +20,7 @@ from evenhand.models.logits import with_logits
 from evenhand.models.model import Codes, Floats, Model
 from evenhand.probes.attack.attack import Attack
 from evenhand.probes.attack.fgsm import FGSM
+from evenhand.probes.attack.noise import Noise
 from evenhand.probes.attack.square import Square
 from evenhand.probes.loss import CROSS_ENTROPY, MARGIN, Aim
 from evenhand.probes.method import Progress
@@ -110,8 +111,10 @@ class Runs(NamedTuple):
         black = own
         if white:
             black = tuple(cut(one, _BLIND) for one in own) or (Square(**_BLIND),)
-        # The dearest one with gradients is also the strongest of those that there are.
-        doubled = max(white or members[:1], key=lambda one: one.most(model))
+        # The dearest one with gradients is also the strongest of those that there are; of others
+        # the first that looks where it has found something.
+        searching = tuple(one for one in members if not isinstance(one, Noise)) or members
+        doubled = max(white or searching[:1], key=lambda one: one.most(model))
         return cls(
             white,
             black,

@@ -77,7 +77,7 @@ def run(
         max_queries: What the model may be asked by this run; None for as much as it takes.
         believe: Go on where the check of the spec is certain that something was said wrongly.
         judged: Whether flags are looked for: reasons not to believe the attack. The attacks then
-            run once more, in full, on a sample of the examples.
+            run once more on a sample of the examples, and others on what they leave.
         pictures: How many examples are kept to be looked at, as they are and as they become under
             each variant; of inputs that are no images there are none.
         progress: Told what is being done, with the time left, and which share is done.

@@ -14,6 +14,7 @@ from evenhand.probes.attack.apgd import APGD
 from evenhand.probes.attack.attack import Attack, Found, Task, Tried, count_of, refuse
 from evenhand.probes.attack.fmn import FMN
 from evenhand.probes.attack.hop import Hop
+from evenhand.probes.attack.noise import Noise
 from evenhand.probes.attack.square import Square
 from evenhand.probes.method import Progress
 
@@ -24,8 +25,9 @@ class Auto(Attack):
 
     With gradients: Auto-PGD on the cross-entropy; on the logit ratio, towards the likeliest other
     classes where there are four or more; the smallest change, if within eps; and Square, which
-    needs none. With scores alone: Square, then Hop. With decisions alone: Hop. An example is robust
-    only if all of them fail, so none is weaker than the strongest for it.
+    needs none. With scores alone: Square, then random changes and Hop, since models without
+    gradients may jump. With decisions alone: the last two. An example is robust only if all of them
+    fail, so none is weaker than the strongest for it.
 
     Source: Croce and Hein 2020; where they run FAB, FMN runs here.
 
@@ -66,8 +68,8 @@ class Auto(Attack):
                 Square(queries=self.queries),
             )
         if "scores" in model.offers:
-            return (Square(queries=self.queries), Hop(stop=True))
-        return (Hop(stop=True),)
+            return (Square(queries=self.queries), Noise(), Hop(stop=True))
+        return (Noise(), Hop(stop=True))
 
     def most(self, model: Model) -> int:
         """Return the most queries that one example can cost."""

@@ -1,0 +1,107 @@
+"""Inputs of the models beside this file: digits, handwritten numbers and people, with groups.
+
+    python examples/models/inputs.py FOLDER
+
+Writes ``digits.parquet`` (scikit-learn's digits), and from the data that ``EVENHAND_DATA`` names
+``mnist.parquet`` and ``adult.parquet``. Each holds the examples that the models were not trained
+on, and only those.
+"""  # noqa: INP001 - a folder of examples is no package
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+THICKNESS = ("thin", "medium", "thick")
+
+NUMBERS = ("age", "education_num", "capital_gain", "capital_loss", "hours_per_week")
+"""What the model of incomes reads of a person, each from 0 to 1."""
+
+_MOST = {
+    "age": 90,
+    "education_num": 16,
+    "capital_gain": 99_999,
+    "capital_loss": 4_356,
+    "hours_per_week": 99,
+}
+
+TRAINED = 6_000
+"""Images of MNIST's test set that the model learns from; it is asked about others."""
+
+_ASKED_DIGITS, _ASKED_IMAGES, _ASKED_PEOPLE = 797, 1_000, 2_000
+
+
+def thickness(images: np.ndarray) -> pl.Series:
+    """Return the tertile of the ink in each image: a mean of its pixels, whatever it shows."""
+    ink = images.reshape(len(images), -1).mean(axis=1)
+    place = np.searchsorted(np.quantile(ink, [1 / 3, 2 / 3]), ink)
+    return pl.Series([THICKNESS[i] for i in place])
+
+
+def digits() -> tuple[np.ndarray, np.ndarray]:
+    """Return scikit-learn's digits from 0 to 1 in a seeded order, and what they show."""
+    from sklearn.datasets import load_digits
+
+    x, y = load_digits(return_X_y=True)
+    order = np.random.default_rng(0).permutation(len(x))
+    return (x[order] / 16).astype(np.float32).reshape(-1, 8, 8), y[order]
+
+
+def mnist() -> pl.DataFrame:
+    """Return the 10,000 images of MNIST's test set."""
+    return pl.read_parquet(Path(os.environ["EVENHAND_DATA"]) / "mnist_t10k.parquet")
+
+
+def adult(split: str) -> pl.DataFrame:
+    """Return people of the census of 1994 with the numbers that the model reads."""
+    people = pl.read_parquet(Path(os.environ["EVENHAND_DATA"]) / "adult_1994.parquet")
+    numbers = [(pl.col(name) / _MOST[name]).clip(0, 1).alias(name) for name in NUMBERS]
+    return people.with_row_index("person").filter(pl.col("split") == split).with_columns(numbers)
+
+
+def _digits() -> pl.DataFrame:
+    x, y = digits()
+    asked = x[-_ASKED_DIGITS:]
+    return pl.DataFrame(
+        {
+            "image_id": np.arange(len(asked)),
+            "label": y[-_ASKED_DIGITS:],
+            "image": asked.reshape(len(asked), -1).tolist(),
+            "thickness": thickness(asked),
+        }
+    )
+
+
+def _mnist() -> pl.DataFrame:
+    asked = mnist()[TRAINED : TRAINED + _ASKED_IMAGES]
+    images = np.stack([np.frombuffer(one, np.uint8) for one in asked["pixels"]])
+    return asked.rename({"index": "image_id", "pixels": "image"}).with_columns(
+        thickness=thickness(images)
+    )
+
+
+def _adult() -> pl.DataFrame:
+    people = adult("test")
+    chosen = np.random.default_rng(1).permutation(len(people))[:_ASKED_PEOPLE]
+    kept = ["person", *NUMBERS, "income_gt_50k", "sex", "race"]
+    return people[np.sort(chosen)].select(kept)
+
+
+def main(folder: str) -> None:
+    """Write the inputs into a folder."""
+    target = Path(folder)
+    target.mkdir(parents=True, exist_ok=True)
+    _digits().write_parquet(target / "digits.parquet")
+    if "EVENHAND_DATA" in os.environ:
+        _mnist().write_parquet(target / "mnist.parquet")
+        _adult().write_parquet(target / "adult.parquet")
+    else:
+        sys.stderr.write("EVENHAND_DATA names no folder: digits alone are written\n")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

@@ -1,0 +1,74 @@
+"""The models of the examples: each plan fits its model and inputs; one is audited to its report."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+from typer.testing import CliRunner
+
+import evenhand as eh
+from evenhand.cli.main import app
+
+FOLDER = Path(__file__).parent.parent / "examples" / "models"
+PLANS = sorted(FOLDER.glob("*.yaml"))
+EPS = ("0.02", "0.05", "0.1")
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module", autouse=True)
+def inputs(tmp_path_factory):
+    """The folder that ``inputs.py`` writes: digits, and what the data at hand allow."""
+    pytest.importorskip("torch", reason="torch is not installed")
+    folder, data = tmp_path_factory.mktemp("inputs"), os.environ.get("EVENHAND_DATA")
+    with pytest.MonkeyPatch.context() as patch:
+        there = Path(data or Path(__file__).parents[2] / "shared" / "data")
+        if there.is_dir():
+            patch.setenv("EVENHAND_DATA", str(there.resolve()))
+        else:
+            patch.delenv("EVENHAND_DATA", raising=False)
+        patch.setenv("EVENHAND_INPUTS", str(folder))
+        patch.syspath_prepend(str(FOLDER))
+        spec = importlib.util.spec_from_file_location("inputs", FOLDER / "inputs.py")
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        module.main(str(folder))
+        yield folder
+    for name in ("models", "inputs"):
+        sys.modules.pop(name, None)
+
+
+@pytest.mark.parametrize("plan", PLANS, ids=lambda plan: plan.stem)
+def test_plan_fits_its_model_and_inputs(plan, inputs):
+    if not (inputs / f"{plan.stem}.parquet").exists():
+        pytest.skip("the data are not here: EVENHAND_DATA names no folder that holds them")
+    result = CliRunner().invoke(app, ["check", str(plan)])
+    assert result.exit_code == 0, result.output
+    assert "nothing was attacked" in result.output
+
+
+def test_digits_are_audited_by_group_from_one_plan(inputs, tmp_path):
+    plan = yaml.safe_load((FOLDER / "digits.yaml").read_text())
+    plan["model"]["inputs"] = str(inputs / "digits.parquet")
+    # The same with attacks that take seconds.
+    attack = "attack.pgd(eps=[0.02, 0.05, 0.1], steps=10, certificate=ibp)"
+    plan["probes"] = [attack, "corrupt.fog(severity=1)"]
+    for entry in plan["measures"][-2:]:
+        entry["slices"] = ["severity == 1"]
+    page = tmp_path / "digits.html"
+    bundle = eh.audit(plan, html=page, probes=tmp_path / "probes", pictures=True)
+    found = {(one.key, one.slice): one.outcome for one in bundle.findings}
+    accuracies = [found["robust_accuracy", f"variant == 'linf {eps}'"].value for eps in EPS]
+    clean = found["clean_accuracy", "variant == 'linf 0.05'"].value
+    assert clean > accuracies[0] > accuracies[1] > accuracies[2]
+    for eps, value in zip(EPS, accuracies, strict=True):
+        both = found["bounds(robust_accuracy, missing=certificate)", f"variant == 'linf {eps}'"]
+        low, high = both.identified
+        assert low <= value == pytest.approx(high)
+    assert "Some of the examples" in page.read_text()
+    assert bundle.verdict in {"pass", "fail", "undecided"}
