@@ -167,6 +167,14 @@ class ShortVideo:
             self.days, np.random.default_rng([_CATALOGUE, self.catalogue_seed])
         )
 
+    def popularity(self, completions: np.ndarray) -> np.ndarray:
+        """Return what popularity adds to the score of each item; 0 before any completion."""
+        mean = completions.mean()
+        if mean == 0:
+            return np.zeros(len(completions))
+        added: np.ndarray = self.feedback * np.log((completions + mean) / (2 * mean))
+        return added
+
     def _run(self, seed: int, run: int, k: int, *, fresh: bool) -> Run:
         rng = np.random.default_rng([_TRUTH, seed, run])
         catalogue = self.creators.draw(self.days, rng) if fresh else self.catalogue()
@@ -184,12 +192,7 @@ class ShortVideo:
         first = 0
         for day in range(self.days):
             last = self.requests * (day + 1) // self.days
-            mean = completions.mean()
-            popularity = (
-                self.feedback * np.log((completions + mean) / (2 * mean))
-                if mean > 0
-                else np.zeros(len(completions))
-            )
+            popularity = self.popularity(completions)
             clock = np.sort(rng.random(last - first))
             for low in range(first, last, _BATCH):
                 high = min(low + _BATCH, last)
@@ -221,7 +224,7 @@ class ShortVideo:
         """Draw requests of one day: who asks, what is ranked, and what becomes of it."""
         count, slots = len(clock), self.slots
         viewer = rng.choice(len(audience.activity), count, p=audience.activity)
-        item = _distinct(len(catalogue.creator), count, self.candidates, rng)
+        item = distinct(len(catalogue.creator), count, self.candidates, rng)
         taste = audience.taste[viewer[:, None], catalogue.topic[item]]
         odds = self.like + catalogue.quality[item] + taste
 
@@ -258,7 +261,7 @@ class ShortVideo:
         )
 
 
-def _distinct(items: int, rows: int, count: int, rng: np.random.Generator) -> np.ndarray:
+def distinct(items: int, rows: int, count: int, rng: np.random.Generator) -> np.ndarray:
     """Return different items in each row, every set of them alike."""
     if count * (count - 1) > 2 * items:  # too many rows of independent draws would repeat an item
         drawn: np.ndarray = np.argsort(rng.random((rows, items)), axis=1)[:, :count]
