@@ -1,0 +1,225 @@
+"""``evenhand mitigate``: lists are ranked anew, so that groups of items get what they should."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from evenhand.cli import flags
+from evenhand.cli.output import show
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from evenhand.logs.log import Log
+    from evenhand.mitigations.candidates import Candidates, Label
+    from evenhand.mitigations.listed import Listed
+
+
+def mitigate(
+    source: Annotated[
+        str,
+        typer.Argument(help="A plan (audit.yaml) of ranked lists, or a log with flags."),
+    ],
+    *,
+    method: Annotated[
+        str,
+        typer.Option(help="How: det_const_sort, det_greedy, 'fa_star_ir(protected=f, p=0.4)', ..."),
+    ],
+    item_group: Annotated[
+        str, typer.Option(help="The attribute of items that groups are made of.")
+    ],
+    k: Annotated[int, typer.Option("--top", help="Slots to fill.", min=1)] = 10,
+    target: Annotated[
+        str | None,
+        typer.Option(
+            help="The share each group is to have: population (of all candidates), equal, or "
+            "a=0.5,b=0.5."
+        ),
+    ] = None,
+    kind: flags.Kind = "recommendation",
+    user: flags.User = None,
+    request: flags.Request = None,
+    item: flags.Item = None,
+    rank: flags.Rank = None,
+    score: flags.Score = None,
+    where: flags.Where = None,
+    out: Annotated[Path, typer.Option(help="Write the lists here.")] = Path("reranked.parquet"),
+    force: flags.Force = False,
+    as_json: flags.AsJson = False,
+) -> None:
+    """Rank lists anew, with what is guaranteed and what it costs; candidates come from the log.
+
+    New slots are written to the column of the old ones, which stands beside as RANK_before. Of a
+    plan a plan of the new lists is written too, so that one command audits them as before.
+
+    [bold]Example[/bold]
+
+      evenhand mitigate recs.parquet --request request_id --item video_id --score score
+      --method det_const_sort --item-group creator_tier --target population --top 25
+      --out reranked.parquet
+
+      evenhand mitigate audit.yaml --score=-rank --method "fa_star_ir(protected=f, p=0.4)"
+      --item-group sex --top 10
+    """
+    import io
+
+    from evenhand.audits.evidence.file import check_targets, write_all
+    from evenhand.audits.plan.file import is_plan
+    from evenhand.mitigations.listed import listed
+    from evenhand.mitigations.registry import read
+
+    plan = Path(source) if is_plan(source) else None
+    after = out.with_suffix(".yaml")
+    check_targets([out, *([after] if plan else [])], force=force)
+    roles = flags.given(user=user, request=request, item=item, rank=rank, score=score)
+    found = listed(_opened(source, roles, kind, where), item_group)
+    reranker = read(method, _targets(target, found.candidates))
+    done = reranker.rerank(found.candidates, k)
+    stream = io.BytesIO()
+    found.written(done.order).write_parquet(stream)
+    files: dict[str | os.PathLike[str], bytes] = {out: stream.getvalue()}
+    following = f"evenhand audit {shlex.quote(str(out))} --kind {kind} --item-group {item_group}"
+    if plan is not None:
+        files[after] = _plan_of(plan, out, after, found.rank).encode()
+        following = f"evenhand audit {shlex.quote(str(after))} --out after.evidence.zip"
+    write_all(files, force=force)
+    shares = _shares(found, done.order, k)
+    document = {
+        "lists": str(out),
+        "plan": str(after) if plan else None,
+        "method": method,
+        "top": k,
+        "exposure": shares,
+        "certificate": done.certificate.to_dict(),
+        "next": following,
+    }
+    show(_shown(document), document, as_json=as_json)
+
+
+def _opened(source: str, roles: Mapping[str, Any], kind: str, where: str | None) -> Log:
+    """Return the log of a plan, with roles that are said beside it, or of a path."""
+    from dataclasses import replace
+
+    from evenhand import log
+    from evenhand.audits.plan.file import is_plan, open_plan
+    from evenhand.errors import PlanError, Problem
+    from evenhand.logs.expression import Expression
+
+    if not is_plan(source):
+        return log(source, kind=kind, where=where, **roles)
+    if where is not None:
+        raise PlanError(Problem("--where", "a plan has a filter of its own.", "Write it there."))
+    found = open_plan(source).log
+    said = {role: Expression(text) for role, text in roles.items()}
+    problems = [
+        problem
+        for role, text in said.items()
+        for problem in text.problems(found.schema, f"--{role}")
+    ]
+    if problems:
+        raise PlanError(problems)
+    return replace(found, roles={**found.roles, **said})
+
+
+def _targets(text: str | None, candidates: Candidates) -> dict[Label, float] | None:
+    """Return the share of each group that a flag says.
+
+    Raises:
+        RoleError: It does not read as shares.
+
+    """
+    import numpy as np
+
+    from evenhand.errors import Problem, RoleError
+
+    names = candidates.names
+    if text is None:
+        return None
+    if text == "equal":
+        return {name: 1 / len(names) for name in names}
+    if text == "population":
+        counts = np.bincount(candidates.groups[candidates.groups >= 0], minlength=len(names))
+        return {
+            name: float(count) for name, count in zip(names, counts / counts.sum(), strict=True)
+        }
+    try:
+        pairs = [one.split("=") for one in text.split(",")]
+        return {name.strip(): float(share) for name, share in pairs}
+    except ValueError:
+        what = f"'{text}' is no target."
+        hint = "Write population, equal, or a=0.5,b=0.5."
+        raise RoleError(Problem("--target", what, hint)) from None
+
+
+def _shares(found: Listed, order: Any, k: int) -> list[dict[str, Any]]:  # noqa: ANN401 - an array
+    """Return each group's share of the exposure before and after, by log2 discounts."""
+    import numpy as np
+
+    from evenhand.mitigations.certificate import discounts
+
+    candidates, weight = found.candidates, discounts(k)
+
+    def shares(of: Any) -> Any:  # noqa: ANN401 - an array
+        groups = candidates.groups_at(of)
+        total = [float((weight * (groups == code)).sum()) for code in range(len(candidates.names))]
+        return np.array(total) / max(sum(total), 1e-12)
+
+    before, after = shares(candidates.best(k)), shares(order)
+    return [
+        {"group": name, "by_score": float(b), "reranked": float(a)}
+        for name, b, a in zip(candidates.names, before, after, strict=True)
+    ]
+
+
+def _plan_of(plan: Path, out: Path, after: Path, rank: str) -> str:
+    """Return the plan of the new lists: the same, with their source and their slots."""
+    import yaml
+
+    document: dict[str, Any] = yaml.safe_load(plan.read_text(encoding="utf-8-sig"))
+
+    def moved(path: str) -> str:
+        if "${" in path or "://" in path or Path(path).is_absolute():
+            return path
+        return Path(os.path.relpath(plan.parent / path, after.parent)).as_posix()
+
+    document["log"]["source"] = Path(os.path.relpath(out, after.parent)).as_posix()
+    document.setdefault("roles", {})["rank"] = rank
+    # The new rows have the columns of side tables already.
+    document.pop("tables", None)
+    if "catalogue" in document:
+        document["catalogue"] = moved(document["catalogue"])
+    return yaml.safe_dump(document, sort_keys=False, allow_unicode=True)
+
+
+def _shown(document: dict[str, Any]) -> RenderableType:
+    from rich.console import Group
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for heading in ("group", "exposure by score", "ranked anew"):
+        table.add_column(heading)
+    for one in document["exposure"]:
+        table.add_row(
+            *(Text(str(one["group"])), f"{one['by_score']:.1%}", f"{one['reranked']:.1%}")
+        )
+    told = document["certificate"]
+    kept = f"kept in {told['kept']:,} of {told['requests']:,} requests"
+    lines = [
+        "",
+        told["guarantee"],
+        f"{kept}; {told['violated_prefixes']:,} prefixes break it",
+        f"utility {told['utility']:.4g} a request, {told['best']:.4g} at best ({told['against']})",
+        *(f"  {reason}" for reason in told["reasons"]),
+        "",
+        f"lists  {document['lists']}",
+        *([f"plan   {document['plan']}"] if document["plan"] else []),
+        f"\n  {document['next']}",
+    ]
+    return Group(table, Text("\n".join(lines)))
