@@ -165,6 +165,35 @@ def test_no_answer_in_time_is_tried_again(endpoint):
     assert model.sent == 2
 
 
+@pytest.mark.parametrize("address", ["http://", "http://[bad", "http://a:99999999/", "https:///x"])
+def test_an_address_of_no_endpoint_is_refused_before_anything_is_sent(address):
+    with pytest.raises(ModelError, match="no address of an endpoint"):
+        HttpModel(address, image_spec())
+
+
+def test_an_address_that_is_none_does_not_show_its_secret():
+    with pytest.raises(ModelError) as failed:
+        HttpModel("http://me:hidden@[bad", image_spec())
+    assert "hidden" not in str(failed.value)
+
+
+def test_answers_that_are_no_numbers_are_asked_for_again(tmp_path):
+    x, broken = images(2), b'{"scores": [[1, 2, NaN], [1, 2, 3]]}'
+    with served(Endpoint(scores)) as endpoint:
+        # After the canaries.
+        endpoint.before = {1: (200, {"Content-Type": "application/json"}, broken)}
+        with pytest.raises(ModelError, match="NaN"):
+            model_at(endpoint, cache=tmp_path).scores(x)
+        found = model_at(endpoint, cache=tmp_path).scores(x)
+        np.testing.assert_allclose(found[0], scores(x)[0])
+
+
+def test_answers_of_another_length_than_before_are_refused(endpoint):
+    endpoint.before = {1: (200, {"Content-Type": "application/json"}, b'{"scores": [[1, 2]]}')}
+    with pytest.raises(ModelError, match="Does another model answer in between"):
+        model_at(endpoint, batch=1).scores(images(2))
+
+
 def test_nobody_there():
     model = HttpModel(REFUSED, image_spec(), Way(pauses=()))
     with pytest.raises(ModelError, match=r"127\.0\.0\.1:9/predict"):
@@ -183,6 +212,7 @@ def test_nobody_there():
         (b'{"scores": [[1, 2, NaN], [1, 2, 3]]}', "NaN"),
         (b'{"scores": [["a", "b", "c"], ["a", "b", "c"]]}', "cannot be read"),
         (b'{"labels": [1, 2]}', "--output labels"),
+        (b'{"scores": 5}', "cannot be read"),
     ],
 )
 def test_garbage_is_refused_with_what_is_meant(endpoint, body, said):

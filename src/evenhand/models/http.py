@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import SplitResult, parse_qsl, urlsplit
 
 import httpx2
 import numpy as np
@@ -143,7 +143,7 @@ class HttpModel:
         self.queries, self.sent = 0, 0
         self._pause, self._clock = pause, clock
         self._next, self._spent, self._requests = 0.0, 0.0, 0
-        parts = urlsplit(address)
+        parts = _parts(address)
         self.name = parts._replace(query="", fragment="").geturl()
         self._token = os.environ.get(self.way.token, "")
         self._check_secrets(parts.username, parts.query)
@@ -161,6 +161,7 @@ class HttpModel:
             transport=transport,
         )
         self._canaries: Any = None
+        self._each: tuple[int, ...] | None = None
         self._kept: Kept | None = None
 
     @property
@@ -243,7 +244,8 @@ class HttpModel:
         for some in batches(len(places), self.way.batch):
             answers = self._sent(inputs[places[some]])
             fresh = dict(zip([*new][some], answers.tolist(), strict=True))
-            kept.add(fresh)
+            # What is no number now may be one when it is asked again.
+            kept.add({key: one for key, one in fresh.items() if _finite(one)})
             found |= fresh
         return np.array([found[key] for key in keys])
 
@@ -332,6 +334,10 @@ class HttpModel:
         if len(found) != count:
             what = f"{count} inputs got {len(found)} answers."
             raise ModelError(Problem(self.name, what, "Give one answer for each input, in order."))
+        first = self._each = found.shape[1:] if self._each is None else self._each
+        if found.shape[1:] != first:
+            what = f"each answer has the shape {found.shape[1:]}, and had {first} before."
+            raise ModelError(Problem(self.name, what, "Does another model answer in between?"))
         return found
 
     def _check_budget(self, more: int) -> None:
@@ -369,3 +375,29 @@ class HttpModel:
     def _redacted(self, text: str) -> str:
         found = text.replace(self._token, "***") if self._token else text
         return " ".join(found[:_SHOWN].split())
+
+
+def _parts(address: str) -> SplitResult:
+    """Return the parts of an address.
+
+    Raises:
+        ModelError: It is none.
+
+    """
+    try:
+        parts = urlsplit(address)
+        whole = bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        whole = False
+    if not whole:
+        # What stands before an @ or behind a question mark may be a secret.
+        shown = address if not {*"@?"} & {*address} else f"{address.partition(':')[0]}://..."
+        hint = "Write https://host/path."
+        raise ModelError(Problem(f"model '{shown}'", "it is no address of an endpoint.", hint))
+    return parts
+
+
+def _finite(answer: object) -> bool:
+    """Return whether an answer holds no number that is NaN or infinite; labels do not."""
+    numbers = np.asarray(answer)
+    return numbers.dtype.kind != "f" or bool(np.isfinite(numbers).all())

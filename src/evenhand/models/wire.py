@@ -56,6 +56,13 @@ def unpacked(content: bytes, headers: Mapping[str, str], *, labels: bool, who: s
         ValueError: It is none of this, and so are KeyError, TypeError and EOFError.
 
     """
+    found = _unpacked(content, headers, labels=labels, who=who)
+    if found.ndim == 0:
+        raise ValueError(found)
+    return found
+
+
+def _unpacked(content: bytes, headers: Mapping[str, str], *, labels: bool, who: str) -> Any:  # noqa: ANN401
     kind = headers.get("content-type", "").partition(";")[0].strip()
     if kind == _KINDS["npy"]:
         return np.load(io.BytesIO(content), allow_pickle=False)
