@@ -280,6 +280,53 @@ def test_every_bad_file_of_a_folder_is_named(folder):
     assert "leads out of the folder" in str(failed.value)
 
 
+def test_images_of_16_bits_are_refused_and_not_cut_to_white(folder):
+    from PIL import Image
+
+    Image.fromarray(PIXELS[0].astype(np.uint16) * 257).save(folder / "0.png")
+    with pytest.raises(ModelError, match="more than 8 bits"):
+        read_inputs(folder, shape=(2, 3))
+
+
+def test_images_of_four_channels_are_refused_by_what_is_read(folder):
+    with pytest.raises(ModelError, match="grey or in three colours"):
+        read_inputs(folder, shape=(2, 3, 4))
+
+
+@pytest.mark.parametrize("x", [np.float32(3), np.arange(5.0)])
+def test_arrays_without_an_axis_of_examples_are_refused(tmp_path, x):
+    np.savez(tmp_path / "in.npz", x=x)
+    with pytest.raises(ModelError, match="first axis is that of examples"):
+        read_inputs(tmp_path / "in.npz")
+
+
+def test_columns_of_an_npz_are_refused(tmp_path):
+    np.savez(tmp_path / "in.npz", x=PIXELS)
+    with pytest.raises(ModelError, match="Leave --pixels"):
+        read_inputs(tmp_path / "in.npz", pixels="x", shape=(2, 3))
+
+
+@pytest.mark.parametrize(
+    ("how", "said"),
+    [
+        ({"labels": ("cat", 1)}, "not all text"),
+        ({"labels": (0, None)}, "not all text"),
+        ({"labels": (0, [1, 2])}, "not all text"),
+        ({"labels": (0.0, float("nan"))}, "not all text"),
+        ({"labels": (0, 1), "mean": (float("nan"),), "std": (1.0,)}, "no finite number"),
+        ({"labels": (0, 1), "mean": (0.0,), "std": (float("inf"),)}, "no finite number"),
+    ],
+)
+def test_a_spec_that_cannot_be_meant(how, said):
+    with pytest.raises(ModelError, match=said):
+        Spec(shape=(2,), **how)
+
+
+def test_classes_that_yaml_took_for_true_and_false_are_told():
+    with pytest.raises(ModelError, match="in quotes"):
+        inputs_of(np.zeros((1, 2)), Spec(labels=(False, True), shape=(2,)), labels=["yes"])
+
+
 def test_arrays_in_files(tmp_path):
     for n, one in enumerate(PIXELS):
         np.save(tmp_path / f"{n}.npy", one / 255)

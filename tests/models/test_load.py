@@ -12,6 +12,7 @@ from evenhand.errors import ModelError
 from evenhand.models.function import FunctionModel
 from evenhand.models.load import load, model_of
 from evenhand.models.onnx import OnnxModel
+from evenhand.models.spec import Spec
 from evenhand.models.told import Told
 from evenhand.models.torch import TorchModel
 from made_models import graph, image_spec, images, network, softmax, weights
@@ -67,6 +68,12 @@ def test_a_function_of_inputs_and_one_that_returns_it(module, name):
 def test_a_model_brings_its_own_spec(module):
     model = load(f"{module}:ready", sample=images(4))
     assert model.spec.labels == ("a", "b", "c")
+
+
+def test_a_range_from_0_is_said_too():
+    own = FunctionModel(lambda x: x, Spec(labels=(0, 1), shape=(2,), low=-1.0))
+    with pytest.raises(ModelError, match="low -1"):
+        model_of(own, Told(low=0.0, high=1.0), sample=np.zeros((1, 2)))
 
 
 def test_what_is_said_of_a_model_with_a_spec_must_agree_with_it(module):

@@ -154,7 +154,9 @@ def codes_of(answers: object, spec: Spec, who: str) -> Codes:
         more = f" and {len(strange) - _SHOWN} more" if len(strange) > _SHOWN else ""
         named = "is none" if len(strange) == 1 else "are none"
         what = f"{shown}{more} {named} of the labels {listed(spec.labels)}."
-        hint = "Name all classes, in the order of the scores: --labels cat,dog."
+        hint = "Name all classes, in the order of the scores: --class cat --class dog."
+        if {type(one) for one in spec.labels} == {bool} and values.dtype.kind in "OU":
+            hint = "YAML reads no and yes as false and true: put classes in quotes."
         raise ModelError(Problem(who, what, hint))
     return np.array([places[one] for one in keys], dtype=np.int64)
 

@@ -17,6 +17,9 @@ _NAMES = ("file", "file_name", "filename", "path")
 _MOST = 10
 """Files that an error names."""
 
+_WIDE = ("I", "F")
+"""What modes of Pillow begin with whose pixels are no bytes."""
+
 
 def file_columns(columns: Iterable[str]) -> list[str]:
     """Return the columns that are named as one of files is."""
@@ -92,8 +95,15 @@ def _image(data: bytes, shape: tuple[int, ...], name: str) -> NDArray[Any]:
         raise MissingExtraError("images", where=name) from error
     colours = len(shape) == 3 and 1 not in {shape[0], shape[-1]}  # noqa: PLR2004 - axes
     first = colours and shape[0] == 3  # noqa: PLR2004 - colours
+    if colours and 3 not in {shape[0], shape[-1]}:  # noqa: PLR2004 - colours
+        what = f"images are read as grey or in three colours, and the shape {shape} has neither."
+        raise ModelError(Problem(name, what, "Store such examples in .npy files."))
     try:
         with Image.open(io.BytesIO(data)) as image:
+            if image.mode.startswith(_WIDE):
+                # Pillow would cut what is above 255, so that nearly all of it is white.
+                what = f"its pixels have more than 8 bits (mode {image.mode})."
+                raise ModelError(Problem(name, what, "Store them in .npy files, or as 8 bits."))
             pixels = np.asarray(image.convert("RGB" if colours else "L"))
     except (UnidentifiedImageError, OSError, Image.DecompressionBombError) as error:
         hint = "A column of bytes has as many as the shape has numbers, or an encoded image."

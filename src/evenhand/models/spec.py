@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from numbers import Real
 from typing import Literal
+
+import numpy as np
 
 from evenhand.errors import ModelError, Problem
 
@@ -72,6 +75,10 @@ class Spec:
         found = []
         if len(self.labels) < 2 or len({*map(str, self.labels)}) < len(self.labels):  # noqa: PLR2004
             found.append((f"labels {self.labels} are not two or more different ones.", ""))
+        kinds = {_kind(one) for one in self.labels}
+        if len(kinds) > 1 or "" in kinds:
+            what = f"labels {self.labels} are not all text, all numbers or all true and false."
+            found.append((what, "Give them as the column of true classes has them."))
         if not self.shape or min(self.shape) < 1:
             found.append((f"shape {self.shape} is none of an input.", "Leave the batch out."))
         elif len(self.shape) != _AXES[self.layout] and self.layout != "features":
@@ -82,7 +89,18 @@ class Spec:
             found.append((what, "Say the range before normalisation, such as 0 to 1 or 0 to 255."))
         if len(self.mean) != len(self.std) or any(one <= 0 for one in self.std):
             found.append(("mean and std differ in length, or a std is not above 0.", ""))
+        elif not all(map(math.isfinite, (*self.mean, *self.std))):
+            found.append(("mean or std is no finite number.", ""))
         elif self.shape and len(self.mean) not in {0, 1, self.channels}:
             what = f"there are {len(self.mean)} means for {self.channels} channels."
             found.append((what, "Give one for all, or one for each channel."))
         return found
+
+
+def _kind(label: object) -> str:
+    """Return what a label is: text, a number, or true and false; empty for anything else."""
+    if isinstance(label, bool | np.bool_):
+        return "true and false"
+    if isinstance(label, str):
+        return "text"
+    return "number" if isinstance(label, Real) and math.isfinite(label) else ""

@@ -234,6 +234,12 @@ def _from_arrays(path: Path, asked: Columns) -> Read:
         what = f"it has no array 'x'; it has {listed(arrays)}."
         raise ModelError(Problem(str(path), what, "Save it with numpy.savez(path, x=..., y=...)."))
     x = arrays.pop("x")
+    if x.ndim < 2:  # noqa: PLR2004 - the batch and one axis
+        what = f"x has the shape {x.shape}, and the first axis is that of examples."
+        raise ModelError(Problem(str(path), what, "Save x of shape (n, ...)."))
+    if asked.pixels or asked.features:
+        what = "columns are of tables, and an .npz has its examples in x."
+        raise ModelError(Problem(str(path), what, "Leave --pixels and --features out."))
     label = asked.label or ("y" if "y" in arrays else None)
     ids = asked.ids or ("ids" if "ids" in arrays else None)
     problems = [

@@ -109,7 +109,9 @@ class Told:
         wrong = []
         for field in dataclasses.fields(self):
             said, its = getattr(self, field.name), getattr(spec, field.name)
-            if said not in {None, (), False} and said != its:
+            # A range that begins at 0 was said: 0 equals False.
+            unsaid = said is None or said is False or said == ()
+            if not unsaid and said != its:
                 what = f"its spec says {field.name} {_written(its)}, and {_written(said)} was said."
                 wrong.append(Problem(who, what, "Leave it out, or correct the spec."))
         if wrong:

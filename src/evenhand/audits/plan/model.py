@@ -161,6 +161,7 @@ def keys_for_flags(hint: str) -> str:
     "Say eps=0.1 or eps=8/255, in the units of the inputs' range."
     """
     hint = re.sub(r"--(eps|norm|severity|certificate) ([\w/.]*\w)", r"\1=\2", hint)
+    hint = re.sub(r"--class (\w+) --class (\w+)", r"classes: [\1, \2]", hint)
     hint = re.sub(r"--class\b", "classes:", hint)
     hint = re.sub(r"--range (\S+) ([^\s.,;]+)", r"range: [\1, \2]", hint)
     return re.sub(_FLAGS, r"\1:", hint)
