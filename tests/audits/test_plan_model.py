@@ -377,6 +377,16 @@ class TestReuse:
         assert beside["sex"].equals(beside["sex_of_inputs"], check_names=False)
         assert beside["age"].equals(beside["age_of_inputs"], check_names=False)
 
+    def test_flags_that_were_judged_among_other_people_are_looked_for_again(self, folder):
+        path = write(folder, (", flags: false", ""))
+        run(path)
+        _, told = run(path, trust=Trust(max_queries=1))
+        assert "taken from" in told[0]
+        turned = people().with_columns(sex=pl.col("sex").reverse())
+        turned.write_parquet(folder / "people.parquet")
+        _, told = run(path)
+        assert "is not taken: its flags are judged within other groups" in told[0]
+
     def test_a_log_whose_rows_are_cut_is_made_again(self, folder):
         run(folder / "audit.yaml")
         log = folder / "audit.probes" / "1-attack.fgsm.parquet"

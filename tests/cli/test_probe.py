@@ -148,12 +148,29 @@ def test_file_that_is_there_is_kept(folder):
         (["--eps", "0.1", "--shape", "axb"], "is no shape"),
         (["--eps", "0.1", "--mean", "a,b"], "are no numbers"),
         (["--eps", "0.1", "--group", "sxe"], "Did you mean 'sex'"),
+        (["--eps", "0.1", "--pictures", "-1"], "is no number of them"),
+        (["--eps", "0.1", "--out", "attacked.csv"], "Name it attacked.parquet"),
     ],
 )
 def test_what_cannot_be_meant_is_refused(folder, more, said):
     path, name = folder
     assert said in run(*words(name, *more))
     assert not (path / "attacked.parquet").exists()
+
+
+def test_classes_are_the_words_that_were_written(folder):
+    path, name = folder
+    (path / f"{name}_plain.py").write_text(
+        "import numpy as np\n"
+        "def scores(x):\n"
+        "    return np.stack([0 * x[:, 0], x[:, 0] - 2 * x[:, 1]], axis=1)\n"
+    )
+    more = ["--eps", "0.1", "--range", "-5", "5", "--class", "no", "--class", "yes", "--no-flags"]
+    made = words(f"{name}_plain", *more, attack="attack.noise", model="scores")
+    run(*made)
+    rows = pl.read_parquet(path / "attacked.parquet")
+    assert {*rows["label"]} == {"no", "yes"}
+    assert rows["correct"].mean() > 0.9
 
 
 def test_unknown_column_of_classes_is_refused(folder):

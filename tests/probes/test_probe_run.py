@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import polars as pl
@@ -156,6 +157,14 @@ def test_block_of_another_seed_attack_or_model_is_not_taken(tmp_path):
     other = linear(np.vstack([np.zeros(4), -WEIGHTS]), np.zeros(2), SPEC)
     assert probed(folder=folder, model=other).resumed == 0
     assert probed(folder=folder, inputs=inputs_for(seed=2)).resumed == 0
+    assert run(PROBE, model_of(), inputs_for(), version="0.2.0", folder=folder).resumed == 0
+
+
+def test_a_number_of_pictures_below_0_is_refused_before_any_query():
+    model = model_of()
+    with pytest.raises(ModelError, match="pictures"):
+        probed(model=model, pictures=-1)
+    assert model.queries == 0
 
 
 def test_block_that_was_cut_is_made_again(tmp_path):
@@ -363,6 +372,16 @@ def test_flags_are_judged_once_and_within_the_groups_too(tmp_path):
     path = tmp_path / "x.parquet"
     path.write_bytes(to_parquet(whole.rows, whole.made))
     assert read_made(path) == whole.made
+
+
+def test_flags_are_judged_anew_where_the_examples_of_a_group_are_others(tmp_path):
+    folder, first, later = tmp_path / "x.parts", inputs_for(300), inputs_for(300)
+    how = {"folder": folder, "groups": ["side"], "judged": True}
+    probed(inputs=first, **how)
+    renamed = later.table.with_columns(side=pl.col("side").replace("left", "west"))
+    found = probed(inputs=replace(later, table=renamed), **how)
+    assert found.resumed == 4
+    assert {group["group"] for group in found.made.flags[0]["groups"]} == {"west", "right"}
 
 
 def test_budget_that_is_used_up_leaves_no_flags_and_says_so():

@@ -70,7 +70,7 @@ def test_what_cannot_be_meant_is_refused(written, how, said):
         probe_of(written, **how)
 
 
-@pytest.mark.parametrize("severity", [0, 6, True, "three", 2.5])
+@pytest.mark.parametrize("severity", [0, 6, True, "three", 2.5, 3.0])
 def test_severities_are_whole_numbers_from_1_to_5(severity):
     with pytest.raises(ModelError, match="from 1 to 5"):
         probe_of("corrupt.fog", severity=severity)

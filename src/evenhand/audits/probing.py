@@ -9,6 +9,8 @@ from pathlib import Path
 from evenhand.audits.evidence.file import check_targets, write_all
 from evenhand.audits.plan.model import SHOWN
 from evenhand.audits.run import kept_beside
+from evenhand.errors import OutputError, Problem
+from evenhand.logs.reader import format_of
 from evenhand.models.inputs import Inputs
 from evenhand.models.model import Model
 from evenhand.probes import picture
@@ -59,9 +61,13 @@ def check_out(out: str | Path, *, pictures: int, force: bool) -> None:
     """Check that a log and its pictures may be written, before any work is done.
 
     Raises:
-        OutputError: One is there already, or cannot be written.
+        OutputError: One is there already, or cannot be written; or the log is named as a file of
+            another kind, which nobody could read then.
 
     """
+    if format_of(Path(out).name) != "parquet":
+        name = Path(out).with_suffix(".parquet")
+        raise OutputError(Problem(str(out), "a probe writes Parquet.", f"Name it {name}."))
     check_targets([out, *([picture.path_beside(out)] if pictures else [])], force=force)
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,14 @@ from evenhand.logs.file import PICTURES
 from evenhand.models.inputs import Inputs
 from evenhand.models.model import Model
 from evenhand.probes.attacking import Attacking
-from evenhand.probes.log import Made, read_made, to_parquet, told_of, with_groups
+from evenhand.probes.log import (
+    Made,
+    digest_of_groups,
+    read_made,
+    to_parquet,
+    told_of,
+    with_groups,
+)
 from evenhand.probes.picture import path_beside
 from evenhand.probes.probe import Probe
 
@@ -82,7 +89,8 @@ class Wanted:
         if self.judged and isinstance(method, Attacking):
             if made.flags is None:
                 return "nobody looked for flags in it"
-            if any(not one or one.get("by") != self.by for one in made.flags):
+            within = (self.by, digest_of_groups(self.inputs, self.by))
+            if any(not one or _judged_within(one) != within for one in made.flags):
                 return "its flags are judged within other groups"
         return "" if self._whole(path) else "rows are missing in it"
 
@@ -98,6 +106,11 @@ class Wanted:
         if rows.schema["source"] != ids.dtype or len(rows) != len(every):
             return False
         return len(rows.join(every, on=["source", "variant"], how="semi").unique()) == len(every)
+
+
+def _judged_within(flags: Mapping[str, Any]) -> tuple[object, object]:
+    """Return the column within whose groups flags were judged, and the digest of these."""
+    return flags.get("by"), flags.get("by_digest")
 
 
 def found(folder: Path, wanted: Sequence[Wanted]) -> list[tuple[Path | None, str]]:

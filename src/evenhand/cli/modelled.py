@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
@@ -221,13 +222,11 @@ def told_of(
         ModelError: A flag does not read as what it means.
 
     """
-    import yaml
-
     from evenhand.models.told import Told
 
     low, high = limits or (None, None)
     return Told(
-        labels=tuple(yaml.safe_load(one) for one in classes or ()) or None,
+        labels=tuple(map(class_of, classes or ())) or None,
         shape=shape_of(shape),
         low=low,
         high=high,
@@ -237,6 +236,19 @@ def told_of(
         std=numbers_of("--std", std),
         stochastic=stochastic,
     )
+
+
+def class_of(written: str) -> bool | int | float | str:
+    """Return a class that is written as a word: true, false, a number as people write it, or text.
+
+    >>> class_of("7"), class_of("0.5"), class_of("true"), class_of("no"), class_of("007")
+    (7, 0.5, True, 'no', '007')
+    """
+    if written.lower() in {"true", "false"}:
+        return written.lower() == "true"
+    if re.fullmatch(r"0|-?[1-9]\d*", written):
+        return int(written)
+    return float(written) if re.fullmatch(r"-?\d+\.\d+", written) else written
 
 
 def shape_of(written: str | None) -> tuple[int, ...] | None:

@@ -14,15 +14,10 @@ from numpy.typing import NDArray
 from evenhand.errors import EvenhandError, ModelError, Problem
 from evenhand.models.inputs import Inputs
 from evenhand.models.model import Codes, Model, need
-from evenhand.probes.attack.attack import CLEAN, Attack, Attacked
+from evenhand.probes.attack.attack import CLEAN, INSTEAD, Attack, Attacked
 from evenhand.probes.certify.certificate import Certificate
 from evenhand.probes.flag import Trust, judge, most_judged
 from evenhand.probes.method import Method, Progress, Rows, Variant, silent, streams_of
-
-_INSTEAD = {
-    "vjp": "Without gradients: attack.square, which asks for scores alone.",
-    "scores": "It would take an attack by decisions.",
-}
 
 
 @dataclass(frozen=True)
@@ -78,7 +73,7 @@ class Attacking(Method):
         found: list[Problem] = []
         try:
             if self.attack.needs is not None:
-                need(model, self.attack.needs, str(self.attack), _INSTEAD[self.attack.needs])
+                need(model, self.attack.needs, str(self.attack), INSTEAD[self.attack.needs])
         except ModelError as error:
             found += error.problems
         for variant in self.threats:

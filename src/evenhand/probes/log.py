@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import io
 import json
 from collections.abc import Mapping, Sequence
@@ -74,6 +75,17 @@ def with_groups(rows: pl.DataFrame, inputs: Inputs, groups: Sequence[str]) -> pl
         return rows
     beside = inputs.table.select(groups).with_columns(source=pl.Series(inputs.ids.tolist()))
     return rows.join(beside, on="source", how="left", maintain_order="left")
+
+
+def digest_of_groups(inputs: Inputs, by: str | None) -> str:
+    """Return what tells the groups of examples from others of the same column; empty without one.
+
+    Flags are judged within them, and the digest of the inputs does not know them.
+    """
+    if by is None:
+        return ""
+    values = json.dumps([str(one) for one in inputs.table[by].to_list()])
+    return f"sha256:{hashlib.sha256(values.encode()).hexdigest()}"
 
 
 def check_groups(inputs: Inputs, groups: Sequence[str]) -> tuple[str, ...]:

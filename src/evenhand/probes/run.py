@@ -21,7 +21,14 @@ from evenhand.models.check import MOST, check
 from evenhand.models.inputs import Inputs
 from evenhand.models.model import Codes, Model
 from evenhand.probes.flag import SAMPLE
-from evenhand.probes.log import Made, beside, check_groups, told_of, with_groups
+from evenhand.probes.log import (
+    Made,
+    beside,
+    check_groups,
+    digest_of_groups,
+    told_of,
+    with_groups,
+)
 from evenhand.probes.method import Progress, Variant, silent
 from evenhand.probes.picture import PICTURES, chosen, pictured, pictures_of
 from evenhand.probes.probe import Probe
@@ -89,12 +96,14 @@ def run(
 
     """
     _labels(inputs)
+    if pictures < 0:
+        raise ModelError(Problem("pictures", f"{pictures} is no number of them.", "0 is for none."))
     columns = check_groups(inputs, groups)
     probe.check(model)
     before = model.queries
     fingerprint = model.fingerprint()
     known = model.queries - before
-    work = _Work(probe, model, inputs, fingerprint, folder, max_queries, progress, before)
+    work = _Work(probe, model, inputs, fingerprint, version, folder, max_queries, progress, before)
     if not len(inputs):
         raise ModelError(Problem(inputs.name, "there are no examples."))
     doubts, asked = work.spec(believe=believe)
@@ -181,6 +190,7 @@ class _Work:
         model: The model.
         inputs: Examples with labels.
         fingerprint: Of the model.
+        version: Of Evenhand: another may attack otherwise under the same name.
         folder: Where finished blocks are kept; None for nowhere.
         most: What the model may be asked.
         progress: Told how far the work is.
@@ -193,6 +203,7 @@ class _Work:
     model: Model
     inputs: Inputs
     fingerprint: str
+    version: str
     folder: Path | None
     most: int | None
     progress: Progress
@@ -293,7 +304,8 @@ class _Work:
         """
         found, spent = [], 0
         for variant in self.probe.variants:
-            of = ["flags", columns[0] if columns else "", self.inputs.digest]
+            by = digest_of_groups(self.inputs, columns[0] if columns else None)
+            of = ["flags", columns[0] if columns else "", by, self.inputs.digest]
             path = None if self.folder is None else self.folder / self._known(of, variant, _JUDGED)
             kept = None if path is None else _read(path)
             if kept is None:
@@ -321,7 +333,8 @@ class _Work:
         told = None
         if trust is not None:
             by = columns[0] if columns else None
-            told = {"variant": variant.name, "by": by, **trust.as_json()}
+            digest = digest_of_groups(self.inputs, by)
+            told = {"variant": variant.name, "by": by, "by_digest": digest, **trust.as_json()}
         spent = self.model.queries - asked
         return pl.DataFrame({"flags": [json.dumps(told, default=_native)], _ASKED: [spent]})
 
@@ -379,8 +392,9 @@ class _Work:
         return self._known([examples.digest, str(shown)], variant, _ENDING)
 
     def _known(self, of: list[str], variant: Variant, ending: str) -> str:
-        """Return what a part is kept by: another model, method, variant or seed has another."""
-        about = [self.probe.method.known, variant.name, str(variant.what), self.probe.seed]
+        """Return what a part is kept by; another model, method, variant or version has another."""
+        probe = self.probe
+        about = [probe.method.known, variant.name, str(variant.what), probe.seed, self.version]
         return _named([*about, self.fingerprint, str(self.model.spec), *of]) + ending
 
 

@@ -128,7 +128,8 @@ def _corrupting(written: str, term: Term, said: dict[str, tuple[object, ...]]) -
     from evenhand.probes.corrupt.registry import corruptions_named
 
     severities = said["severity"] or SEVERITIES
-    wrong = [one for one in severities if isinstance(one, bool) or one not in SEVERITIES]
+    # By type first: True equals 1, and 3.0 equals 3.
+    wrong = [one for one in severities if type(one) is not int or one not in SEVERITIES]
     if wrong:
         what = f"{listed(map(str, wrong))} is no severity."
         raise ModelError(Problem("severity", what, "Severities are whole numbers from 1 to 5."))

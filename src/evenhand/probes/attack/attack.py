@@ -180,7 +180,7 @@ class Attack(ABC):
 
         """
         if self.needs is not None:
-            need(model, self.needs, str(self), _INSTEAD[self.needs])
+            need(model, self.needs, str(self), INSTEAD[self.needs])
         model = with_logits(model)
         given = as_given(model, x)
         count, labels = len(given), np.asarray(labels, np.int64)
@@ -215,10 +215,12 @@ class Attack(ABC):
         return f"{PREFIX}{Term(self.name, params=tuple(given))}"
 
 
-_INSTEAD: dict[Offer, str] = {
+INSTEAD: dict[Offer, str] = {
     "vjp": "Without gradients: attack.square, or attack.auto, which takes what there is.",
-    "scores": "By decisions alone: attack.hop.",
+    "scores": "By decisions alone: attack.hop, or attack.noise.",
+    "bounds": "",
 }
+"""What is said to do where a model lacks what an attack needs."""
 
 
 def as_given(model: Model, x: Floats) -> Floats:
