@@ -10,6 +10,7 @@ import polars as pl
 from evenhand.logs.log import open_log
 from evenhand.measures.ranking import Ranking
 from evenhand.measures.registry import measures
+from evenhand.notation import Term
 
 TIERS = ("a", "b", "c")
 GENRES = ("x", "y", "z")
@@ -21,6 +22,7 @@ PARAMETERS = {
     "column": "watched",
     "popularity": "popular",
     "p": 0.3,
+    "policy": Term("ips", (Term("wished"),)),
 }
 """What is asked where a measure must be told."""
 
@@ -54,6 +56,8 @@ def random_lists(rng: np.random.Generator, requests: int, *, most: int = 8) -> p
                     "watched": int(rng.integers(0, 2)),
                     "popular": float(1 + item),
                     "provider": int(item % 5),
+                    "chance": (0.5, 0.25, 0.8)[item % 3] if seen or item % 2 else 0.0,
+                    "wished": (0.05, 0.1, 0.0, 0.12)[item % 4],
                 }
             )
     types = {"slot": pl.Int64, "age": pl.String, "tier": pl.String, "genres": pl.List(pl.String)}
@@ -86,6 +90,7 @@ def log_of_lists(rows, *, unit=None, engine=None, where=None):
             "rank": "slot",
             "relevance": "grade",
             "provider": "provider",
+            "propensity": "chance",
         },
         groups=["age"],
         item_groups=["tier", "genres"],
@@ -112,6 +117,9 @@ def every_measure() -> list[Ranking]:
             found.append(cls(**needed, k=5))
         if "browsing" in fields and cls.view != "queries":
             found.append(cls(**needed, browsing="log2_clipped"))
+        if "policy" in fields:
+            cut = {"k": 4} if "k" in fields else {}
+            found.append(cls(**{**needed, "policy": Term("snips", (Term("wished"),))}, **cut))
         if needed.get("of"):
             cut = {"k": 6} if "k" in fields else {}
             found.append(cls(**{**needed, "of": "genres", **_of_genres(needed)}, **cut))

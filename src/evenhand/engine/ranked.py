@@ -148,7 +148,7 @@ class Reader:
         log = self.log
         lowered = {
             role: log.roles[role].lower(log.schema)
-            for role in ("rank", "relevance", "item")
+            for role in ("rank", "relevance", "item", "propensity")
             if role in self._roles()
         }
         frame = nw.from_native(block).with_columns(
@@ -166,6 +166,11 @@ class Reader:
             advice = f"Relevance is from 0 to {_LARGEST:g}."
             _refuse((relevance < 0) | (relevance > _LARGEST), relevance, "relevance", advice)
             rows = rows.with_columns(relevance.alias("role:relevance"))
+        if "propensity" in lowered:
+            chance = rows["role:propensity"].cast(pl.Float64).fill_nan(None)
+            impossible = (chance < 0) | (chance > 1) | ((chance == 0) & (rows["role:rank"] > 0))
+            _refuse(impossible, chance, "propensity", _CHANCE)
+            rows = rows.with_columns(chance.alias("role:propensity"))
         if "item" in lowered and (missing := rows["role:item"].null_count()):
             what = f"the item is missing for {missing:,} rows."
             hint = "Filter such rows with where, or give them an id."
@@ -204,6 +209,9 @@ class Reader:
         relevance = None
         if "role:relevance" in rows.columns:
             relevance = rows["role:relevance"].fill_null(np.nan).to_numpy()
+        propensity = None
+        if "role:propensity" in rows.columns:
+            propensity = rows["role:propensity"].fill_null(np.nan).to_numpy()
         columns = {
             column: rows[column].cast(pl.Float64).fill_null(np.nan).to_numpy()
             for one in self.measures
@@ -226,6 +234,7 @@ class Reader:
             key=self._keys(rows, starts),
             every=facts.every,
             query=query,
+            propensity=propensity,
         )
         return lists, wrong
 
@@ -368,6 +377,7 @@ _INNER = "ranking:"
 """The column that numbers the rankings of a block, where a query has several."""
 
 _SLOT = "A slot is a whole number from 1; leave it empty for an item that was not shown."
+_CHANCE = "What was shown had a chance above 0, and no chance is above 1."
 _LAST = 2**53
 """A larger slot, such as an infinite one, is no number of places."""
 _SHOWN = 5

@@ -82,6 +82,8 @@ class Lists:
         query: The query of each request, ascending from 0: requests of one query are rankings that
             were sampled for it. None where every request is another query.
         every: Of so many requests one is taken where a sample is enough.
+        propensity: The chance with which each item was shown where it stands, > 0 for those shown;
+            nan where missing. None where no measure reads it.
 
     """
 
@@ -97,6 +99,7 @@ class Lists:
     key: NDArray[np.uint64] | None = None
     query: Indices | None = None
     every: int = 1
+    propensity: Floats | None = None
     _found: dict[Any, Any] = field(default_factory=dict, init=False, repr=False)
 
     @property
@@ -146,6 +149,7 @@ class Lists:
             key=part(self.key, inside),
             query=None if query is None else np.unique(query, return_inverse=True)[1],
             every=1,
+            propensity=part(self.propensity, rows),
         )
 
     @property

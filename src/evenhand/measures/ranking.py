@@ -21,6 +21,7 @@ from evenhand.measures.browsing import Browsing, browsing_from
 from evenhand.measures.figure import REAL, Figure, SmoothFunction
 from evenhand.measures.lists import Flags, Floats, Lists
 from evenhand.measures.measure import RoleColumns, Sums, TermSums
+from evenhand.measures.policy import LOGGED, Policy, policy_from
 from evenhand.measures.target import Target, target_from
 from evenhand.notation import Value
 
@@ -164,7 +165,15 @@ class Ranking(Sums):
     @property
     def columns(self) -> tuple[str, ...]:
         """The columns of numbers that are read for every row."""
-        return tuple(column for model in self.models for column in model.columns)
+        of_models = (column for model in self.models for column in model.columns)
+        return (*of_models, *self.shown_by.columns)
+
+    @property
+    def shown_by(self) -> Policy:
+        """The policy whose lists the figure is of."""
+        written: Value | None = getattr(self, "policy", None)
+        found = None if written is None else policy_from(written)
+        return found if isinstance(found, Policy) else Policy(LOGGED)
 
     @property
     def aim(self) -> Target | None:
@@ -202,10 +211,12 @@ class Ranking(Sums):
         more = [role for model in self.models for role in model.needs]
         if self.aim is not None and self.aim.reads_relevance:
             more.append("relevance")
+        more += self.shown_by.needs
         return tuple(dict.fromkeys((*self.needs, *more)))
 
     def problem(self) -> str:
-        for field, read in (("browsing", browsing_from), ("target", target_from)):
+        readers = (("browsing", browsing_from), ("target", target_from), ("policy", policy_from))
+        for field, read in readers:
             written = getattr(self, field, None)
             if written is not None and isinstance(found := read(written), str):
                 return found
@@ -219,6 +230,8 @@ class Ranking(Sums):
             found["browsing"] = f"{model}: {model.says}"
         if self.aim is not None:
             found["target"] = str(self.aim)
+        if not self.shown_by.logged:
+            found["policy"] = self.shown_by.says
         if hasattr(self, "k"):
             cutoff: int | None = self.k
             found["truncation"] = "whole list" if cutoff is None else f"slots 1 to {cutoff}"

@@ -8,6 +8,7 @@ from dataclasses import replace
 from evenhand.measures.figure import Figure
 from evenhand.measures.lists import Floats, Lists
 from evenhand.measures.measure import TermSums, measure
+from evenhand.measures.policy import LOGGED
 from evenhand.measures.ranking import Condition, Ranking
 from evenhand.measures.rankings.item_group import (
     is_name,
@@ -15,6 +16,12 @@ from evenhand.measures.rankings.item_group import (
     known_rows,
     named,
     shown_rows,
+)
+from evenhand.measures.rankings.overlap import (
+    overlap_names,
+    overlap_of_rows,
+    weighed_row,
+    with_overlap,
 )
 from evenhand.notation import Value
 
@@ -25,7 +32,8 @@ class ExposureShare(Ranking):
 
     The sum of the weights of the slots that the group's items have, over that of all items of known
     group, over all requests together: long lists and weighty slots count for more. An item of
-    several groups gives each its part.
+    several groups gives each its part. Under another policy each shown item counts by its weight,
+    ``policy=ips(new)``; the mean weight cancels in a share, so ``snips`` gives the same.
 
     >>> import evenhand as eh, polars as pl
     >>> rows = pl.DataFrame({"q": [1, 1, 2, 2], "slot": [1, 2, 1, 2], "by": ["a", "b", "a", "b"]})
@@ -38,6 +46,7 @@ class ExposureShare(Ranking):
     group: Value
     browsing: Value = "log2"
     k: int | None = None
+    policy: Value = LOGGED
     view = "rows"
 
     def problem(self) -> str:
@@ -47,15 +56,18 @@ class ExposureShare(Ranking):
 
     @property
     def conditions(self) -> tuple[Condition, ...]:
-        return (shown_rows(self.k), known_rows(self.of))
+        found = (shown_rows(self.k), known_rows(self.of))
+        return found if self.shown_by.logged else (*found, weighed_row(self.shown_by))
 
     @property
     def counted(self) -> tuple[str, ...]:
-        return (self._own, self._all)
+        overlap = () if self.shown_by.logged else overlap_names(self.shown_by, self.k)
+        return (self._own, self._all, *overlap)
 
     @property
     def _how(self) -> str:
-        return f"by {self.model}" + ("" if self.k is None else f" to {self.k}")
+        how = f"by {self.model}" + ("" if self.k is None else f" to {self.k}")
+        return how if self.shown_by.logged else f"{how} under {self.shown_by.column}"
 
     @property
     def _own(self) -> str:
@@ -75,7 +87,12 @@ class ExposureShare(Ranking):
     def numbers(self, lists: Lists) -> Mapping[str, Floats]:
         weights = self.model.weights(lists, self.k)
         own = lists.items[self.of].of(named(self.group), lists.rows)
-        return {self._own: weights * own, self._all: weights * known_part(lists, self.of)}
+        overlap: Mapping[str, Floats] = {}
+        if not self.shown_by.logged:
+            weights = weights * self.shown_by.weights(lists)
+            overlap = overlap_of_rows(lists, self.shown_by, self.k)
+        exposure = {self._own: weights * own, self._all: weights * known_part(lists, self.of)}
+        return {**exposure, **overlap}
 
     def finalise(self, s: TermSums) -> Figure:
         found = s.function(
@@ -85,6 +102,8 @@ class ExposureShare(Ranking):
             within=(0.0, 1.0),
             otherwise=f"no item of known {self.of} has any exposure",
         )
+        if not self.shown_by.logged:
+            found = with_overlap(found, s, self.shown_by, self.k)
         if s.amounts[self._all].sum() > 0 and not s.amounts[self._own].sum() > 0:
             # A name that is misspelt looks like a group that is never shown.
             says = f"no item of {self.of} '{named(self.group)}' has any exposure; check the name"

@@ -1,0 +1,128 @@
+"""Policies that a figure can be of: the one that wrote the log, or another, by propensities.
+
+Written in notation as ``policy=ips(new)`` or ``policy=snips(new)``, where the column ``new`` holds
+the chance with which the other policy would have shown the item of the row in its slot. The role
+``propensity`` holds the chance with which the logging policy did.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from evenhand.errors import Problem, ValueInLogError
+from evenhand.measures.lists import Floats, Lists
+from evenhand.notation import Term, Value
+
+LOGGED, IPS, SNIPS = "logged", "ips", "snips"
+
+_SAYS = {
+    LOGGED: "the one that wrote the log",
+    IPS: "shown items weighted by '{}' over the propensity (inverse propensity)",
+    SNIPS: (
+        "shown items weighted by '{}' over the propensity, divided by the sum of weights "
+        "(self-normalised)"
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Policy:
+    """The policy whose lists a figure is of.
+
+    Attributes:
+        name: ``logged``; ``ips`` for inverse propensities; ``snips`` for those self-normalised.
+        column: The chance of the row's item in its slot under the other policy, in [0, 1]; of a
+            row that was not shown, its chance of being shown in the list at all. Empty for the
+            policy that wrote the log.
+
+    Source: Horvitz and Thompson 1952 (ips); Swaminathan and Joachims 2015 (snips); both slot by
+    slot, as Li et al. 2018.
+
+    """
+
+    name: str
+    column: str = ""
+
+    @property
+    def logged(self) -> bool:
+        """Whether it is the policy that wrote the log."""
+        return self.name == LOGGED
+
+    @property
+    def says(self) -> str:
+        """The policy and its estimate in words, for readers of a finding."""
+        return _SAYS[self.name].format(self.column)
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Columns of the log that are read."""
+        return () if self.logged else (self.column,)
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """Roles that are read."""
+        return () if self.logged else ("propensity",)
+
+    def chances(self, lists: Lists) -> Floats:
+        """Return the chance of each row under the other policy, shape (rows,); nan where missing.
+
+        Raises:
+            ValueInLogError: A chance is below 0 or above 1.
+
+        """
+        new = lists.columns[self.column]
+        wrong = (new < 0) | (new > 1)
+        if wrong.any():
+            many = int(wrong.sum())
+            shown = ", ".join(f"{value:g}" for value in np.unique(new[wrong])[:5])
+            what = f"{'1 row holds' if many == 1 else f'{many:,} rows hold'} {shown}."
+            hint = "It is the chance of the item in its slot under the other policy, in [0, 1]."
+            raise ValueInLogError([Problem(f"column '{self.column}'", what, hint)])
+        return new
+
+    def weights(self, lists: Lists) -> Floats:
+        """Return the weight of each row, shape (rows,): 0 where it was not shown.
+
+        Where a chance is missing it is nan.
+
+        Raises:
+            ValueInLogError: A chance is below 0 or above 1.
+
+        """
+        if self.logged:
+            return lists.shown.astype(float)
+
+        def find() -> Floats:
+            if lists.propensity is None:
+                raise TypeError("a measure reads propensities and does not need them")
+            found = np.zeros(lists.rows)
+            np.divide(self.chances(lists), lists.propensity, out=found, where=lists.shown)
+            return found
+
+        return lists.known(("weights of", self.column), find)
+
+    def __str__(self) -> str:
+        return f"{self.name}({self.column})" if self.column else self.name
+
+
+def policy_from(value: Value) -> Policy | str:
+    """Return the policy that a parameter writes, or what is wrong with it."""
+    term = Term(value) if isinstance(value, str) else value
+    hint = f"Policies: {LOGGED}, {IPS}(COLUMN), {SNIPS}(COLUMN)."
+    if not isinstance(term, Term) or term.cutoff is not None or term.name not in _SAYS:
+        return f"'{value}' is no policy. {hint}"
+    if term.name == LOGGED:
+        bare = not term.args and not term.params
+        return Policy(LOGGED) if bare else f"{LOGGED} takes no parameters."
+    columns = [one.name if one == Term(one.name) else "" for one in map(_termed, term.args)]
+    if len(columns) != 1 or not columns[0] or term.params:
+        return f"{term.name} takes one column, the chance under the other policy: {term.name}(new)."
+    return Policy(term.name, columns[0])
+
+
+def _termed(value: Value) -> Term:
+    if isinstance(value, Term):
+        return value
+    return Term(value if isinstance(value, str) else "")

@@ -1,0 +1,121 @@
+"""Overlap of two policies: how far a log that one has written speaks of what another would show.
+
+The weight of a shown item is its chance under the other policy over its propensity. Over the log
+the mean weight is expected to be 1 less the other policy's mass on what the log cannot show. The
+more weights differ, the fewer items carry the figure: (sum W)^2 / sum W^2 of them, in effect.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+
+import numpy as np
+
+from evenhand.measures.figure import SmoothFunction
+from evenhand.measures.lists import Flags, Floats, Lists
+from evenhand.measures.measure import TermSums
+from evenhand.measures.policy import Policy
+from evenhand.measures.ranking import Condition
+
+EFFECTIVE, MEAN, DOMINATED = "effective sample", "mean weight", "dominated"
+"""Topics of what is said of a figure under another policy."""
+
+NOTHING = "nothing was shown"
+NO_OVERLAP = (
+    "no overlap: nothing that was shown has a chance under the other policy, whose unsupported "
+    "mass is 1"
+)
+"""Why there is no figure."""
+
+FEW = 100
+"""Below so many effective items intervals are not known to cover (docs/design/rankings.md)."""
+
+LARGE = 0.1
+"""A share of all weight that one item should not have."""
+
+
+def weighed_row(policy: Policy) -> Condition:
+    """Return that the weight of a row is known, if it was shown."""
+    return Condition(f"{_name(policy)}, rows", _lacks(policy), _known(policy), unobserved=True)
+
+
+def weighed(policy: Policy, k: int | None) -> Condition:
+    """Return that the weights of all items that a request shows up to slot k are known."""
+    known = _known(policy)
+
+    def holds(lists: Lists) -> Flags:
+        found: Flags = lists.total(lists.within(k) & ~known(lists)) == 0
+        return found
+
+    name = _name(policy) if k is None else f"{_name(policy)} to {k}"
+    return Condition(name, _lacks(policy), holds, unobserved=True)
+
+
+def _name(policy: Policy) -> str:
+    return f"weighed by {policy.column}"
+
+
+def _lacks(policy: Policy) -> str:
+    return f"propensity or '{policy.column}' of a shown item"
+
+
+def _known(policy: Policy) -> Callable[[Lists], Flags]:
+    def holds(lists: Lists) -> Flags:
+        return np.isfinite(policy.weights(lists))
+
+    return holds
+
+
+def overlap_names(policy: Policy, k: int | None) -> tuple[str, str, str, str]:
+    """Return the names of the numbers that tell of overlap: items, W, W^2 and W^4."""
+    cut = "" if k is None else f" to {k}"
+    column = policy.column
+    return (
+        f"shown items{cut} weighed by {column}",
+        f"weights by {column}{cut}",
+        f"squared weights by {column}{cut}",
+        f"fourth powers of weights by {column}{cut}",
+    )
+
+
+def overlap_of_rows(lists: Lists, policy: Policy, k: int | None) -> Mapping[str, Floats]:
+    """Return the numbers that tell of overlap, one for each row."""
+    inside = lists.within(k)
+    weight = np.where(inside, policy.weights(lists), 0.0)
+    square = np.square(weight)
+    numbers = (inside.astype(float), weight, square, np.square(square))
+    return dict(zip(overlap_names(policy, k), numbers, strict=True))
+
+
+def overlap_of_requests(lists: Lists, policy: Policy, k: int | None) -> Mapping[str, Floats]:
+    """Return the numbers that tell of overlap, one for each request."""
+    rows = overlap_of_rows(lists, policy, k)
+    return {name: lists.total(values) for name, values in rows.items()}
+
+
+def with_overlap(
+    figure: SmoothFunction, s: TermSums, policy: Policy, k: int | None
+) -> SmoothFunction:
+    """Return a figure that says how far the log speaks of the policy, over all its groups.
+
+    Groups without any overlap have no figure, with the unsupported mass as the reason.
+    """
+    names = overlap_names(policy, k)
+    items, total, square, fourth = (float(s.amounts[name].sum()) for name in names)
+    figure = replace(figure, needs={names[0]: NOTHING, names[1]: NO_OVERLAP, **figure.needs})
+    if not total:
+        return figure
+    mean, effective = total / items, total * total / square
+    about = {
+        **figure.about,
+        EFFECTIVE: f"{effective:,.1f} of {items:,.0f} shown items",
+        MEAN: f"{mean:.4f}: 1 less it, {1 - mean:.4f}, estimates the unsupported mass",
+    }
+    # The largest weight is no sum, but at least the root of that of its fourth power over squares.
+    largest = (fourth / square) ** 0.5 / total
+    if largest >= LARGE:
+        about[DOMINATED] = f"one item has at least {100 * largest:.0f}% of all weight"
+    elif effective < FEW:
+        about[DOMINATED] = f"few items carry the figure, below {FEW} in effect"
+    return replace(figure, about=about)

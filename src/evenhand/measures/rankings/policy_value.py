@@ -1,0 +1,185 @@
+"""The value of a policy: what the items that it shows are worth, from the lists of another."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import numpy as np
+
+from evenhand.measures.figure import Figure, SmoothFunction
+from evenhand.measures.lists import Floats, Lists
+from evenhand.measures.measure import TermSums, measure
+from evenhand.measures.policy import SNIPS
+from evenhand.measures.ranking import Condition, Ranking, judged
+from evenhand.measures.rankings.overlap import (
+    NOTHING,
+    overlap_names,
+    overlap_of_requests,
+    weighed,
+    with_overlap,
+)
+from evenhand.notation import Value
+from evenhand.stats.delta import Function
+
+
+class OfPolicy(Ranking):
+    """A figure of what a policy shows up to slot k, over all requests together."""
+
+    policy: Value
+    k: int | None
+
+    @property
+    def conditions(self) -> tuple[Condition, ...]:
+        return () if self.shown_by.logged else (weighed(self.shown_by, self.k),)
+
+    @property
+    def counted(self) -> tuple[str, ...]:
+        return overlap_names(self.shown_by, self.k)
+
+    @property
+    def items(self) -> str:
+        """The number of shown items."""
+        return overlap_names(self.shown_by, self.k)[0]
+
+    @property
+    def weight(self) -> str:
+        """The sum of their weights."""
+        return overlap_names(self.shown_by, self.k)[1]
+
+    def numbers(self, lists: Lists) -> Mapping[str, Floats]:
+        return overlap_of_requests(lists, self.shown_by, self.k)
+
+    def told(self, figure: SmoothFunction, s: TermSums) -> SmoothFunction:
+        """Return a figure that says what it is a mean over, and how the policies overlap."""
+        figure = replace(figure, about={"weighs": ALIKE, **figure.about})
+        return figure if self.shown_by.logged else with_overlap(figure, s, self.shown_by, self.k)
+
+
+OF_ANOTHER = "It is a figure of another policy: policy=ips(COLUMN)."
+"""What is wrong where the policy is that which wrote the log."""
+
+ALIKE = "every shown item alike, before its weight: long lists count for more"
+"""What figures of policies are means over."""
+
+
+class _Worth(OfPolicy):
+    """A figure of what the shown items are worth."""
+
+    @property
+    def conditions(self) -> tuple[Condition, ...]:
+        return (judged(self.k), *super().conditions)
+
+    @property
+    def counted(self) -> tuple[str, ...]:
+        return (*super().counted, self.worth)
+
+    @property
+    def worth(self) -> str:
+        """The sum of the relevance of the shown items, each times its weight."""
+        return f"relevance under {self.shown_by.column or 'the log'} of {self.items}"
+
+    def numbers(self, lists: Lists) -> Mapping[str, Floats]:
+        worth = self.shown_by.weights(lists) * lists.judged()
+        found = lists.total(np.where(lists.within(self.k), worth, 0.0))
+        return {**super().numbers(lists), self.worth: found}
+
+    def per_item(self) -> Function:
+        """Return the value of the policy as a function of sums."""
+        over = self.weight if self.shown_by.name == SNIPS else self.items
+        # 0 over 0, and so undefined, where the policies do not overlap; else times exactly 1.
+        return lambda t: t[self.worth] / t[over] * (t[self.weight] / t[self.weight])
+
+
+@measure(
+    needs=("rank", "relevance"),
+    better="higher",
+    tags=("fairness",),
+    cites="Horvitz and Thompson 1952; Swaminathan and Joachims 2015",
+)
+class PolicyValue(_Worth):
+    """Relevance, such as clicks, of a shown item up to slot k under a policy; in [0, inf).
+
+    With ``policy=logged`` the sum of the relevance of what was shown over the number of shown
+    items. With ``policy=ips(new)`` each item counts by its weight, the chance of it in its slot
+    under the other policy, column ``new``, over the propensity: unbiased where the other policy
+    fills as many slots and shows nothing that the log could not. ``policy=snips(new)`` divides by
+    the sum of weights instead of the number of items: a little biased, mostly less noisy, and
+    about the policy given that it shows what the log can. Both take what an item is worth in its
+    slot to depend on nothing else in the list. There is no figure where a shown item lacks
+    relevance, propensity or its other chance.
+
+    >>> import evenhand as eh, polars as pl
+    >>> rows = pl.DataFrame({"slot": [1, 1, 1], "by": [.5, .25, .25], "new": [.1, .4, .5]})
+    >>> rows = rows.with_columns(click=pl.Series([0, 1, 1]), q=pl.Series([1, 2, 3]))
+    >>> roles = {"request": "q", "rank": "slot", "relevance": "click", "propensity": "by"}
+    >>> log = eh.log(rows, kind="recommendation", **roles)
+    >>> eh.estimate("policy_value(policy=ips(new))", log).value        # (.4 + .5) / .25 / 3
+    1.2
+    >>> round(eh.estimate("policy_value(policy=snips(new))", log).value, 4)    # 3.6 / 3.8
+    0.9474
+    """
+
+    policy: Value
+    k: int | None = None
+
+    def finalise(self, s: TermSums) -> Figure:
+        found = s.function(
+            self.per_item(),
+            among="requests",
+            empty=self.empty,
+            within=(0.0, np.inf),
+            otherwise=NOTHING,
+        )
+        return self.told(found, s)
+
+
+@measure(
+    needs=("rank", "relevance"),
+    better="higher",
+    tags=("fairness",),
+    cites="Horvitz and Thompson 1952; Swaminathan and Joachims 2015",
+)
+class PolicyGain(_Worth):
+    """Value of another policy less that of the policy that wrote the log; in (-inf, inf).
+
+    The ``policy_value`` under ``policy=ips(new)`` or ``policy=snips(new)`` less that under
+    ``policy=logged``, of the same shown items, which vary together. At 0 neither is better.
+
+    >>> import evenhand as eh, polars as pl
+    >>> rows = pl.DataFrame({"slot": [1, 1, 1], "by": [.5, .25, .25], "new": [.1, .4, .5]})
+    >>> rows = rows.with_columns(click=pl.Series([0, 1, 1]), q=pl.Series([1, 2, 3]))
+    >>> roles = {"request": "q", "rank": "slot", "relevance": "click", "propensity": "by"}
+    >>> log = eh.log(rows, kind="recommendation", **roles)
+    >>> round(eh.estimate("policy_gain(policy=ips(new))", log).value, 4)    # 1.2 - 2 / 3
+    0.5333
+    """
+
+    policy: Value
+    k: int | None = None
+
+    def problem(self) -> str:
+        return super().problem() or (OF_ANOTHER if self.shown_by.logged else "")
+
+    @property
+    def counted(self) -> tuple[str, ...]:
+        return (*super().counted, self.logged)
+
+    @property
+    def logged(self) -> str:
+        """The sum of the relevance of the shown items."""
+        return f"relevance of {self.items}"
+
+    def numbers(self, lists: Lists) -> Mapping[str, Floats]:
+        logged = lists.total(np.where(lists.within(self.k), lists.judged(), 0.0))
+        return {**super().numbers(lists), self.logged: logged}
+
+    def finalise(self, s: TermSums) -> Figure:
+        value = self.per_item()
+        found = s.function(
+            lambda t: value(t) - t[self.logged] / t[self.items],
+            among="requests",
+            empty=self.empty,
+            otherwise=NOTHING,
+        )
+        return self.told(found, s)
