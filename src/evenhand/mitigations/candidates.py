@@ -84,13 +84,18 @@ class Candidates:
 
     def groups_at(self, order: Places) -> Places:
         """Return the groups of an order's slots, shape (n, k); `UNKNOWN` where a slot is empty."""
-        found = np.take_along_axis(self.groups, np.maximum(order, 0), axis=1)
-        return np.where(order == NOBODY, UNKNOWN, found)
+        return np.where(order == NOBODY, UNKNOWN, _at(self.groups, order))
 
     def scores_at(self, order: Places) -> Floats:
         """Return the scores of an order's slots, shape (n, k); 0 where a slot is empty."""
-        found = np.take_along_axis(self.scores, np.maximum(order, 0), axis=1)
-        return np.where(order == NOBODY, 0.0, found)
+        return np.where(order == NOBODY, 0.0, _at(self.scores, order))
+
+
+def _at(values: NDArray[Any], order: Places) -> NDArray[Any]:
+    """Return the values at the places of an order; anything where a slot is empty."""
+    if not values.shape[1]:
+        return np.zeros(order.shape, values.dtype)
+    return np.take_along_axis(values, np.maximum(order, 0), axis=1)
 
 
 def candidates_of(
