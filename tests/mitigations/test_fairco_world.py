@@ -1,0 +1,170 @@
+"""FairCo over days of feedback: disparity falls as 1/t, and with it off it stays.
+
+Slopes of log disparity on log t are of the last nine tenths of 4,000 requests, at 30 points spread
+evenly in log t. Bands are those of the claim (-1.2 to -0.8 for a fall as 1/t); spreads over seeds
+were measured on 16 seeds that are not used here, and give the chance that a mean over the 12 seeds
+leaves its band although all is well: merit given, spread .045 around -.99, far below 1e-6; merit
+estimated, .21 around -.99, 2e-3; without control, .021 around .01, far below 1e-6.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pytest
+
+from evenhand.mitigations.candidates import Candidates
+from evenhand.mitigations.controller import State
+from evenhand.mitigations.fairco import FairCo
+from evenhand.worlds.short_video import Creators, ShortVideo, Viewers, feedback
+from mitigations.naive import best_first, discounted
+
+WORLD = ShortVideo(
+    viewers=Viewers(count=500),
+    creators=Creators(
+        tiers={"star": 20, "established": 60, "new": 120},
+        items={"star": 15, "established": 5, "new": 2},
+        quality_shift={"star": 0.6, "new": -0.3},
+        moves=0.0,
+    ),
+    requests=4_000,
+    days=5,
+    candidates=20,
+    slots=20,
+    boost={"star": 0.8},
+    noise_of={},
+    feedback=0.2,
+)
+SEEDS = range(12)
+START = FairCo(
+    State.of(WORLD.creators.tiers), gain=0.02, examined=tuple(WORLD.reach), server="only"
+)
+
+
+@dataclass
+class Days:
+    """One server's loop: it ranks, viewers answer, and it learns.
+
+    Attributes:
+        controller: The controller that ranks next.
+        given: Whether it is told the true merit; otherwise it estimates it from clicks.
+
+    """
+
+    controller: FairCo
+    given: bool = True
+
+    def walk(self, seed, *, batch=8, world=WORLD):
+        """Yield what was seen, with its candidates and certificate, after each batch."""
+
+        def rank(asked):
+            self._candidates = Candidates(asked.score, asked.group, asked.names)
+            self._reranked = self.controller.rerank(self._candidates, asked.slots)
+            return self._reranked.order
+
+        for seen in feedback(world, rank, seed=seed, batch=batch):
+            self.controller = self.controller.after(
+                self._candidates,
+                seen.order,
+                merit=seen.preference if self.given else None,
+                clicks=seen.clicks,
+            )
+            yield seen, self._candidates, self._reranked.certificate
+
+
+def slope(times, values):
+    points = np.searchsorted(times, np.geomspace(times[-1] / 10, times[-1], 30) * (1 - 1e-12))
+    points = np.unique(points)
+    return np.polyfit(np.log(times[points]), np.log(values[points]), 1)[0]
+
+
+def disparities(controller, seed, *, given=True):
+    days = Days(controller, given=given)
+    states = [days.controller.state for _ in days.walk(seed)]
+    later = [state for state in states if state.requests >= 100]
+    return (
+        np.array([state.requests for state in later]),
+        np.array([state.disparity() for state in later]),
+    )
+
+
+@pytest.mark.slow
+def test_disparity_falls_as_one_over_t_where_merit_is_given():
+    slopes = [slope(*disparities(START, seed)) for seed in SEEDS]
+    assert -1.2 < np.mean(slopes) < -0.8
+
+
+@pytest.mark.slow
+def test_disparity_by_estimated_merit_falls_as_one_over_t():
+    slopes = [slope(*disparities(START, seed, given=False)) for seed in SEEDS]
+    assert -1.2 < np.mean(slopes) < -0.8
+
+
+@pytest.mark.slow
+def test_without_control_disparity_stays():
+    found = [disparities(replace(START, gain=0.0), seed) for seed in SEEDS]
+    assert -0.1 < np.mean([slope(*one) for one in found]) < 0.1
+    assert min(values[-1] for _, values in found) > 0.1
+
+
+@pytest.mark.slow
+def test_a_cap_that_is_too_low_stops_the_fall_and_is_seen_to_bind():
+    # At a cap of .05 a boost of .8 in log-odds, up to .2 in score, cannot be made up for.
+    days = Days(replace(START, cap=0.05))
+    walked = [(days.controller.state, one) for _, _, one in days.walk(1)]
+    late = walked[len(walked) // 2 :]
+    assert min(state.disparity() for state, _ in late) > 0.05
+    assert np.mean([certificate.capped.mean() for _, certificate in late]) > 0.9
+
+
+@pytest.mark.slow
+def test_the_guardrail_holds_in_every_request_and_says_where_it_bound():
+    days = Days(replace(START, keep=0.99))
+    bound = []
+    for seen, candidates, certificate in days.walk(2):
+        for row, order in enumerate(seen.order.tolist()):
+            scores = candidates.scores[row].tolist()
+            best = discounted(scores, best_first(scores))
+            assert discounted(scores, order) >= 0.99 * best - 1e-9
+        bound += certificate.guarded.tolist()
+        assert certificate.kept.all()
+    assert 0.01 < np.mean(bound) < 0.9
+
+
+@pytest.mark.slow
+def test_servers_with_viewers_of_their_own_that_exchange_states_go_where_one_goes():
+    # Half the requests each, states exchanged every 40 of them. Over 8 seeds that are not used here
+    # two servers leave .0082 of the gap without control, with a spread of .0025, and one server
+    # .0050; .03 is nearly 9 spreads off.
+    half = replace(WORLD, requests=2_000)
+    for seed in range(4):
+        pair = [Days(replace(START, server=name)) for name in "xy"]
+        walks = [one.walk(seed + 100 * at, world=half) for at, one in enumerate(pair)]
+        for step, _ in enumerate(zip(*walks, strict=True), 1):
+            if step % 5 == 0:
+                states = [one.controller.state for one in pair]
+                for one, other in zip(pair, states[::-1], strict=True):
+                    one.controller = one.controller.merge(other)
+        states = [one.controller.state for one in pair]
+        assert states[0] == states[1]
+        assert states[0].requests == WORLD.requests
+        free = Days(replace(START, gain=0.0))
+        for _ in free.walk(seed, batch=100):
+            pass
+        assert states[0].gap() < 0.03 * free.controller.state.gap()
+
+
+def test_going_back_to_a_snapshot_repeats_the_days_bit_for_bit():
+    small = replace(WORLD, requests=200, days=2)
+    days = Days(START)
+    for _ in days.walk(3, world=small):
+        pass
+    snapshot = days.controller.state.to_json()
+    first = [seen.order for seen, _, _ in days.walk(4, world=small)]
+    after = days.controller.state
+    days.controller = days.controller.rollback(State.from_json(snapshot))
+    again = [seen.order for seen, _, _ in days.walk(4, world=small)]
+    for one, other in zip(first, again, strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert days.controller.state == after
