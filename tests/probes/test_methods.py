@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import polars as pl
 import pytest
@@ -88,8 +90,11 @@ def test_corruptions_of_what_is_no_image_are_refused():
         probe_of("corrupt.fog").check(model)
 
 
-def test_baseline_of_other_classes_is_refused():
-    spec = Spec(labels=("a", "b"), shape=(6, 6), layout="HW")
+@pytest.mark.parametrize(
+    "other", [{"labels": ("a", "b")}, {"low": -1.0}, {"high": 255.0}, {"shape": (36,)}]
+)
+def test_baseline_of_other_classes_or_inputs_is_refused(other):
+    spec = replace(model_of().spec, **other, layout="features" if "shape" in other else "HW")
     other = FunctionModel(lambda x: np.zeros((len(x), 2)), spec)
     probe = probe_of("corrupt.fog", baseline=Baseline(other, "x"))
     with pytest.raises(ModelError, match="others than the model's"):

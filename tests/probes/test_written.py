@@ -63,11 +63,30 @@ def test_certificate_beside_an_attack():
         ("explain.fog", {}, "no kind of probe 'explain'"),
         ("corrupt.fog(severity=1)", {"severity": 2}, "Say it once"),
         ("corrupt.fog(baseline=net)", {}, "--baseline MODEL"),
+        ("attack.pgd(start=maybe, eps=0.1)", {}, "start=maybe is neither true nor false"),
+        ("attack.hop(stop=1, eps=0.1)", {}, "stop=1 is neither true nor false"),
+        ("certify.smoothing(sigma=[])", {}, "sigma has no value"),
+        ("attack.pgd(eps=0.1, certificate=[ibp, smoothing])", {}, "it has 2 certificates"),
     ],
 )
 def test_what_cannot_be_meant_is_refused(written, how, said):
     with pytest.raises(NotationError, match=said):
         probe_of(written, **how)
+
+
+@pytest.mark.parametrize(
+    ("written", "said"),
+    [
+        ("attack.pgd(step=x)", "pgd: step=x is no share"),
+        ("attack.square(area=x)", "square: area=x is no share"),
+        ("attack.square(area=true)", "square: area=true is no share"),
+        ("attack.fgsm(loss=dlrr)", "fgsm: loss=dlrr is none of"),
+        ("certify.ibp(halvings=100000)", "from 1 to 60"),
+    ],
+)
+def test_parameters_of_another_type_or_size_are_refused(written, said):
+    with pytest.raises(ModelError, match=said):
+        probe_of(written, eps=0.1 if written.startswith("attack") else ())
 
 
 @pytest.mark.parametrize("severity", [0, 6, True, "three", 2.5, 3.0])

@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import polars as pl
 
-from evenhand.errors import Problem
+from evenhand.errors import EvenhandError, Problem
 from evenhand.models.inputs import Inputs
 from evenhand.models.model import Codes, Model
+from evenhand.models.spec import Spec
 from evenhand.probes.corrupt.corruption import PREFIX, Corruption, corrupted
 from evenhand.probes.method import Method, Progress, Rows, Variant, silent, streams_of
 
 _IMAGES = {"HW", "CHW", "HWC"}
+
+_ALIKE: dict[str, Callable[[Spec], object]] = {
+    "classes": lambda spec: spec.labels,
+    "inputs' shape and layout": lambda spec: (spec.shape, spec.layout),
+    "inputs' range": lambda spec: (spec.low, spec.high),
+}
+"""What of a baseline must be as the model's, for both to be shown the same examples."""
 
 
 @dataclass(frozen=True)
@@ -91,15 +100,23 @@ class Corrupting(Method):
         return {"variant": variant.name, "corruption": corruption.name, "severity": severity}
 
     def problems(self, model: Model) -> list[Problem]:
-        """Return whether inputs are no images, or the baseline is of another kind."""
-        spec, found = model.spec, []
+        """Return whether inputs are no images, a library is missing, or the baseline differs."""
+        spec, found = model.spec, list[Problem]()
         if spec.layout not in _IMAGES:
             what = f"corruptions are of images, and inputs are {spec.layout}."
             found.append(Problem(self.name, what, "Say --layout HW, CHW or HWC if they are."))
         other = None if self.baseline is None else self.baseline.model.spec
-        if other is not None and (other.labels, other.shape) != (spec.labels, spec.shape):
-            what = "its classes or the shape of its inputs are others than the model's."
-            found.append(Problem("baseline", what))
+        if other is not None:
+            found += [
+                Problem("baseline", f"its {what} are others than the model's.")
+                for what, own in _ALIKE.items()
+                if own(other) != own(spec)
+            ]
+        for corruption in self.corruptions:
+            try:
+                corruption.check()
+            except EvenhandError as error:
+                found.extend(error.problems)
         return found
 
     def most(self, model: Model) -> int:

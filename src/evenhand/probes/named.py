@@ -83,9 +83,15 @@ def made(
         problems.append(Problem(where, problem))
     if term.cutoff is not None:
         problems.append(Problem(where, f"{prefix}{name} has no cutoff '@{term.cutoff}'."))
+    meant = {key: _meant(value, fields.get(key)) for key, value in given.items()}
+    problems += [
+        Problem(where, f"{key}={given[key]} is neither true nor false.")
+        for key, value in meant.items()
+        if isinstance(fields.get(key), bool) and not isinstance(value, bool)
+    ]
     if problems:
         raise NotationError(problems)
-    built: T = kind(**{key: _meant(value, fields[key]) for key, value in given.items()})
+    built: T = kind(**meant)
     return built
 
 

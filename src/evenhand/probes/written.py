@@ -120,6 +120,9 @@ def _attacking(written: str, term: Term, said: dict[str, tuple[object, ...]]) ->
         raise NotationError(Problem(f"'{written}'", "how far may it go? There is no eps.", hint))
     threats = _threats(said["norm"] or ("linf",), said["eps"])
     by = said["certificate"]
+    if len(by) > 1:
+        what = f"it has {len(by)} certificates, and one stands beside an attack."
+        raise NotationError(Problem(f"'{written}'", what, "Probe the others by themselves."))
     return Attacking(attack_named(term), threats, _certificate(by[0]) if by else None)
 
 
@@ -144,7 +147,11 @@ def _corrupting(written: str, term: Term, said: dict[str, tuple[object, ...]]) -
 def _certifying(written: str, term: Term, said: dict[str, tuple[object, ...]]) -> Method:
     from evenhand.probes.certify.registry import certificate_named
 
-    del written, said
+    del said
+    empty = [name for name, value in term.params if not _several(value)]
+    if empty:
+        what = f"{empty[0]} has no value."
+        raise NotationError(Problem(f"'{written}'", what, "Leave it out, or give one or more."))
     # Each combination of several values is a certificate: certify.smoothing(sigma=[0.25, 0.5]).
     names = [name for name, _ in term.params]
     values = [_several(value) for _, value in term.params]

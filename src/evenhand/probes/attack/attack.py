@@ -7,6 +7,7 @@ about frameworks, batches or logs. It gives back an upper bound: what it did not
 from __future__ import annotations
 
 import dataclasses
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -243,6 +244,11 @@ def refuse(where: str, problems: Sequence[tuple[bool, str]]) -> None:
     found = [Problem(where, what) for there, what in problems if there]
     if found:
         raise ModelError(found)
+
+
+def number_of(value: Any) -> float:  # noqa: ANN401 - what a user wrote
+    """Return a number, or NaN, which is in no range."""
+    return value if isinstance(value, int | float) and not isinstance(value, bool) else math.nan
 
 
 def count_of(value: Any, least: int = 1) -> bool:  # noqa: ANN401 - what a user wrote

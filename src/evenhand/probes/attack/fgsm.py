@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from evenhand.models.model import Model, Offer
-from evenhand.probes.attack.attack import Attack, Found, Task
+from evenhand.probes.attack.attack import Attack, Found, Task, refuse
 from evenhand.probes.attack.pgd import PGD
-from evenhand.probes.loss import LossName
+from evenhand.probes.loss import LOSSES, LossName
 from evenhand.probes.method import Progress
 
 
@@ -32,7 +32,8 @@ class FGSM(Attack):
 
     def __post_init__(self) -> None:
         """Refuse what cannot be meant."""
-        self._step()
+        wrong = self.loss not in LOSSES
+        refuse(self.name, [(wrong, f"loss={self.loss} is none of {', '.join(LOSSES)}.")])
 
     def _step(self) -> PGD:
         return PGD(steps=1, step=1.0, loss=self.loss, start=False)

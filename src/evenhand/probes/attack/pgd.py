@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from evenhand.models.model import Array, Model, Offer
 from evenhand.probes.attack.alive import Alive, count_rounds, rounds
-from evenhand.probes.attack.attack import Attack, Found, Task, count_of, refuse
+from evenhand.probes.attack.attack import Attack, Found, Task, count_of, number_of, refuse
 from evenhand.probes.loss import LOSSES, Aim, Loss, LossName, fitting
 from evenhand.probes.method import Progress
 
@@ -52,7 +53,10 @@ class PGD(Attack):
                 (not count_of(self.restarts), f"restarts={self.restarts} is no number of them."),
                 (not count_of(self.targets, 0), f"targets={self.targets} is no number of them."),
                 (self.loss not in LOSSES, f"loss={self.loss} is none of {', '.join(LOSSES)}."),
-                (self.step is not None and not self.step > 0, f"step={self.step} is not above 0."),
+                (
+                    self.step is not None and not 0 < number_of(self.step) < math.inf,
+                    f"step={self.step} is no share above 0.",
+                ),
             ],
         )
 

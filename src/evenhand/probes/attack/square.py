@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from evenhand.models.model import Floats, Model, Offer
 from evenhand.models.spec import Spec
-from evenhand.probes.attack.attack import Attack, Found, Streams, Task, count_of, refuse
+from evenhand.probes.attack.attack import Attack, Found, Streams, Task, count_of, number_of, refuse
 from evenhand.probes.loss import MARGIN, Aim
 from evenhand.probes.method import Progress
 
@@ -62,7 +62,7 @@ class Square(Attack):
             self.name,
             [
                 (not count_of(self.queries), f"queries={self.queries} is no number of them."),
-                (not 0 < self.area <= 1, f"area={self.area} is no share above 0."),
+                (not 0 < number_of(self.area) <= 1, f"area={self.area} is no share above 0."),
             ],
         )
 

@@ -16,6 +16,9 @@ from evenhand.probes.certify.certificate import Certificate, Certified
 from evenhand.probes.method import Progress, silent
 from evenhand.probes.threat import Norm
 
+_FINEST = 60
+"""Halvings after which a number of double precision tells nothing apart."""
+
 
 @dataclass(frozen=True)
 class IntervalBounds(Certificate):
@@ -41,8 +44,8 @@ class IntervalBounds(Certificate):
 
     def __post_init__(self) -> None:
         """Refuse what cannot be meant."""
-        wrong = not count_of(self.halvings)
-        what = f"halvings={self.halvings} is no number of them."
+        wrong = not count_of(self.halvings) or self.halvings > _FINEST
+        what = f"halvings={self.halvings} is no number of them from 1 to {_FINEST}."
         refuse(f"certify.{self.name}", [(wrong, what)])
 
     def problems(self, model: Model) -> list[Problem]:

@@ -22,7 +22,7 @@ from scipy import special
 from evenhand.errors import Problem
 from evenhand.models.answer import batches
 from evenhand.models.model import Floats, Model
-from evenhand.probes.attack.attack import as_given, count_of, refuse
+from evenhand.probes.attack.attack import as_given, count_of, number_of, refuse
 from evenhand.probes.certify.certificate import ABSTAINS, Certificate, Certified
 from evenhand.probes.method import Progress, silent
 from evenhand.probes.threat import Norm
@@ -60,7 +60,7 @@ class Smoothing(Certificate):
 
     def __post_init__(self) -> None:
         """Refuse what cannot be meant."""
-        sigma, alpha = _number(self.sigma), _number(self.alpha)
+        sigma, alpha = number_of(self.sigma), number_of(self.alpha)
         few = count_of(self.n) and 0 < alpha < 1 and alpha ** (1 / self.n) <= 1 / 2
         refuse(
             f"certify.{self.name}",
@@ -165,8 +165,3 @@ def radius_of(least: NDArray[np.float64] | float, sigma: float) -> NDArray[np.fl
     """
     found: NDArray[np.float64] = sigma * special.ndtri(least)
     return found
-
-
-def _number(value: Any) -> float:  # noqa: ANN401 - what a user wrote
-    """Return a number, or NaN."""
-    return value if isinstance(value, int | float) and not isinstance(value, bool) else math.nan
