@@ -480,6 +480,23 @@ def problems(path):
     return [str(one).replace(f"{path}:", "") for one in caught.value.problems]
 
 
+class TestSecrets:
+    @pytest.mark.parametrize("key", ["address", "baseline"])
+    def test_nothing_of_the_environment_is_sent_to_an_endpoint(self, folder, monkeypatch, key):
+        monkeypatch.setenv("A_SECRET", "hunter2")
+        with serving(Endpoint(lambda x: np.zeros((len(x), 2)))) as endpoint:
+            written = f"{endpoint.address}/${{A_SECRET}}"
+            old = '"attack.fgsm(eps=[0.1, 1/4])", flags: false'
+            changes = {
+                "address": (f"{module_of(folder)}:model", written),
+                "baseline": (old, f'corrupt.fog, baseline: "{written}"'),
+            }
+            found = problems(write(folder, changes[key]))
+            assert endpoint.count == 0
+        assert any("would be sent to it" in one for one in found)
+        assert not any("hunter2" in one for one in found)
+
+
 class TestProblems:
     @pytest.mark.parametrize(
         ("old", "new", "said"),

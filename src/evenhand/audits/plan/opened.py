@@ -73,7 +73,7 @@ def open_model(
     for key in ("address", "inputs", "architecture"):
         text = getattr(source, key)
         try:
-            addresses[key] = None if text is None else expanded(text)
+            addresses[key] = None if text is None else _expanded(text)
         except EvenhandError as error:
             problems += at_place(places, ("model", key), error)
     if problems:
@@ -112,6 +112,21 @@ def open_model(
     return model, inputs, told
 
 
+def _expanded(text: str) -> str:
+    """Return an address with the variables of the environment in it, but of no endpoint.
+
+    Raises:
+        PlanError: A variable is not set, or would be sent to an endpoint: a plan may come from
+            anybody, and the environment holds secrets.
+
+    """
+    found = expanded(text)
+    if found != text and found.startswith(("http://", "https://")):
+        what = "what variables of the environment hold would be sent to it."
+        raise PlanError(Problem(text, what, "Write the address of an endpoint out."))
+    return found
+
+
 def with_baseline(
     plan: AuditPlan, index: int, inputs: Inputs, told: Told, *, folder: Path, trust: Trust
 ) -> Probe:
@@ -124,8 +139,8 @@ def with_baseline(
     entry, source = plan.probes[index], plan.model
     if entry.baseline is None or source is None:
         return probe_of(entry.probe, seed=entry.seed)
-    address = expanded(entry.baseline)
-    architecture = None if source.architecture is None else expanded(source.architecture)
+    address = _expanded(entry.baseline)
+    architecture = None if source.architecture is None else _expanded(source.architecture)
     with _importing(folder, address, architecture):
         beside = baseline_of(
             address_within(folder, address),
