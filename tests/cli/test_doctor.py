@@ -6,10 +6,12 @@ import importlib.util
 import json
 import shutil
 import sys
+from importlib.metadata import PackageNotFoundError
 
 import pytest
 
 import evenhand
+from evenhand.cli import doctor
 from evenhand.cli.main import main
 
 
@@ -72,6 +74,22 @@ def test_the_line_that_installs_an_engine_is_printed_whole(run, monkeypatch):
     # Square brackets are markup to the library that prints tables.
     _hide(monkeypatch, "duckdb")
     assert "pip install 'evenhand[duckdb]'" in run()
+
+
+def test_what_models_need_comes_with_the_line_that_installs_it(run, monkeypatch):
+    def absent(package):
+        raise PackageNotFoundError(package)
+
+    monkeypatch.setattr(doctor, "version", absent)
+    monkeypatch.setattr("evenhand.logs.backend.installed", lambda _engine: False)
+    checks = _checks(run)
+    for what, extra in (
+        ("torch models", "torch"),
+        ("ONNX models", "onnx"),
+        ("image files", "images"),
+    ):
+        assert checks[what]["ok"] is False
+        assert checks[what]["hint"] == f"pip install 'evenhand[{extra}]'"
 
 
 def test_spark_without_java_says_so(run, monkeypatch):

@@ -86,6 +86,20 @@ def test_probe_writes_a_log_and_the_next_command_audits_it(folder):
     assert "worst(robust_accuracy, by=sex)" in {one["key"] for one in found}
 
 
+def test_the_next_command_after_a_certificate_asks_what_is_certified_somewhere(folder):
+    path, name = folder
+    shown = run(*words(name, attack="certify.ibp"))
+    following = next(line for line in shown.splitlines() if "evenhand audit" in line)
+    result = CliRunner().invoke(app, [*shlex.split(following)[1:], "--json"])
+    assert result.exit_code == 0, result.output
+    found = {one["key"]: one for one in json.loads(result.stdout)["findings"]}
+    (key,) = (key for key in found if key.startswith("certified_accuracy"))
+    # At the median radius about half are certified, or fewer where some have none.
+    assert 0.3 < found[key]["value"] < 0.55
+    assert f"difference({key}, by=sex)" in found
+    assert (path / "attacked.html").exists()
+
+
 def test_json_holds_cost_figures_and_what_to_do_next(folder):
     _, name = folder
     document = json.loads(run(*words(name, "--eps", "0.1", "--json")))
@@ -96,7 +110,8 @@ def test_json_holds_cost_figures_and_what_to_do_next(folder):
     (flags,) = document["flags"]
     assert flags["verdict"] == "reliable"
     assert (flags["variant"], flags["by"]) == ("linf 0.1", "sex")
-    assert document["next"] == "evenhand audit attacked.parquet --kind perturbed --group sex"
+    following = "evenhand audit attacked.parquet --kind perturbed --group sex"
+    assert document["next"] == f"{following} --html attacked.html"
 
 
 def test_flags_can_be_left_out_and_that_is_said(folder):

@@ -11,10 +11,12 @@ import pytest
 
 from digits import SPEC, held_out
 from evenhand.errors import MissingExtraError, ModelError, NotationError
+from evenhand.models.function import FunctionModel
 from evenhand.models.spec import Spec
 from evenhand.notation import Term, parse
 from evenhand.probes.corrupt.corruption import SEVERITIES, corrupted
 from evenhand.probes.corrupt.registry import corruptions, corruptions_named
+from evenhand.probes.written import probe_of
 
 COMMON = [
     "gaussian_noise",
@@ -189,6 +191,10 @@ def test_without_pillow_jpeg_names_what_to_install(monkeypatch):
         jpeg.check()
     with pytest.raises(MissingExtraError, match=r"corrupt\.jpeg_compression"):
         changed("jpeg_compression", np.zeros((1, 8, 8, 1)), 1)
+    # A probe says so before the first image is changed.
+    blind = FunctionModel(lambda x: np.zeros((len(x), 2)), spec_of((8, 8, 1)))
+    with pytest.raises(ModelError, match=r"evenhand\[images\]"):
+        probe_of("corrupt.common").check(blind)
     for name in {*COMMON, *VIDEO} - {"jpeg_compression"}:
         corruptions()[name].check()
         changed(name, np.zeros((1, 8, 8, 1)), 1)

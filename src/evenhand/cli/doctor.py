@@ -14,6 +14,16 @@ from evenhand.cli.output import FAIL, show
 
 _ENGINE_PACKAGE = {"polars": "polars", "duckdb": "duckdb", "spark": "pyspark"}
 
+_OPTIONAL = (
+    ("pyarrow tables", "pyarrow", "evenhand[arrow]"),
+    ("pandas tables", "pandas", "evenhand[pandas]"),
+    ("torch models", "torch", "evenhand[torch]"),
+    ("ONNX models", "onnxruntime", "evenhand[onnx]"),
+    ("estimators", "scikit-learn", "scikit-learn"),
+    ("image files", "pillow", "evenhand[images]"),
+)
+"""What a package is for, and what installs it."""
+
 
 def doctor(
     *,
@@ -109,13 +119,12 @@ def _installation(*, as_json: bool) -> None:
         else:
             hint = "" if works else f"pip install 'evenhand[{engine}]'"
         checks.append(_check(f"engine {engine}", found=found, hint=hint, ok=works))
-    for package in ("pyarrow", "pandas"):
+    for what, package, wanted in _OPTIONAL:
         try:
-            checks.append(_check(f"{package} tables", found=f"{package} {version(package)}"))
+            checks.append(_check(what, found=f"{package} {version(package)}"))
         except PackageNotFoundError:
-            extra = "arrow" if package == "pyarrow" else package
-            hint = f"pip install 'evenhand[{extra}]'"
-            checks.append(_check(f"{package} tables", found="not installed", hint=hint, ok=False))
+            hint = f"pip install '{wanted}'"
+            checks.append(_check(what, found="not installed", hint=hint, ok=False))
     checks.append(_check("kinds", found=", ".join(kinds())))
     checks.append(_check("measures", found=f"{len(registry.measures())} found"))
     for one in registry.plugins():

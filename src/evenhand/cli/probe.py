@@ -82,7 +82,8 @@ def probe(
     pictures: Annotated[
         int,
         typer.Option(
-            help="Images that are kept to be looked at, in a file beside the log; 0 for none."
+            help="Images of each variant that are kept to be looked at, in a file beside the log; "
+            "0 for none."
         ),
     ] = 24,
     seed: Annotated[int, typer.Option(help="Where every random number comes from.")] = 1,
@@ -177,8 +178,11 @@ def probe(
             force=force,
             progress=progress,
         )
-    text, fields = shown(probed, out, group or []), document(probed, out, group or [])
-    show(text, {**fields, "most_queries": most}, as_json=as_json)
+    fields = document(probed, out, group or [])
+    show(shown(probed, out), {**fields, "most_queries": most}, as_json=as_json)
+    if not as_json:
+        # Apart, since a line that is copied may not be broken.
+        typer.echo(f"  {fields['next']}")
 
 
 @contextmanager

@@ -50,8 +50,8 @@ def document(probed: Probed, out: Path, groups: Sequence[str]) -> dict[str, Any]
     }
 
 
-def shown(probed: Probed, out: Path, groups: Sequence[str]) -> RenderableType:
-    """Return what is said, for people."""
+def shown(probed: Probed, out: Path) -> RenderableType:
+    """Return what is said, for people, but for the next command."""
     from rich.console import Group
     from rich.table import Table
     from rich.text import Text
@@ -62,8 +62,8 @@ def shown(probed: Probed, out: Path, groups: Sequence[str]) -> RenderableType:
         table.add_column(heading)
     for name, found in _figures(probed, names[:_MOST_SHOWN]).items():
         table.add_row(*map(Text, (name, *map(_figure, found))))
-    said = [f"... and {len(names) - _MOST_SHOWN} more"] if len(names) > _MOST_SHOWN else []
-    said += [f"note: {note}" for note in probed.made.probe["notes"]]
+    more = f"... and {len(names) - _MOST_SHOWN} more\n" if len(names) > _MOST_SHOWN else ""
+    said = [f"note: {note}" for note in probed.made.probe["notes"]]
     said += _doubts(probed) if kind == "attack" else []
     made = f"{len(probed.rows):,} rows in {out}, {probed.made.queries:,} queries"
     if probed.pictures is not None and len(probed.pictures):
@@ -71,7 +71,7 @@ def shown(probed: Probed, out: Path, groups: Sequence[str]) -> RenderableType:
     if probed.resumed:
         made += f"; {probed.resumed} blocks were finished before"
     lines = "".join(f"{one}\n" for one in said)
-    return Group(table, Text(f"\n{made}\n{lines}\n  {following(probed, out, groups)}"))
+    return Group(table, Text(f"{more}\n{made}\n{lines}"))
 
 
 def _kind(probed: Probed) -> str:
@@ -116,7 +116,10 @@ def _figures(probed: Probed, names: Sequence[str] | None = None) -> Mapping[str,
 
 
 def following(probed: Probed, out: Path, groups: Sequence[str]) -> str:
-    """Return the command that audits the log: of several variants each in its slice."""
+    """Return the command that audits the log: of several variants each in its slice.
+
+    Of certificates at one radius, which stands there to be changed.
+    """
     names = probed.made.probe["variants"]
     words = ["evenhand", "audit", str(out), "--kind", "perturbed"]
     words += [word for one in groups for word in ("--group", one)]
@@ -124,9 +127,25 @@ def following(probed: Probed, out: Path, groups: Sequence[str]) -> str:
         words += ["--measure", "mean_corruption_error"]
         for one in groups:
             words += ["--measure", f"difference(mean_corruption_error, by={one})"]
-    elif len(names) > 1:
+    elif _kind(probed) == "certify":
+        certified = f"certified_accuracy(r={_radius(probed)})"
+        words += ["--measure", "clean_accuracy", "--measure", certified]
+        for one in groups:
+            words += ["--measure", f"difference({certified}, by={one})"]
+    if _kind(probed) != "corrupt" and len(names) > 1:
         words += [word for one in names for word in ("--slice", f"variant == '{one}'")]
+    words += ["--html", str(out.with_suffix(".html"))]
     return " ".join(map(_quoted, words))
+
+
+def _radius(probed: Probed) -> str:
+    """Return a radius to ask about: the median of those that are above 0, to two digits."""
+    import numpy as np
+    import polars as pl
+
+    found = probed.rows.filter(pl.col("certified_radius") > 0)["certified_radius"]
+    middle = float(np.median(found.to_numpy())) if len(found) else 0.0
+    return np.format_float_positional(middle, precision=2, fractional=False, trim="-")
 
 
 def _quoted(word: str) -> str:

@@ -271,7 +271,8 @@ def _pickled(path: str, *, trust: bool) -> Any:  # noqa: ANN401 - whatever was p
             return pickle.load(file)  # noqa: S301 - the user said that they trust it
     except ImportError as error:
         what = f"it needs a package that is not here: {error.name or first_line(error)}."
-        raise ModelError(Problem(path, what)) from error
+        hint = "Install what it was saved with; joblib comes with scikit-learn."
+        raise ModelError(Problem(path, what, hint)) from error
     except OSError as error:
         raise ModelError(Problem(path, f"it cannot be read: {reason(error)}.")) from error
     except Exception as error:
