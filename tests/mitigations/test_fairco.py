@@ -86,7 +86,7 @@ def test_the_guardrail_keeps_its_share_with_the_largest_factor_there_is(shape, k
         assert naive.discounted(scores, order) >= keep * best - 1e-9
         largest = naive.fairco_factor(scores, groups, k, added, keep)
         factor = reranked.certificate.factor[place]
-        assert factor == pytest.approx(largest, abs=2e-6)
+        assert factor == pytest.approx(largest, abs=1e-4)
         assert order == naive.fairco(scores, groups, k, added, factor)
         assert reranked.certificate.guarded[place] == (largest < 1)
         binding += largest < 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Self
 
 import numpy as np
@@ -30,6 +31,18 @@ class Corrected:
     score: Floats
     correction: Floats
     k: int
+
+    @cached_property
+    def _rows(self) -> Places:
+        return np.arange(len(self.score))[:, None]
+
+    @cached_property
+    def _gain(self) -> Floats:
+        return np.where(np.isneginf(self.score), 0.0, self.score)
+
+    @cached_property
+    def _discounts(self) -> Floats:
+        return discounts(min(self.k, self.score.shape[1]))
 
     @classmethod
     def of(cls, candidates: Candidates, k: int, correction: Floats) -> Self:
@@ -60,18 +73,19 @@ class Corrected:
         Ties are kept in order of score, and where that ties too as they were given.
         """
         key = -(self.score + factor[:, None] * self.correction)
-        return np.argsort(key, axis=1, kind="stable")[:, : self.k]
+        found: Places = key.argsort(axis=1, kind="stable")[:, : self.k]
+        return found
 
     def ranked(self, factor: Floats) -> Places:
         """Return the places of the candidates in the first k slots, shape (n, <= k)."""
-        return np.take_along_axis(self.place, self.columns(factor), axis=1)
+        found: Places = self.place[self._rows, self.columns(factor)]
+        return found
 
     def utility(self, columns: Places) -> Floats:
         """Return the discounted sum of scores, shape (n,); the same bits in any batch."""
-        score = np.take_along_axis(self.score, columns, axis=1)
-        terms = np.where(np.isneginf(score), 0.0, score) * discounts(columns.shape[1])
         # Summed slot by slot: a product of matrices may round otherwise in another batch.
-        return np.cumsum(terms, axis=1)[:, -1] if terms.shape[1] else np.zeros(len(terms))
+        sums = (self._gain[self._rows, columns] * self._discounts).cumsum(axis=1)
+        return sums[:, -1] if sums.shape[1] else np.zeros(len(sums))
 
     def largest_factor(self, keep: float) -> Floats:
         """Return the largest share of the correction that keeps so much utility, shape (n,).
@@ -102,5 +116,5 @@ class Corrected:
         return whole
 
 
-_HALVINGS = 20
+_HALVINGS = 14
 _ROUNDING = 1e-12

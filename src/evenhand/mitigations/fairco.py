@@ -80,7 +80,7 @@ class FairCo:
         gain: lambda, >= 0, in scores per unit of error; 0 leaves the order by score.
         cap: Most that is added to a score, >= 0; infinite by default.
         keep: Share of the utility of the order by score, sum_j s_j / log2(1 + j), that each request
-            keeps, in [0, 1]. The correction is multiplied by the largest factor, to 1e-6, that
+            keeps, in [0, 1]. The correction is multiplied by the largest factor, to 1e-4, that
             keeps it. Scores must not be negative, of which there are no shares.
         of: What is made proportional to merit: ``exposure``, or the ``clicks`` that came of it.
         examined: P(a slot is examined) from the first slot on, each in (0, 1] and none above the
