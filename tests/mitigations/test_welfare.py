@@ -41,7 +41,7 @@ def naive_welfare(method, scores, mixtures, k):
 def test_without_weight_it_is_top_k(power):
     asked = one_catalogue(np.random.default_rng(0).random((7, 9)))
     policy = Welfare(weight=0, power=power).fit(asked, 4)
-    assert policy.rerank(asked).order.tolist() == asked.best(4).tolist()
+    assert policy.draw(asked).order.tolist() == asked.best(4).tolist()
     assert policy.gap == 0
 
 
@@ -128,18 +128,18 @@ def test_a_request_is_drawn_the_same_alone_and_among_others():
     rng = np.random.default_rng(4)
     asked = one_catalogue(rng.random((30, 12)))
     policy = Welfare(weight=0.8, steps=25, seed=9).fit(asked, 4)
-    together = policy.rerank(asked)
+    together = policy.draw(asked)
     assert (together.order != asked.best(4)).any()
     for row in (0, 7, 29):
         alone = Candidates(asked.scores[[row]], asked.groups[[row]], asked.names)
-        assert policy.rerank(alone).order[0].tolist() == together.order[row].tolist()
+        assert policy.draw(alone).order[0].tolist() == together.order[row].tolist()
 
 
 def test_draws_follow_the_policy():
     # Exposure of the first item over 3,000 draws: five standard errors, false once in 1.7 million.
     asked = one_catalogue(np.tile([[1.0, 0.5]], (3000, 1)))
     policy = Welfare(weight=0.5, steps=30).fit(asked, 1)
-    first = (policy.rerank(asked, keys=range(3000)).order[:, 0] == 0).mean()
+    first = (policy.draw(asked, keys=range(3000)).order[:, 0] == 0).mean()
     chance = policy.level[0] / 2
     assert 0.5 < chance < 0.95
     assert abs(first - chance) < 5 * np.sqrt(chance * (1 - chance) / 3000)
@@ -157,7 +157,7 @@ def test_groups_of_items_count_by_their_candidates():
 def test_who_has_no_group_takes_part_by_score():
     asked = candidates_of([[0.9, 0.8, 0.2], [0.5]], [[None, "a", "b"], [None]], ["a", "b", "c"])
     policy = Welfare(weight=0.5, steps=50).fit(asked, 2)
-    result = policy.rerank(asked)
+    result = policy.draw(asked)
     assert np.isnan(policy.level[2])
     assert result.order[1].tolist() == [0, NOBODY]
     assert result.certificate.utility.tolist() == utility(asked, result.order).tolist()

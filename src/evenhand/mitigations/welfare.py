@@ -81,7 +81,7 @@ class Welfare:
         An order hangs on the requests beside it, as welfare does. `fit` gives the policy, which
         ranks each request by itself.
         """
-        return self.fit(candidates, k).rerank(candidates, keys=keys)
+        return self.fit(candidates, k).draw(candidates, keys=keys)
 
     def fit(self, candidates: Candidates, k: int) -> Policy:
         """Return the policy of highest welfare for these requests.
@@ -234,7 +234,7 @@ class Policy:
         found: Floats = self.steps * np.append(later[1:], 1.0)
         return found
 
-    def rerank(self, candidates: Candidates, *, keys: Sequence[Hashable] | None = None) -> Reranked:
+    def draw(self, candidates: Candidates, *, keys: Sequence[Hashable] | None = None) -> Reranked:
         """Return an order for each request, drawn; also for requests that were not fitted.
 
         Args:
