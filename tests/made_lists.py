@@ -26,6 +26,8 @@ PARAMETERS = {
 }
 """What is asked where a measure must be told."""
 
+IN_TURN = Term("snips", (Term("wished"),), (("given", "above"),))
+
 
 def random_lists(rng: np.random.Generator, requests: int, *, most: int = 8) -> pl.DataFrame:
     """Return requests of users with gaps in slots, items not shown, and groups that are missing.
@@ -119,7 +121,7 @@ def every_measure() -> list[Ranking]:
             found.append(cls(**needed, browsing="log2_clipped"))
         if "policy" in fields:
             cut = {"k": 4} if "k" in fields else {}
-            found.append(cls(**{**needed, "policy": Term("snips", (Term("wished"),))}, **cut))
+            found.append(cls(**{**needed, "policy": IN_TURN}, **cut))
         if needed.get("of"):
             cut = {"k": 6} if "k" in fields else {}
             found.append(cls(**{**needed, "of": "genres", **_of_genres(needed)}, **cut))

@@ -168,7 +168,7 @@ class Reader:
             rows = rows.with_columns(relevance.alias("role:relevance"))
         if "propensity" in lowered:
             chance = rows["role:propensity"].cast(pl.Float64).fill_nan(None)
-            impossible = (chance < 0) | (chance > 1) | ((chance == 0) & (rows["role:rank"] > 0))
+            impossible = (chance < 0) | (chance > 1) | ((chance < _LEAST) & (rows["role:rank"] > 0))
             _refuse(impossible, chance, "propensity", _CHANCE)
             rows = rows.with_columns(chance.alias("role:propensity"))
         if "item" in lowered and (missing := rows["role:item"].null_count()):
@@ -377,6 +377,9 @@ _INNER = "ranking:"
 """The column that numbers the rankings of a block, where a query has several."""
 
 _SLOT = "A slot is a whole number from 1; leave it empty for an item that was not shown."
+_LEAST = 1e-30
+"""A smaller chance of what was shown is none: powers of its weight could not be summed."""
+
 _CHANCE = "What was shown had a chance above 0, and no chance is above 1."
 _LAST = 2**53
 """A larger slot, such as an infinite one, is no number of places."""

@@ -2,7 +2,8 @@
 
 Written in notation as ``policy=ips(new)`` or ``policy=snips(new)``, where the column ``new`` holds
 the chance with which the other policy would have shown the item of the row in its slot. The role
-``propensity`` holds the chance with which the logging policy did.
+``propensity`` holds the chance with which the logging policy did. Where both are chances given the
+items placed above, as when slots are filled in turn, ``ips(new, given=above)`` multiplies them.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from evenhand.measures.lists import Floats, Lists
 from evenhand.notation import Term, Value
 
 LOGGED, IPS, SNIPS = "logged", "ips", "snips"
+CONTEXT, ABOVE = "context", "above"
 
 _SAYS = {
     LOGGED: "the one that wrote the log",
@@ -36,14 +38,18 @@ class Policy:
         column: The chance of the row's item in its slot under the other policy, in [0, 1]; of a
             row that was not shown, its chance of being shown in the list at all. Empty for the
             policy that wrote the log.
+        given: What the chances are given: ``context``, what the policy knew of the request; or
+            ``above``, also the items in the slots above, so that an item's weight is the product of
+            those from the first slot to its own.
 
-    Source: Horvitz and Thompson 1952 (ips); Swaminathan and Joachims 2015 (snips); both slot by
-    slot, as Li et al. 2018.
+    Source: Horvitz and Thompson 1952 (ips); Swaminathan and Joachims 2015 (snips); slot by slot as
+    Li et al. 2018, or given those above as McInerney et al. 2020.
 
     """
 
     name: str
     column: str = ""
+    given: str = CONTEXT
 
     @property
     def logged(self) -> bool:
@@ -53,7 +59,13 @@ class Policy:
     @property
     def says(self) -> str:
         """The policy and its estimate in words, for readers of a finding."""
-        return _SAYS[self.name].format(self.column)
+        says = _SAYS[self.name].format(self.column)
+        return f"{says}, multiplied from the first slot on" if self.given == ABOVE else says
+
+    @property
+    def weighing(self) -> str:
+        """A name of its weights, the same for ``ips`` and ``snips``."""
+        return self.column if self.given == CONTEXT else f"{self.column} given {self.given}"
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -99,12 +111,26 @@ class Policy:
                 raise TypeError("a measure reads propensities and does not need them")
             found = np.zeros(lists.rows)
             np.divide(self.chances(lists), lists.propensity, out=found, where=lists.shown)
-            return found
+            return _multiplied(found, lists) if self.given == ABOVE else found
 
-        return lists.known(("weights of", self.column), find)
+        return lists.known(("weights of", self.weighing), find)
 
     def __str__(self) -> str:
-        return f"{self.name}({self.column})" if self.column else self.name
+        given = "" if self.given == CONTEXT else f", given={self.given}"
+        return f"{self.name}({self.column}{given})" if self.column else self.name
+
+
+def _multiplied(weight: Floats, lists: Lists) -> Floats:
+    """Return the product of weights from the first shown item of the request to each."""
+    found, shown = weight.copy(), lists.total(lists.shown)
+    for step in range(1, int(shown.max(initial=0))):
+        rows = lists.starts[:-1][shown > step] + step
+        found[rows] = np.minimum(found[rows] * found[rows - 1], _MOST)
+    return found
+
+
+_MOST = 1e30
+"""Beyond it an item has all the weight as it is, and powers of the weight could not be summed."""
 
 
 def policy_from(value: Value) -> Policy | str:
@@ -117,9 +143,13 @@ def policy_from(value: Value) -> Policy | str:
         bare = not term.args and not term.params
         return Policy(LOGGED) if bare else f"{LOGGED} takes no parameters."
     columns = [one.name if one == Term(one.name) else "" for one in map(_termed, term.args)]
-    if len(columns) != 1 or not columns[0] or term.params:
+    given = dict(term.params)
+    if len(columns) != 1 or not columns[0] or not given.keys() <= {"given"}:
         return f"{term.name} takes one column, the chance under the other policy: {term.name}(new)."
-    return Policy(term.name, columns[0])
+    what = given.get("given", CONTEXT)
+    if what not in {CONTEXT, ABOVE}:
+        return f"given= is {CONTEXT} or {ABOVE}: what the chances are given."
+    return Policy(term.name, columns[0], str(what))
 
 
 def _termed(value: Value) -> Term:

@@ -151,12 +151,51 @@ def test_a_log_with_each_list_as_often_as_its_chance_gives_the_true_figures():
     assert value(SHARE, log) == pytest.approx(first / sum(slots), rel=1e-12)
 
 
+def drawn_in_turn(weights):
+    """Yield lists of two of three items, drawn in turn, with their chances given those above."""
+    for items in itertools.permutations(range(3), 2):
+        left, chances = sum(weights), []
+        for item in items:
+            chances.append(weights[item] / left)
+            left -= weights[item]
+        yield items, chances
+
+
+def test_chances_given_those_above_are_multiplied():
+    # Clicks on an item depend on what stands above: only products of weights are unbiased.
+    logging, other, tiers = [1, 1, 2], [0.5, 0.3, 0.2], "aba"
+    worth = {(item, above): 1 + item + 2 * (above or 0) for item in range(3) for above in range(3)}
+    rows, request, value_of, first = [], 0, 0.0, 0.0
+    for (items, by), (_, new) in zip(drawn_in_turn(logging), drawn_in_turn(other), strict=True):
+        clicks = [items[0], worth[items[1], items[0]]]
+        value_of += math.prod(new) * sum(clicks) / 2
+        slots = [1.0, 1 / math.log2(3)]
+        own = [w for w, item in zip(slots, items, strict=True) if tiers[item] == "a"]
+        first += math.prod(new) * sum(own) / sum(slots)
+        # Chances of whole lists are twelfths.
+        for _ in range(round(12 * math.prod(by))):
+            request += 1
+            for place, item in enumerate(items):
+                rows.append({"request": request, "slot": place + 1, "item": item})
+                rows[-1] |= {"by": by[place], "new": new[place], "click": clicks[place]}
+                rows[-1] |= {"tier": tiers[item]}
+    log = log_of(pl.DataFrame(rows), item="item")
+    assert request == 12
+    above = "ips(new, given=above)"
+    assert value(f"policy_value(policy={above})", log) == pytest.approx(value_of, rel=1e-12)
+    assert value(f"mean_weight(policy={above})", log) == pytest.approx(1, rel=1e-12)
+    share = value(f"exposure_share(of=tier, group=a, policy={above})", log)
+    assert share == pytest.approx(first, rel=1e-12)
+    assert abs(value(IPS, log) / value_of - 1) > 0.01
+
+
 @pytest.mark.parametrize("kind", ["ips", "snips"])
 @pytest.mark.parametrize("unit", [None, "request"])
 def test_the_policy_of_the_log_itself_has_the_plain_mean_bit_for_bit(kind, unit):
     log = log_of(random_feed(4), user="user", unit=unit)
     for asked, plain in (
         (f"policy_value(policy={kind}(by))", "policy_value(policy=logged)"),
+        (f"policy_value(policy={kind}(by, given=above))", "policy_value(policy=logged)"),
         (f"policy_value(policy={kind}(by))@3", "policy_value(policy=logged)@3"),
         (
             f"exposure_share(of=tier, group=b, policy={kind}(by))",
@@ -262,6 +301,7 @@ def test_few_items_in_effect_are_flagged():
     ("columns", "what"),
     [
         ({"by": [0.0, 0.2, 1.5, 0.1]}, "role 'propensity': 2 rows hold 0, 1.5."),
+        ({"by": [0.5, 0.2, 1e-40, 0.1]}, "role 'propensity': 1 row holds 1e-40."),
         ({"by": [0.5, -0.1, 0.5, 0.1]}, "role 'propensity': 1 row holds -0.1."),
         ({"new": [0.5, 1.5, -0.5, 0.1]}, "column 'new': 2 rows hold -0.5, 1.5."),
     ],
@@ -281,6 +321,7 @@ def test_impossible_chances_are_refused_with_their_number(notation, columns, wha
         ("policy_value(policy=ips)", "ips takes one column"),
         ("policy_value(policy=ips(new, by))", "ips takes one column"),
         ("policy_value(policy=ips(k=2))", "ips takes one column"),
+        ("policy_value(policy=ips(new, given=below))", "given= is context or above"),
         ("policy_value(policy=logged(new))", "logged takes no parameters"),
         ("policy_value(policy=ips(nwe))", "Did you mean 'new'?"),
         ("mean_weight(policy=logged)", "a figure of another policy"),

@@ -67,7 +67,7 @@ class ExposureShare(Ranking):
     @property
     def _how(self) -> str:
         how = f"by {self.model}" + ("" if self.k is None else f" to {self.k}")
-        return how if self.shown_by.logged else f"{how} under {self.shown_by.column}"
+        return how if self.shown_by.logged else f"{how} under {self.shown_by.weighing}"
 
     @property
     def _own(self) -> str:

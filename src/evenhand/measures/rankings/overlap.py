@@ -29,7 +29,7 @@ NO_OVERLAP = (
 """Why there is no figure."""
 
 FEW = 100
-"""Below so many effective items intervals are not known to cover (docs/design/rankings.md)."""
+"""Below so many effective items intervals are not known to cover (docs/rankings.md)."""
 
 LARGE = 0.1
 """A share of all weight that one item should not have."""
@@ -53,7 +53,7 @@ def weighed(policy: Policy, k: int | None) -> Condition:
 
 
 def _name(policy: Policy) -> str:
-    return f"weighed by {policy.column}"
+    return f"weighed by {policy.weighing}"
 
 
 def _lacks(policy: Policy) -> str:
@@ -70,12 +70,12 @@ def _known(policy: Policy) -> Callable[[Lists], Flags]:
 def overlap_names(policy: Policy, k: int | None) -> tuple[str, str, str, str]:
     """Return the names of the numbers that tell of overlap: items, W, W^2 and W^4."""
     cut = "" if k is None else f" to {k}"
-    column = policy.column
+    by = policy.weighing
     return (
-        f"shown items{cut} weighed by {column}",
-        f"weights by {column}{cut}",
-        f"squared weights by {column}{cut}",
-        f"fourth powers of weights by {column}{cut}",
+        f"shown items{cut} weighed by {by}",
+        f"weights by {by}{cut}",
+        f"squared weights by {by}{cut}",
+        f"fourth powers of weights by {by}{cut}",
     )
 
 

@@ -77,7 +77,7 @@ class _Worth(OfPolicy):
     @property
     def worth(self) -> str:
         """The sum of the relevance of the shown items, each times its weight."""
-        return f"relevance under {self.shown_by.column or 'the log'} of {self.items}"
+        return f"relevance under {self.shown_by.weighing or 'the log'} of {self.items}"
 
     def numbers(self, lists: Lists) -> Mapping[str, Floats]:
         worth = self.shown_by.weights(lists) * lists.judged()
@@ -106,8 +106,9 @@ class PolicyValue(_Worth):
     fills as many slots and shows nothing that the log could not. ``policy=snips(new)`` divides by
     the sum of weights instead of the number of items: a little biased, mostly less noisy, and
     about the policy given that it shows what the log can. Both take what an item is worth in its
-    slot to depend on nothing else in the list. There is no figure where a shown item lacks
-    relevance, propensity or its other chance.
+    slot to depend on nothing else in the list; with ``ips(new, given=above)``, of chances given the
+    items above, it may depend on those. There is no figure where a shown item lacks relevance,
+    propensity or its other chance.
 
     >>> import evenhand as eh, polars as pl
     >>> rows = pl.DataFrame({"slot": [1, 1, 1], "by": [.5, .25, .25], "new": [.1, .4, .5]})
