@@ -141,7 +141,7 @@ def test_a_request_comes_out_alone_as_among_others():
     requests = [random_request(rng, "ab", 40, ties=True, unknown=True) for _ in range(2500)]
     method = FAStarIR("a", 0.6)
     whole = method.rerank(candidates_of(*zip(*requests, strict=True), "ab"), 12)
-    for row in (0, 1, 1023, 1024, 2047, 2499):
+    for row in (0, 1, 2047, 2048, 2499):
         scores, groups = requests[row]
         alone = method.rerank(candidates_of([scores], [groups], "ab"), 12)
         assert alone.order[0].tolist() == whole.order[row].tolist()

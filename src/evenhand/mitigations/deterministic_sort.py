@@ -14,15 +14,15 @@ from evenhand.mitigations.queue import Queue
 def due(shares: Floats, k: int) -> list[tuple[int, list[int]]]:
     """Return the prefixes at which minima rise, in order, with the groups that are due one more.
 
-    Up to k candidates of each group; a group with a share of 0 is never due. The minimum floor(p i)
-    is t from i = ceil(t / p) on.
+    Up to k candidates of each group; a group with a share of 0, or as good as 0, is never due. The
+    minimum floor(p i) is t from i = ceil(t / p) on.
 
     >>> due(np.array([0.5, 0.3, 0.2, 0.0]), 2)
     [(2, [0]), (4, [0, 1]), (5, [2]), (7, [1]), (10, [2])]
     """
     at: dict[int, list[int]] = {}
     for group, share in enumerate(shares.tolist()):
-        if share > 0:
+        if share > NEAR:
             turns = np.ceil((np.arange(1, k + 1) - NEAR) / share)
             for prefix in turns.tolist():
                 at.setdefault(int(prefix), []).append(group)
@@ -44,7 +44,7 @@ def sorted_picks(queue: Queue, shares: Floats, k: int) -> Places:
         if table.full:
             break
         table.add(np.array(groups), min(prefix, width + 1))
-    never = np.flatnonzero(shares <= 0)
+    never = np.flatnonzero(shares <= NEAR)
     while len(never) and not table.full:
         if not table.add(never, width + 1, most=1):
             break

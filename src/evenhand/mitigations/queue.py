@@ -21,15 +21,15 @@ from evenhand.mitigations.candidates import NOBODY, UNKNOWN, Candidates, Floats,
 
 _Value = TypeVar("_Value", bound=np.generic)
 
-_BLOCK = 1024
+_BLOCK = 2048
 """Requests that are worked on at once: their tables stay in the processor's cache."""
 
 
 def by_score(scores: Floats) -> Places:
-    """Return the places of candidates, best first, shape (n, m); ties as they stand, NaN last.
+    """Return the places of candidates, best first, shape (n, m); ties as they stand.
 
-    An unstable sort is three times as fast. It goes wrong among ties alone, so requests that have
-    some are sorted again.
+    NaN is last, in any order. An unstable sort is three times as fast as a stable one, and goes
+    wrong among ties alone: requests that have some are sorted again.
 
     >>> by_score(np.array([[0.5, 0.9, 0.5, np.nan]])).tolist()
     [[1, 0, 2, 3]]
@@ -37,7 +37,7 @@ def by_score(scores: Floats) -> Places:
     worst_first = -scores
     order = np.argsort(worst_first, axis=1)
     inorder = along(worst_first, order)
-    tied = (inorder[:, 1:] == inorder[:, :-1]).any(axis=1) | np.isnan(inorder[:, -2:]).all(axis=1)
+    tied = (inorder[:, 1:] == inorder[:, :-1]).any(axis=1)
     if tied.any():
         order[tied] = np.argsort(worst_first[tied], axis=1, kind="stable")
     found: Places = order.astype(np.int64, copy=False)
