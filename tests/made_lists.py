@@ -59,7 +59,7 @@ def random_lists(rng: np.random.Generator, requests: int, *, most: int = 8) -> p
                     "popular": float(1 + item),
                     "provider": int(item % 5),
                     "chance": (0.5, 0.25, 0.8)[item % 3] if seen or item % 2 else 0.0,
-                    "wished": (0.05, 0.1, 0.0, 0.12)[item % 4],
+                    "wished": 0.0 if item == 7 else (0.3, 0.25, 0.35, 0.28)[item % 4],
                 }
             )
     types = {"slot": pl.Int64, "age": pl.String, "tier": pl.String, "genres": pl.List(pl.String)}

@@ -297,6 +297,30 @@ def test_few_items_in_effect_are_flagged():
     assert "dominated" not in eh.estimate(IPS, log_of(rows[:100])).conventions
 
 
+def rarely_shown(often):
+    """A thousand items, of which some are rare in the log and not under the other policy."""
+    rare = np.arange(1_000) < often
+    return {
+        "request": np.arange(1_000),
+        "slot": np.ones(1_000, int),
+        "by": np.where(rare, often / 1_000, 1 - often / 1_000),
+        "new": np.where(rare, 0.3, 0.7),
+        "click": np.arange(1_000) % 2,
+        "tier": np.where(rare, "a", "b"),
+    }
+
+
+@pytest.mark.parametrize("notation", EVERY)
+def test_too_few_items_in_effect_leave_no_figure_but_their_number(notation):
+    found = finding(notation, log_of(rarely_shown(5)))
+    assert found.conventions["effective sample"].startswith("54.")
+    if "weight" in notation or "sample" in notation:
+        assert found.undefined is None
+    else:
+        assert "the log tells too little of the other policy" in found.undefined
+    assert finding(notation, log_of(rarely_shown(20))).undefined is None
+
+
 @pytest.mark.parametrize(
     ("columns", "what"),
     [

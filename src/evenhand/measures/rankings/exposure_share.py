@@ -18,8 +18,10 @@ from evenhand.measures.rankings.item_group import (
     shown_rows,
 )
 from evenhand.measures.rankings.overlap import (
+    TOO_FEW,
     overlap_names,
     overlap_of_rows,
+    told_by_enough,
     weighed_row,
     with_overlap,
 )
@@ -103,6 +105,9 @@ class ExposureShare(Ranking):
             otherwise=f"no item of known {self.of} has any exposure",
         )
         if not self.shown_by.logged:
+            carried = told_by_enough(found.function, self.shown_by, self.k)
+            none = TOO_FEW if s.amounts[self._all].sum() > 0 else found.otherwise
+            found = replace(found, function=carried, otherwise=none)
             found = with_overlap(found, s, self.shown_by, self.k)
         if s.amounts[self._all].sum() > 0 and not s.amounts[self._own].sum() > 0:
             # A name that is misspelt looks like a group that is never shown.

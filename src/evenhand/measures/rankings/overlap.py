@@ -17,6 +17,7 @@ from evenhand.measures.lists import Flags, Floats, Lists
 from evenhand.measures.measure import TermSums
 from evenhand.measures.policy import Policy
 from evenhand.measures.ranking import Condition
+from evenhand.stats.delta import Function
 
 EFFECTIVE, MEAN, DOMINATED = "effective sample", "mean weight", "dominated"
 """Topics of what is said of a figure under another policy."""
@@ -30,6 +31,15 @@ NO_OVERLAP = (
 
 FEW = 100
 """Below so many effective items intervals are not known to cover (docs/rankings.md)."""
+
+FAINT = 0.1
+"""Where so few are also less than this share of the items, there is no figure."""
+
+TOO_FEW = (
+    f"the log tells too little of the other policy: fewer than {FEW} items in effect, and less "
+    "than a tenth of those shown"
+)
+"""Why there is none."""
 
 LARGE = 0.1
 """A share of all weight that one item should not have."""
@@ -92,6 +102,19 @@ def overlap_of_requests(lists: Lists, policy: Policy, k: int | None) -> Mapping[
     """Return the numbers that tell of overlap, one for each request."""
     rows = overlap_of_rows(lists, policy, k)
     return {name: lists.total(values) for name, values in rows.items()}
+
+
+def told_by_enough(function: Function, policy: Policy, k: int | None) -> Function:
+    """Return a function of sums that is nan where too few items carry it."""
+    items, total, square, _ = overlap_names(policy, k)
+
+    def guarded(t: Mapping[str, Floats]) -> Floats:
+        effective = np.square(np.real(t[total])) / np.real(t[square])
+        few = (effective < FEW) & (effective < FAINT * np.real(t[items]))
+        found: Floats = np.where(few, np.nan, function(t))
+        return found
+
+    return guarded
 
 
 def with_overlap(

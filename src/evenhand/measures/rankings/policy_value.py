@@ -13,9 +13,10 @@ from evenhand.measures.measure import TermSums, measure
 from evenhand.measures.policy import SNIPS
 from evenhand.measures.ranking import Condition, Ranking, judged
 from evenhand.measures.rankings.overlap import (
-    NOTHING,
+    TOO_FEW,
     overlap_names,
     overlap_of_requests,
+    told_by_enough,
     weighed,
     with_overlap,
 )
@@ -88,7 +89,11 @@ class _Worth(OfPolicy):
         """Return the value of the policy as a function of sums."""
         over = self.weight if self.shown_by.name == SNIPS else self.items
         # 0 over 0, and so undefined, where the policies do not overlap; else times exactly 1.
-        return lambda t: t[self.worth] / t[over] * (t[self.weight] / t[self.weight])
+        return told_by_enough(
+            lambda t: t[self.worth] / t[over] * (t[self.weight] / t[self.weight]),
+            self.shown_by,
+            self.k,
+        )
 
 
 @measure(
@@ -130,7 +135,7 @@ class PolicyValue(_Worth):
             among="requests",
             empty=self.empty,
             within=(0.0, np.inf),
-            otherwise=NOTHING,
+            otherwise=TOO_FEW,
         )
         return self.told(found, s)
 
@@ -181,6 +186,6 @@ class PolicyGain(_Worth):
             lambda t: value(t) - t[self.logged] / t[self.items],
             among="requests",
             empty=self.empty,
-            otherwise=NOTHING,
+            otherwise=TOO_FEW,
         )
         return self.told(found, s)
