@@ -30,6 +30,7 @@ ATTACKS = {
     "fmn": "fmn(steps=30)",
     "square": "square(queries=150)",
     "hop": "hop(steps=2, probes=30)",
+    "noise": "noise(queries=50)",
     "auto": "auto(steps=15, targets=3, queries=100)",
 }
 
