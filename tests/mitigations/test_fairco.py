@@ -279,6 +279,19 @@ def test_parameters_that_mean_nothing_are_refused(parameters, says):
         FairCo(state(), **parameters)
 
 
+@pytest.mark.parametrize("k", [0, 3])
+@pytest.mark.parametrize("shape", [(0, 4), (2, 0), (2, 1)])
+def test_nothing_to_rank_is_ranked_as_nothing(shape, k):
+    candidates = Candidates(np.ones(shape), np.zeros(shape, np.int64), NAMES)
+    controller = FairCo(state(), gain=0.1, keep=0.9)
+    reranked = controller.rerank(candidates, k)
+    assert reranked.order.shape == (shape[0], k)
+    assert (reranked.order != NOBODY).sum() == shape[0] * min(shape[1], k)
+    assert reranked.certificate.kept.all()
+    after = controller.after(candidates, reranked.order, merit=np.ones(shape))
+    assert after.state.requests == 10 + shape[0]
+
+
 def test_groups_that_the_controller_does_not_know_are_refused():
     candidates = candidates_of([[0.6]], [["d"]])
     with pytest.raises(RoleError, match=r"'d'.*\n.*Grow"):
@@ -313,6 +326,7 @@ BOTH = np.array([[0, 1]])
         (BOTH, {"clicks": np.array([[np.inf, 0.0]])}, "infinite"),
         (BOTH, {"clicks": np.ones((1, 2)), "propensity": np.array([[1.0, 0.0]])}, "above 0"),
         (BOTH, {"clicks": np.ones((1, 2)), "propensity": np.array([[1.0, 1.1]])}, "above 0"),
+        (BOTH * 0, {"merit": np.ones((1, 2))}, "twice"),
         (BOTH + 1, {"merit": np.ones((1, 2))}, "no candidate"),
         (BOTH[0], {"merit": np.ones((1, 2))}, "requests"),
     ],

@@ -134,6 +134,9 @@ def test_a_snapshot_is_read_as_the_same_state_bit_for_bit(history):
     assert again.to_json() == state.to_json()
 
 
+S = {"received": [1.0, 1.0], "merit": [1.0, 2.0], "requests": 1}
+
+
 @pytest.mark.parametrize(
     ("change", "says"),
     [
@@ -143,6 +146,9 @@ def test_a_snapshot_is_read_as_the_same_state_bit_for_bit(history):
         (lambda found: {**found, "servers": 3}, "cannot be read"),
         (lambda found: {**found, "names": ["a"]}, "not of 1 groups"),
         (lambda found: [found], "cannot be read"),
+        (lambda found: {**found, "names": ["a", "a"]}, "twice"),
+        (lambda found: {**found, "servers": {"s": {**S, "requests": 1.5}}}, "cannot be read"),
+        (lambda found: {**found, "servers": {"s": {**S, "merit": [1.0, None]}}}, "none"),
     ],
 )
 def test_what_is_no_snapshot_is_refused(change, says):

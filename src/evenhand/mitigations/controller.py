@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import math
+import operator
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -80,7 +81,7 @@ class State:
     divided by.
 
     Attributes:
-        names: The groups; items themselves, where each is to be treated by itself.
+        names: The groups, each once; items themselves, where each is to be treated by itself.
         by_server: Sums of each server by its name.
 
     """
@@ -92,8 +93,6 @@ class State:
         """Refuse sums that are none."""
         count = len(self.names)
         problems = []
-        if len(set(self.names)) < count:
-            problems.append(Problem("state, names", "a group is named twice."))
         for server, sums in self.by_server.items():
             where = f"state of server {server!r}"
             if sums.received.shape != (count,) or sums.merit.shape != (count,):
@@ -108,7 +107,7 @@ class State:
     @classmethod
     def of(cls, names: Iterable[Label]) -> Self:
         """Return the state before the first request."""
-        return cls(tuple(names), {})
+        return cls(_once(names), {})
 
     @cached_property
     def total(self) -> Sums:
@@ -135,7 +134,7 @@ class State:
     def without_merit(self) -> tuple[Label, ...]:
         """Groups that have no treatment, because they have no merit so far."""
         lacking = np.isnan(self.treatment)
-        return tuple(name for name, none in zip(self.names, lacking, strict=True) if none)
+        return tuple(self.names[place] for place in np.flatnonzero(lacking))
 
     def errors(self) -> Floats:
         """Return t * (max_j q_j - q_g), which grows while a group is behind; shape (groups,).
@@ -185,7 +184,8 @@ class State:
 
     def grown(self, names: Iterable[Label]) -> State:
         """Return the state with new groups, such as new items, that received and merit nothing."""
-        new = tuple(name for name in names if name not in set(self.names))
+        known = set(self.names)
+        new = _once(name for name in names if name not in known)
         more = np.zeros(len(new))
         return State(
             (*self.names, *new),
@@ -203,8 +203,9 @@ class State:
         """Return the state that knows what both know: of each server, the newer sums.
 
         Commutative, associative and idempotent, bit for bit. A server's sums are newer where it had
-        answered more requests; so a server that goes back to a snapshot goes on under a new name,
-        or all servers go back.
+        answered more requests. So to forget requests, all servers go back to one snapshot; one that
+        goes back alone goes on under a new name, lest what others know of it replace what it counts
+        from then on, and hears of the forgotten requests again when it merges.
 
         Raises:
             StateMergeError: Groups differ, or two servers go by one name.
@@ -261,11 +262,11 @@ class State:
                 server: Sums(
                     np.array(sums["received"], np.float64),
                     np.array(sums["merit"], np.float64),
-                    int(sums["requests"]),
+                    operator.index(sums["requests"]),
                 )
                 for server, sums in found["servers"].items()
             }
-            return cls(tuple(found["names"]), servers)
+            return cls(_once(found["names"]), servers)
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise BundleError(Problem(where, f"it cannot be read: {error}", hint)) from error
 
@@ -276,7 +277,8 @@ class State:
             RoleError: Their groups are not those of the state.
 
         """
-        if candidates.names == self.names:
+        # Of a hundred thousand items the comparison alone would take longer than the ranking.
+        if candidates.names is self.names or candidates.names == self.names:
             return
         unknown = [name for name in candidates.names if name not in self.names]
         if unknown:
@@ -293,6 +295,14 @@ class State:
         what = f"they are {listed(candidates.names)}, and the state's {listed(self.names)}."
         hint = "Give the state's names to the candidates, in the same order."
         raise RoleError(Problem("candidates, names of groups", what, hint))
+
+
+def _once(names: Iterable[Label]) -> tuple[Label, ...]:
+    """Return the names, refused where one is there twice."""
+    found = tuple(names)
+    if len(set(found)) < len(found):
+        raise RoleError(Problem("names of groups", "a group is named twice."))
+    return found
 
 
 _SHOWN = 10

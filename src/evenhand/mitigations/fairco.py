@@ -34,21 +34,27 @@ class FairCoCertificate(Certificate):
     `violated` is 1 where a request keeps less of its utility than was promised.
 
     Attributes:
-        requests: Number of requests before these, t - 1.
-        disparity: Mean of abs(q_i - q_j) over pairs of groups before these requests.
-        gap: Largest less smallest q_g before these requests.
+        state: What the orders were made from: sums over the requests before these.
         factor: Share of the correction that was applied, in [0, 1], shape (n,).
         guarded: Whether the guardrail held the correction back, shape (n,).
         capped: Whether the correction of some candidate of the request was capped, shape (n,).
 
     """
 
-    requests: int
-    disparity: float | Undefined
-    gap: float | Undefined
+    state: State
     factor: Floats
     guarded: NDArray[np.bool_]
     capped: NDArray[np.bool_]
+
+    @property
+    def disparity(self) -> float | Undefined:
+        """Mean of abs(q_i - q_j) over pairs of groups before these requests."""
+        return self.state.disparity()
+
+    @property
+    def gap(self) -> float | Undefined:
+        """Largest less smallest q_g before these requests."""
+        return self.state.gap()
 
     def to_dict(self) -> dict[str, Any]:
         """Return it in sum, as JSON: no request by itself."""
@@ -59,7 +65,7 @@ class FairCoCertificate(Certificate):
 
         return {
             **super().to_dict(),
-            "requests_before": self.requests,
+            "requests_before": self.state.requests,
             "disparity": told(self.disparity),
             "gap": told(self.gap),
             "lost": float(self.lost.mean()) if count else None,
@@ -175,9 +181,7 @@ class FairCo:
             best=most,
             against=TOP_K,
             reasons={0: reason} if lacking and len(order) else {},
-            requests=self.state.requests,
-            disparity=self.state.disparity(),
-            gap=self.state.gap(),
+            state=self.state,
             factor=factor,
             guarded=factor < 1,
             capped=capped,
@@ -281,6 +285,9 @@ def _misfits(
     filled = order != NOBODY
     if ((order < NOBODY) | (order >= candidates.sizes[:, None])).any():
         return [Problem("order", "it has places that no candidate holds.")]
+    placed = np.sort(order, axis=1)
+    if ((placed[:, 1:] == placed[:, :-1]) & (placed[:, 1:] != NOBODY)).any():
+        problems.append(Problem("order", "it shows a candidate twice."))
     for name, values, where, shape in (
         ("merit", merit, there, candidates.scores.shape),
         ("clicks", clicks, filled, order.shape),
