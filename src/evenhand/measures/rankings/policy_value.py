@@ -113,7 +113,8 @@ class PolicyValue(_Worth):
     about the policy given that it shows what the log can. Both take what an item is worth in its
     slot to depend on nothing else in the list; with ``ips(new, given=above)``, of chances given the
     items above, it may depend on those. There is no figure where a shown item lacks relevance,
-    propensity or its other chance.
+    propensity or its other chance, nor where too few items carry it: below 100 in effect, and a
+    tenth of those shown.
 
     >>> import evenhand as eh, polars as pl
     >>> rows = pl.DataFrame({"slot": [1, 1, 1], "by": [.5, .25, .25], "new": [.1, .4, .5]})
