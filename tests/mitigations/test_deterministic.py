@@ -162,6 +162,18 @@ def test_no_decimal_share_is_rounded_wrongly_at_any_prefix_of_300(hundredths):
     ]
 
 
+@pytest.mark.parametrize("parts", [(1, 9, 4), (3, 9, 2), (2, 9, 3)])
+def test_what_is_due_alike_is_so_though_floats_differ(parts):
+    # 14 is 1 / (1/14) and 9 / (9/14), and in floats the latter is 13.999999999999998.
+    target = {name: Fraction(part, 14) for name, part in zip("abc", parts, strict=True)}
+    rng = np.random.default_rng(parts)
+    scores = rng.normal(size=(60, 75)).tolist()
+    groups = [list("abc") * 25] * 60
+    found = DetCons(floats(target)).rerank(candidates_of(scores, groups, "abc"), 25)
+    for row, one in enumerate(scores):
+        assert shown(found.order[row]) == stepwise("cons", one, groups[row], 25, target)
+
+
 @pytest.mark.parametrize("parts", range(2, 60))
 def test_no_fraction_is_rounded_wrongly(parts):
     for over in range(1, parts):
