@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import glob
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
@@ -14,13 +13,13 @@ from evenhand.audits.plan.lines import Located
 from evenhand.audits.plan.opened import Trust
 from evenhand.audits.plan.plan import AuditPlan
 from evenhand.audits.plan.probed import Prepared, prepare
-from evenhand.audits.probing import predicted, probe_to
+from evenhand.audits.probing import predicted, probe_to, telling_kept
 from evenhand.audits.reused import Wanted, align, found, put, strange, targets
 from evenhand.audits.run import kept_beside
 from evenhand.errors import OutputError
 from evenhand.logs.source import EngineLike, OnBadFile
 from evenhand.probes.method import Progress, silent
-from evenhand.probes.run import kept_in, most_asked
+from evenhand.probes.run import most_asked
 
 
 def _unheard(_line: str) -> None:
@@ -181,7 +180,7 @@ def _run(prepared: Prepared, steps: Sequence[Step], runner: Runner) -> None:
             part = (done + share * step.most_queries) / whole
             runner.progress(f"{step.probe}, {what}", part)
 
-        with _kept(kept_beside(step.log), runner):
+        with telling_kept(kept_beside(step.log), runner.tell):
             probe_to(
                 step.log,
                 probe,
@@ -197,16 +196,3 @@ def _run(prepared: Prepared, steps: Sequence[Step], runner: Runner) -> None:
                 progress=progress,
             )
         done += step.most_queries
-
-
-@contextmanager
-def _kept(folder: Path, runner: Runner) -> Iterator[None]:
-    """Say where the work is broken off what is kept of it."""
-    try:
-        yield
-    except BaseException:
-        blocks = len(kept_in(folder))
-        if blocks:
-            said = f"{blocks} finished block{'s' * (blocks != 1)} of rows are kept in {folder}"
-            runner.tell(f"{said}: the same command goes on from there")
-        raise

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from evenhand.audits.evidence.file import check_targets, write_all
@@ -17,7 +18,7 @@ from evenhand.probes import picture
 from evenhand.probes.log import to_parquet
 from evenhand.probes.method import Progress, silent
 from evenhand.probes.probe import Probe
-from evenhand.probes.run import Probed, forget, lasting, run
+from evenhand.probes.run import Probed, forget, kept_in, lasting, run
 
 
 def predicted(
@@ -131,3 +132,16 @@ def probe_to(
     write_all({Path(path): data for path, data in files.items()}, force=force)
     forget(folder)
     return probed
+
+
+@contextmanager
+def telling_kept(folder: Path, tell: Callable[[str], None]) -> Iterator[None]:
+    """Tell, where the work is broken off, what a folder keeps of it."""
+    try:
+        yield
+    except BaseException:
+        blocks = len(kept_in(folder))
+        if blocks:
+            said = f"{blocks} finished block{'s' * (blocks != 1)} of rows are kept in {folder}"
+            tell(f"{said}: the same command goes on from there")
+        raise

@@ -177,12 +177,13 @@ def runner_of(
         ),
         believe=believe,
         probes=probes,
-        tell=_tell,
+        tell=tell,
         progress=progress or silent,
     )
 
 
-def _tell(line: str) -> None:
+def tell(line: str) -> None:
+    """Say a line on stderr."""
     # Not typer's: what is written here stays above a bar of progress.
     sys.stderr.write(f"{line}\n")
 

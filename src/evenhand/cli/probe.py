@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -112,7 +110,7 @@ def probe(
       --shape 8x8 --label label --group thickness --out corrupted.parquet
     """
     import evenhand
-    from evenhand.audits.probing import check_out, predicted, probe_to
+    from evenhand.audits.probing import check_out, predicted, probe_to, telling_kept
     from evenhand.audits.run import kept_beside
     from evenhand.cli.examined import both
     from evenhand.cli.probed import document, shown
@@ -163,7 +161,7 @@ def probe(
     wanted.check(found)
     most = most_asked(wanted, found, len(examples), judged=judge, pictures=pictures)
     typer.echo(predicted(wanted, found, len(examples), most, rate), err=True)
-    with _kept(kept_beside(out)), shown_progress(silent=as_json) as progress:
+    with telling_kept(kept_beside(out), modelled.tell), shown_progress(silent=as_json) as progress:
         probed = probe_to(
             out,
             wanted,
@@ -183,18 +181,3 @@ def probe(
     if not as_json:
         # Apart, since a line that is copied may not be broken.
         typer.echo(f"  {fields['next']}")
-
-
-@contextmanager
-def _kept(folder: Path) -> Iterator[None]:
-    """Say where the work is broken off what is kept of it."""
-    from evenhand.probes.run import kept_in
-
-    try:
-        yield
-    except BaseException:
-        blocks = len(kept_in(folder))
-        if blocks:
-            said = f"{blocks} finished block{'s' * (blocks != 1)} of rows are kept in {folder}"
-            typer.echo(f"{said}: the same command goes on from there", err=True)
-        raise
