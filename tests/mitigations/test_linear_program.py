@@ -117,6 +117,21 @@ def test_a_request_is_the_same_alone_and_among_others():
         assert alone.certificate.utility[0] == together.certificate.utility[row]
 
 
+@pytest.mark.parametrize(("notion", "scale", "shift"), [
+    ("parity", 1e7, -3e7), ("parity", 1e-9, 0), ("treatment", 1e7, 0), ("treatment", 1e-9, 0),
+])  # fmt: skip
+def test_units_of_scores_do_not_matter(notion, scale, shift):
+    rng = np.random.default_rng(11)
+    scores = rng.random(5)
+    groups = ["a", "b", "a", "b", "b"]
+    moved = (scale * scores + shift).tolist()
+    result = FairnessOfExposure(notion).rerank(candidates_of([moved], [groups]), 4)
+    plain = FairnessOfExposure(notion).rerank(candidates_of([scores.tolist()], [groups]), 4)
+    assert result.certificate.kept[0]
+    assert result.exposure == pytest.approx(plain.exposure, rel=1e-9)
+    assert result.certificate.lost == pytest.approx(scale * plain.certificate.lost, rel=1e-6)
+
+
 def test_first_slots_carry_most_exposure():
     # R&E's singh_joachims divides by the discount, so that the last slot weighs most.
     asked = candidates_of([[0.9, 0.1]], [["a", "b"]])
@@ -146,6 +161,13 @@ def test_a_group_without_merit_is_named():
     assert result.certificate.violated.tolist() == [1]
     assert result.certificate.reasons[0] == "no merit of group 'a': its mean score is not > 0"
     assert FairnessOfExposure("parity").rerank(asked, 3).certificate.kept.all()
+
+
+def test_merit_of_zero_is_none_in_its_own_request_only():
+    asked = candidates_of([[1, 0.5, 0], [1, 0.5, 0.5]], [["a", "a", "b"]] * 2)
+    result = FairnessOfExposure("treatment").rerank(asked, 3)
+    assert result.certificate.violated.tolist() == [1, 0]
+    assert list(result.certificate.reasons) == [0]
 
 
 def test_padding_changes_nothing():

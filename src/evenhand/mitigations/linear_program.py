@@ -127,11 +127,14 @@ class FairnessOfExposure:
     def _violated(
         self, candidates: Candidates, exposure: Floats, reasons: dict[int, str]
     ) -> Places:
-        level = exposure / (1.0 if self.notion == "parity" else mean_scores(candidates))
+        level = exposure
+        if self.notion == "treatment":
+            merit = mean_scores(candidates)
+            level = exposure / np.where(merit > 0, merit, np.nan)
         there = ~np.isnan(level)
         least = np.where(there, level, np.inf).min(axis=1, initial=np.inf)
         most = np.where(there, level, -np.inf).max(axis=1, initial=-np.inf)
-        broken = least < (1 - self.tolerance) * most - _EXACT
+        broken = least < (1 - self.tolerance - _EXACT) * most
         # Without merit there is nothing to hold exposure against.
         broken[[row for row, reason in reasons.items() if reason.startswith(_NO_MERIT)]] = True
         found: Places = broken.astype(np.int64)
@@ -156,8 +159,13 @@ class FairnessOfExposure:
                 return by_score, f"{_NO_MERIT} of group '{without[0]}': its mean score is not > 0"
             due = due * np.where(np.isnan(merit), 1.0, merit)
         pool = _pool(one, k)
+        # Every slot is filled, so where scores begin does not matter, nor do units.
+        scores = one.scores[0, pool] - one.scores[0, pool].min()
         program = _Program(
-            one.scores[0, pool], one.groups[0, pool], due, attention[: min(k, len(pool))]
+            scores / (scores.max() or 1.0),
+            one.groups[0, pool],
+            due / due[present].mean(),
+            attention[: min(k, len(pool))],
         )
         placements, reason = program.best(self.tolerance), ""
         if placements is None:
@@ -167,7 +175,7 @@ class FairnessOfExposure:
             placements = program.best(min(1 - attainable + _EXACT, 1.0))
         if placements is None:
             what = "HiGHS found no placements although there are some."
-            raise RoleError(Problem(f"request {row}", what, "Scale scores to about 1."))
+            raise RoleError(Problem(f"request {row}", what, "Allow a tolerance."))
         mixture = birkhoff(placements)
         orders = np.full((len(mixture.orders), k), NOBODY, np.int64)
         orders[:, : mixture.orders.shape[1]] = pool[mixture.orders]
@@ -221,7 +229,7 @@ class _Program:
     """The linear program of one request.
 
     Attributes:
-        scores: Shape (n,).
+        scores: From 0 to 1, shape (n,).
         groups: Shape (n,); `UNKNOWN` for none.
         due: What a group's exposure is divided by before groups are compared, shape (G,).
         attention: Exposure of slots, shape (k,), k <= n.
@@ -323,4 +331,4 @@ _ROUNDING = 1e-12
 """Placements that are none."""
 
 _EXACT = 1e-7
-"""How far the exposure of groups may be from what is guaranteed."""
+"""How far the share that a group gets of another's may be from what is guaranteed."""
