@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 
-.PHONY: help setup demo test test-fast lint types imports docs parity coverage bench bench-measures bench-scale bench-rankings bench-centre bench-attacks check clean
+.PHONY: help setup demo test test-fast lint types imports docs parity coverage bench bench-measures bench-scale bench-rankings bench-centre bench-attacks bench-rerank check clean
 
 help:  ## Say what each verb does.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -86,6 +86,11 @@ bench-centre: $(VENV)/full  ## Load a centre of 20,000 bundles with readers and 
 bench-attacks: $(VENV)/full  ## Time attacks beside bare passes, Foolbox and ART, in one run.
 	$(PIP) install -c constraints.txt --group bench
 	OMP_NUM_THREADS=1 $(BIN)/python -W ignore benchmarks/attacks.py
+
+bench-rerank: $(VENV)/full  ## Count requests a second of re-rankers beside a loop in Python and peers.
+	# Peers pin what they need not: they run with what is there.
+	$(PIP) install --no-deps fairsearchcore==1.0.4 FairRankTune==0.0.7
+	OMP_NUM_THREADS=1 $(BIN)/python -W ignore benchmarks/rerank.py
 
 check: lint types imports test  ## Do all that CI does but the fresh environment.
 
