@@ -4,7 +4,7 @@ Slopes of log disparity on log t are of the last nine tenths of 4,000 requests, 
 evenly in log t. Bands are those of the claim (-1.2 to -0.8 for a fall as 1/t); spreads over seeds
 were measured on 16 seeds that are not used here, and give the chance that a mean over the 12 seeds
 leaves its band although all is well: merit given, spread .045 around -.99, far below 1e-6; merit
-estimated, .21 around -.99, 2e-3; without control, .021 around .01, far below 1e-6.
+estimated, .21 around -.99, 2e-3; without control, with 6 seeds, .021 around .01, below 1e-6.
 """
 
 from __future__ import annotations
@@ -121,7 +121,7 @@ def test_disparity_by_estimated_merit_falls_as_one_over_t_and_by_true_merit_as_i
 
 @pytest.mark.slow
 def test_without_control_disparity_stays():
-    found = [disparities(replace(START, gain=0.0), seed) for seed in SEEDS]
+    found = [disparities(replace(START, gain=0.0), seed) for seed in SEEDS[:6]]
     assert -0.1 < np.mean([slope(*one) for one in found]) < 0.1
     assert min(values[-1] for _, values in found) > 0.1
 
