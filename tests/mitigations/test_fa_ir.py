@@ -202,6 +202,10 @@ def test_every_parameter_out_of_range_is_named_at_once():
             FAStarIR("a", p, alpha)
 
 
+def test_a_number_of_numpy_is_a_number():
+    assert FAStarIR("a", np.float32(0.5)).test(10) == FAStarIR("a", 0.5).test(10)
+
+
 def test_a_group_that_is_not_there_is_refused_with_those_that_are():
     candidates = candidates_of([[1, 2]], [["a", "b"]])
     with pytest.raises(RoleError, match=r"no group 'c'.\n.*There are 'a', 'b'"):

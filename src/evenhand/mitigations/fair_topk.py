@@ -123,7 +123,7 @@ class FAStarIR:
 
 def is_share(value: object) -> bool:
     """Return whether something is a number between 0 and 1, and neither."""
-    return isinstance(value, float) and 0 < value < 1
+    return isinstance(value, float | np.floating) and 0 < float(value) < 1
 
 
 def _picks(queue: Queue, k: int, group: int, test: PrefixTest) -> Places:
