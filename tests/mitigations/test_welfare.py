@@ -165,6 +165,13 @@ def test_who_has_no_group_takes_part_by_score():
     assert "within" in result.certificate.guarantee
 
 
+def test_requests_without_candidates_stay_empty():
+    asked = candidates_of([[], []], [[], []], ["a"])
+    policy = Welfare(weight=0.5, steps=3).fit(asked, 2)
+    assert policy.draw(asked).order.tolist() == [[NOBODY] * 2] * 2
+    assert policy.gap == 0
+
+
 def test_refuses_scores_below_zero_and_wrong_parameters():
     with pytest.raises(RoleError, match="scores from 0"):
         Welfare(weight=0.5).fit(candidates_of([[-1.0]], [["a"]]), 1)

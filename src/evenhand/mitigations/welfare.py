@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from evenhand.errors import Problem, RoleError
 from evenhand.mitigations.birkhoff import Mixture
@@ -96,8 +98,7 @@ class Welfare:
             what = "some are below 0." if candidates.requests else "there are no requests."
             raise RoleError(Problem("candidates, score", what, "Welfare is of scores from 0."))
         due = _due(candidates, k)
-        total = due.sum()
-        whole = max(total, np.finfo(float).tiny)
+        whole = float(due.sum()) or 1.0  # 0 where nobody has a group
         share: Floats = due / whole
         scale = candidates.requests * discounts(k).sum() / whole
         gained, shown = self._shown(candidates, k, None, np.zeros(len(due)))
@@ -184,8 +185,7 @@ class Welfare:
         for rows in _blocks(candidates):
             order = self.order(candidates, rows, k, gained, dual)
             given[rows] = _gain(candidates, rows, order)
-            groups = np.take_along_axis(candidates.groups[rows], np.maximum(order, 0), axis=1)
-            groups[order == NOBODY] = UNKNOWN
+            groups = _shown_of(candidates.groups[rows], order, UNKNOWN)
             attention = np.broadcast_to(discounts(k), groups.shape)
             sums = np.bincount(groups.ravel() + 1, attention.ravel(), len(shown) + 1)
             shown += sums[1:]
@@ -301,12 +301,20 @@ def _due(candidates: Candidates, k: int) -> Floats:
 
 def _gain(candidates: Candidates, rows: slice, order: Places) -> Floats:
     """Return the mean score that rankings show, weighted by attention, shape (rows,)."""
-    scores = np.take_along_axis(candidates.scores[rows], np.maximum(order, 0), axis=1)
     attention = discounts(order.shape[1])
     # No matrix product: it would round by what else is in the block.
-    gained = np.where(order == NOBODY, 0.0, scores) * (attention / attention.sum())
+    gained = _shown_of(candidates.scores[rows], order, 0.0) * (attention / attention.sum())
     found: Floats = gained.sum(axis=1)
     return found
+
+
+def _shown_of(values: NDArray[Any], order: Places, empty: float) -> NDArray[Any]:
+    """Return the values of an order's slots, shape (n, k)."""
+    if not values.shape[1]:
+        return np.full(order.shape, empty, values.dtype)
+    return np.where(
+        order == NOBODY, empty, np.take_along_axis(values, np.maximum(order, 0), axis=1)
+    )
 
 
 def _blocks(candidates: Candidates) -> Iterator[slice]:
