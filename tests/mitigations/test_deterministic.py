@@ -36,7 +36,7 @@ def shown(order):
 
 
 def reranked(method, scores, groups, k):
-    found = method.rerank(candidates_of([scores], [groups], sorted(method.target)), k)
+    found = method.rerank(candidates_of([scores], [groups], sorted(method.targets)), k)
     return shown(found.order[0]), found.certificate
 
 

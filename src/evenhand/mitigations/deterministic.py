@@ -20,7 +20,6 @@ _FEW = 10
 """Groups whose targets a guarantee names."""
 
 
-@dataclass(frozen=True)
 class Deterministic(ABC):
     """A re-ranker after which the first i candidates hold at least floor(p_g i) of each group g.
 
@@ -31,7 +30,7 @@ class Deterministic(ABC):
     ceilings give the best of what is left.
 
     Attributes:
-        target: The share of each group of the candidates; they add up to 1.
+        targets: The share of each group of the candidates; they add up to 1.
 
     Raises:
         RoleError: At `rerank`: a group has no target, targets do not add up to 1, or k is no number
@@ -42,7 +41,7 @@ class Deterministic(ABC):
 
     """
 
-    target: Mapping[Label, float]
+    targets: Mapping[Label, float]
 
     promise = ""
     """When the guarantee is sure to be kept, if no group runs out."""
@@ -62,7 +61,7 @@ class Deterministic(ABC):
         if not candidates.names:
             what = "no candidate has a group."
             raise RoleError(Problem("candidates, group", what, "There is nothing to balance."))
-        shares = shares_of(self.target, candidates.names)
+        shares = shares_of(self.targets, candidates.names)
         orders = picked_by(candidates, k, lambda queue: self.picks(queue, shares, k))
         every = np.arange(len(shares))
         violated, reasons = broken(candidates, orders.picked, floors(shares, k), every)
@@ -103,6 +102,8 @@ class DetGreedy(Deterministic):
 
     """
 
+    targets: Mapping[Label, float]
+
     promise = "sure for up to three groups, if none runs out"
 
     def picks(self, queue: Queue, shares: Floats, k: int) -> Places:
@@ -124,6 +125,8 @@ class DetCons(Deterministic):
     [[4, 0, 5, 1]]
 
     """
+
+    targets: Mapping[Label, float]
 
     promise = "sure for any number of groups, if none runs out"
 
@@ -150,6 +153,8 @@ class DetRelaxed(Deterministic):
 
     """
 
+    targets: Mapping[Label, float]
+
     promise = "sure for any number of groups, if none runs out"
 
     def picks(self, queue: Queue, shares: Floats, k: int) -> Places:
@@ -174,6 +179,8 @@ class DetConstSort(Deterministic):
     [[0, 4, 1, 5]]
 
     """
+
+    targets: Mapping[Label, float]
 
     promise = "sure for any number of groups, if none runs out"
 
