@@ -20,7 +20,7 @@ def draws_of(candidates: Candidates, seed: int, keys: Sequence[Hashable] | None)
     Args:
         candidates: The requests.
         seed: Source of the draws.
-        keys: A name of each request, such as its id; equal names draw equal numbers.
+        keys: A name of each request, such as its id; names that read alike draw alike.
 
     Raises:
         RoleError: There are not as many keys as requests.
@@ -30,8 +30,9 @@ def draws_of(candidates: Candidates, seed: int, keys: Sequence[Hashable] | None)
         what = f"there are {len(keys)} for {candidates.requests} requests."
         raise RoleError(Problem("keys", what, "Name each request, or none."))
     named = range(candidates.requests)
-    told = (repr(key).encode() for key in keys) if keys else (_told(candidates, i) for i in named)
-    return np.array([_draw(seed, one) for one in told])
+    if keys is None:
+        return np.array([_draw(seed, _told(candidates, request)) for request in named])
+    return np.array([_draw(seed, str(key).encode()) for key in keys])
 
 
 def _told(candidates: Candidates, request: int) -> bytes:
