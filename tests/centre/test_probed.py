@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import probed
+from asked import client
 from evenhand.audits.evidence.archive import packed
 from evenhand.audits.plan import Located, plan_from
 from evenhand.audits.plan.fit import fit
@@ -40,6 +41,9 @@ def test_evidence_that_says_what_made_its_rows_is_accepted_and_shown(centre, tmp
     assert record.verdict == "undecided"
     assert [one["reliable"] for one in record.rules] == [True, True]
     assert "the attack is not to be relied on" in record.rules[1]["reason"]
+    shown = client(centre).get(f"/audits/{accepted.audit.bundle}").text
+    assert TITLE in shown
+    assert "not reliable" in shown
     page = report_of(centre, accepted.audit.bundle).decode()
     for said in (TITLE, UPPER_BOUND, "digit_models:cnn", "Against eps (linf), by stroke"):
         assert said in page

@@ -8,11 +8,12 @@ import time
 import numpy as np
 import pytest
 
+from evenhand.audits.plan.opened import Trust
 from evenhand.errors import ModelError
 from evenhand.models.answer import UnansweredError
 from evenhand.models.canary import COUNT
 from evenhand.models.check import check
-from evenhand.models.http import LONGEST, TOKEN, HttpModel, Way
+from evenhand.models.http import LONGEST, TOKEN, TRUSTED, HttpModel, Way
 from evenhand.models.load import load
 from evenhand.models.told import Told
 from made_models import Endpoint, image_spec, images, served, weights
@@ -301,6 +302,19 @@ def test_secrets_in_the_address_are_refused_and_not_repeated(address):
     with pytest.raises(ModelError, match=TOKEN) as failed:
         HttpModel(address, image_spec())
     assert "hush" not in str(failed.value)
+
+
+@pytest.mark.parametrize(
+    ("host", "sent"), [("", False), ("example.org", False), ("127.0.0.1", True)]
+)
+def test_a_plan_sends_the_token_only_to_the_host_that_is_named_beside_it(
+    endpoint, monkeypatch, host, sent
+):
+    monkeypatch.setenv(TOKEN, "hush")
+    monkeypatch.setenv(TRUSTED, host)
+    model = model_at(endpoint, trusted=Trust().way("json").trusted)
+    model.scores(images(1))
+    assert ("authorization" in endpoint.headers[0]) == sent
 
 
 def test_a_token_is_not_sent_unencrypted_to_another_machine(monkeypatch):

@@ -46,6 +46,8 @@ _MANY = 5
 
 def _lasting(model: Model, most: int, rate: float | None) -> str:
     """Return how long that may take at an endpoint, going by its answers to a few inputs."""
+    from evenhand.models.http import Way
+
     if not model.name.startswith("http"):
         return ""
     before, began = model.queries, time.monotonic()
@@ -54,7 +56,8 @@ def _lasting(model: Model, most: int, rate: float | None) -> str:
     if not asked:
         return ""
     pace = (time.monotonic() - began) / asked
-    pace = max(pace, 1 / rate) if rate else pace
+    # A rate is of requests, each of which is a batch.
+    pace = max(pace, 1 / (rate * Way().batch)) if rate else pace
     return f", {lasting(most * pace)} at {1 / pace:,.0f} a second as it answers now"
 
 

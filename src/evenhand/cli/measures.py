@@ -65,7 +65,8 @@ def measures(
         return
     table = Table(box=None, pad_edge=False, header_style="dim")
     for heading in ("measure", "needs", "better", "what it is"):
-        table.add_column(heading)
+        # Few measures need much, and what they are is what is looked for.
+        table.add_column(heading, max_width=_NEEDS if heading == "needs" else None)
     if packages:
         table.add_column("package")
     entries = [_entry(cls, packages) for cls in known.values()]
@@ -92,6 +93,10 @@ def measures(
     aliases = {**ALIASES, **of_items}
     document = {"measures": entries, "contrasts": conventions, "aliases": aliases}
     show(Group(table, Text(), contrasts), document, as_json=as_json)
+
+
+_NEEDS = 30
+"""Characters of a line of roles."""
 
 
 def _entry(cls: Any, packages: Mapping[str, str]) -> dict[str, Any]:  # noqa: ANN401 - a class

@@ -37,6 +37,9 @@ from evenhand.models.wire import Form, packed, unpacked
 TOKEN = "EVENHAND_MODEL_TOKEN"  # noqa: S105 - the name of a variable
 """The variable of the token that an endpoint lets in by, unless another is named."""
 
+TRUSTED = "EVENHAND_MODEL_TOKEN_HOST"
+"""The variable of the host that a plan's endpoint must be of for the token to be sent to it."""
+
 PAUSES = (0.5, 1.0, 2.0, 4.0, 8.0)
 """Seconds before what went wrong is tried again."""
 
@@ -66,6 +69,8 @@ class Way:
         max_queries: Inputs that may be sent, tries included; None for no limit.
         cache: The folder in which answers are kept; None for the length of the process.
         token: The variable of the environment that holds a token; it is sent where it is set.
+        trusted: The only host that the token is sent to; None for whatever is asked, as where the
+            person who set the token named the endpoint too.
         insecure: Send the token unencrypted to another machine.
 
     """
@@ -78,6 +83,7 @@ class Way:
     max_queries: int | None = None
     cache: Path | None = None
     token: str = TOKEN
+    trusted: str | None = None
     insecure: bool = False
 
 
@@ -145,7 +151,8 @@ class HttpModel:
         self._next, self._spent, self._requests = 0.0, 0.0, 0
         parts = _parts(address)
         self.name = parts._replace(query="", fragment="").geturl()
-        self._token = os.environ.get(self.way.token, "")
+        known = self.way.trusted in {None, parts.hostname}
+        self._token = os.environ.get(self.way.token, "") if known else ""
         self._check_secrets(parts.username, parts.query)
         local = parts.hostname in {"127.0.0.1", "localhost", "::1"}
         if self._token and parts.scheme == "http" and not (local or self.way.insecure):
@@ -321,6 +328,8 @@ class HttpModel:
         if answer.status_code != httpx2.codes.OK:
             what = f"it answers with {answer.status_code}: {self._redacted(answer.text)}"
             hint = f"Set {self.way.token}." if answer.status_code in {401, 403} else ""
+            if hint and self.way.trusted is not None:
+                hint += f" A plan's endpoint gets it where {TRUSTED} names its host."
             raise ModelError(Problem(self.name, what, hint))
         labels = self.spec.output == "labels"
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from evenhand.audits.plan.model import ModelSource, keys_for_flags
 from evenhand.audits.plan.plan import AuditPlan
 from evenhand.errors import EvenhandError, ModelError, PlanError, Problem
 from evenhand.logs.remote import within
-from evenhand.models.http import Way
+from evenhand.models.http import TRUSTED, Way
 from evenhand.models.inputs import Inputs
 from evenhand.models.model import Model
 from evenhand.models.told import Told
@@ -43,13 +44,17 @@ class Trust:
     keep: Path | None = None
 
     def way(self, form: Any) -> Way:  # noqa: ANN401 - what inputs are sent as
-        """Return how an endpoint is asked."""
+        """Return how an endpoint is asked.
+
+        Who wrote the plan need not be who set the token: it is sent to a host that they named too.
+        """
         return Way(
             form=form,
             rate=self.rate,
             timeout=self.timeout,
             max_queries=self.max_queries,
             cache=self.keep,
+            trusted=os.environ.get(TRUSTED, ""),
         )
 
 

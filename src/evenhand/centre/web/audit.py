@@ -30,6 +30,7 @@ from evenhand.centre.web.company import Start, Text
 from evenhand.centre.web.page import Crumb, Pager, audit_address, page, short, version_crumbs
 from evenhand.errors import Problem, UnknownError
 from evenhand.render import svg
+from evenhand.render.done import TITLE, done_of, untold
 from evenhand.render.html import disclosure, facts_of
 from evenhand.render.reading import capital, definition, reading
 from evenhand.render.rule import LIMITS, rule_view, sentence, worst_first
@@ -102,6 +103,9 @@ def show_audit(
         limits=LIMITS,
         facts=facts_of(evidence),
         coded={"filter", "source", "artefact", *evidence.plan.roles},
+        done_title=TITLE,
+        done=done_of(evidence),
+        untold=untold(evidence),
         disclosure=disclosure(evidence),
         findings=listed.findings,
         measures=measures,
