@@ -112,6 +112,19 @@ def test_plan_of_the_new_lists_is_audited_as_the_old_one(folder):
     assert finding["value"] == pytest.approx(by["new"]["reranked"], abs=1e-9)
 
 
+@pytest.mark.usefixtures("folder")
+def test_draws_belong_to_their_request():
+    method = ["--method", "fairness_of_exposure", "--item-group", "tier", "--top", "5"]
+    run("lists/recs.parquet", *ROLES, *method)
+    whole = pl.read_parquet("reranked.parquet")
+    pl.read_parquet("lists/recs.parquet").filter(pl.col("request") >= 150).write_parquet(
+        "few.parquet"
+    )
+    run("few.parquet", *ROLES, *method, "--out", "part.parquet")
+    part = pl.read_parquet("part.parquet")
+    assert part["slot"].to_list() == whole.filter(pl.col("request") >= 150)["slot"].to_list()
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [

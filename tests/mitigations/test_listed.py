@@ -34,6 +34,7 @@ def test_rows_stand_side_by_side_in_the_order_of_the_log(engine, tmp_path):
     ROWS.write_parquet(path)
     found = listed(log_of(str(path), engine), "sex")
     assert found.candidates.names == ("f", "m")
+    assert found.requests == ("a", "b", "c")
     for request, name in enumerate("abc"):
         places = found.rows[request][found.rows[request] >= 0]
         assert found.frame["query"].gather(places).to_list() == [name] * len(places)

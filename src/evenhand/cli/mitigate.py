@@ -72,7 +72,7 @@ def mitigate(
     from evenhand.audits.evidence.file import check_targets, write_all
     from evenhand.audits.plan.file import is_plan
     from evenhand.mitigations.listed import listed
-    from evenhand.mitigations.registry import read
+    from evenhand.mitigations.registry import read, reranked
 
     plan = Path(source) if is_plan(source) else None
     after = out.with_suffix(".yaml")
@@ -80,7 +80,7 @@ def mitigate(
     roles = flags.given(user=user, request=request, item=item, rank=rank, score=score)
     found = listed(_opened(source, roles, kind, where), item_group)
     reranker = read(method, _targets(target, found.candidates))
-    done = reranker.rerank(found.candidates, k)
+    done = reranked(reranker, found.candidates, k, found.requests)
     stream = io.BytesIO()
     found.written(done.order).write_parquet(stream)
     files: dict[str | os.PathLike[str], bytes] = {out: stream.getvalue()}

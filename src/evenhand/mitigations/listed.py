@@ -28,6 +28,7 @@ class Listed:
         rows: The place of each candidate among `frame`, shape (n, m); `NOBODY` where there is none.
         frame: The rows in scope, in the order of the log.
         rank: The column of slots.
+        requests: What tells each request from others, n values.
 
     """
 
@@ -35,6 +36,7 @@ class Listed:
     rows: Places
     frame: pl.DataFrame
     rank: str
+    requests: tuple[object, ...]
 
     def written(self, order: Places) -> pl.DataFrame:
         """Return the rows with new slots, from 1; null for a candidate that is not shown.
@@ -132,4 +134,5 @@ def _aside(rows: pl.DataFrame, rank: str) -> Listed:
     groups[request, place] = codes
     where[request, place] = np.arange(len(rows))
     frame = rows.drop(_REQUEST, _SCORE, _GROUP)
-    return Listed(Candidates(scores, groups, tuple(names)), where, frame, rank)
+    asked = tuple(rows[_REQUEST].unique().sort().to_list())
+    return Listed(Candidates(scores, groups, tuple(names)), where, frame, rank, asked)

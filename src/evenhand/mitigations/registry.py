@@ -8,7 +8,7 @@ import importlib
 import inspect
 import pkgutil
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 import evenhand.mitigations
@@ -16,6 +16,8 @@ from evenhand.errors import NotationError, Problem, did_you_mean, listed
 from evenhand.mitigations.candidates import Candidates, Label
 from evenhand.mitigations.certificate import Reranked
 from evenhand.notation import parse
+
+_STATE = "state"
 
 TARGETS = "targets"
 """The parameter of the shares that groups are to have, which is said beside the notation."""
@@ -36,7 +38,10 @@ def rerankers() -> dict[str, type[Any]]:
         for member in vars(importlib.import_module(module.name)).values():
             if not inspect.isclass(member) or member.__module__ != module.name:
                 continue
-            if dataclasses.is_dataclass(member) and hasattr(member, "rerank"):
+            if not dataclasses.is_dataclass(member) or not hasattr(member, "rerank"):
+                continue
+            # A controller goes on from a state, which no notation writes.
+            if all(one.name != _STATE for one in dataclasses.fields(member)):
                 found[_snake(member.__name__)] = member
     return dict(sorted(found.items()))
 
@@ -48,6 +53,25 @@ def _snake(name: str) -> str:
     ('det_const_sort', 'fa_star_ir', 'pmmf')
     """
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name).lower()
+
+
+def reranked(
+    reranker: Reranker, candidates: Candidates, k: int, requests: Sequence[object]
+) -> Reranked:
+    """Return what a re-ranker gives, whose draws, if it has any, belong to each request.
+
+    Args:
+        reranker: The re-ranker.
+        candidates: Of n requests.
+        k: Number of slots.
+        requests: What tells each request from others, n values.
+
+    """
+    if "keys" in inspect.signature(reranker.rerank).parameters:
+        drawn: Any = reranker
+        found: Reranked = drawn.rerank(candidates, k, keys=requests)
+        return found
+    return reranker.rerank(candidates, k)
 
 
 def read(text: str, targets: Mapping[Label, float] | None = None) -> Reranker:
