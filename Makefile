@@ -26,7 +26,11 @@ $(VENV)/full: $(VENV)/core
 	$(PIP) install --no-deps torchattacks==3.5.1
 	@touch $@
 
-$(VENV)/demo: $(VENV)/report
+$(VENV)/centre: $(VENV)/report
+	$(PIP) install -c constraints.txt -e '.[centre]'
+	@touch $@
+
+$(VENV)/demo: $(VENV)/centre
 	$(PIP) install -c constraints.txt -e '.[demo]'
 	@touch $@
 
