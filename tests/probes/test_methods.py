@@ -83,6 +83,12 @@ def test_mean_corruption_error_is_that_of_the_rows_and_mce_divides_by_the_baseli
     assert ratio.value == pytest.approx((error["ours"] / error["theirs"]).mean())
 
 
+def test_of_what_nobody_doubts_there_are_no_flags():
+    inputs = inputs_for(40)
+    found = run(probe_of("corrupt.fog"), model_of(), inputs, version="0", judged=True)
+    assert found.made.flags == []
+
+
 def test_corruptions_of_what_is_no_image_are_refused():
     spec = Spec(labels=(0, 1), shape=(4,))
     model = linear(np.vstack([np.zeros(4), np.ones(4)]), np.zeros(2), spec)

@@ -88,7 +88,7 @@ def test_other_audits_have_no_such_part(bundle):
 
 def test_of_a_corruption_nothing_is_said_of_attacks(tmp_path):
     probe = {"name": "corrupt.gaussian_noise", "variants": ["gaussian_noise 3"]}
-    path = probed.log(tmp_path / "a.parquet", ["linf 0.05", "linf 0.1"], [None], probe=probe)
+    path = probed.log(tmp_path / "a.parquet", ["linf 0.05", "linf 0.1"], [], probe=probe)
     (one,) = done_of(audited(path))
     assert one.remarks == ()
     assert one.judged == ()

@@ -21,7 +21,6 @@ from evenhand.errors import OutputError, Problem, SourceError, reason
 from evenhand.logs.file import PICTURES
 from evenhand.models.inputs import Inputs
 from evenhand.models.model import Model
-from evenhand.probes.attacking import Attacking
 from evenhand.probes.log import (
     Made,
     digest_of_groups,
@@ -86,11 +85,11 @@ class Wanted:
         of = [what for what, yes in differs.items() if yes]
         if of:
             return f"it is of {' and '.join(of)}"
-        if self.judged and isinstance(method, Attacking):
+        if self.judged and method.doubted:
             if made.flags is None:
                 return "nobody looked for flags in it"
             within = (self.by, digest_of_groups(self.inputs, self.by))
-            if any(not one or _judged_within(one) != within for one in made.flags):
+            if any(_judged_within(one) != within for one in made.flags):
                 return "its flags are judged within other groups"
         return "" if self._whole(path) else "rows are missing in it"
 

@@ -176,8 +176,8 @@ def probe(
             force=force,
             progress=progress,
         )
-    fields = document(probed, out, group or [])
-    show(shown(probed, out), {**fields, "most_queries": most}, as_json=as_json)
+    fields = document(probed, wanted.method, out, group or [])
+    show(shown(probed, wanted.method, out), {**fields, "most_queries": most}, as_json=as_json)
     if not as_json:
         # Apart, since a line that is copied may not be broken.
         typer.echo(f"  {fields['next']}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,10 +14,12 @@ from numpy.typing import NDArray
 from evenhand.errors import EvenhandError, ModelError, Problem
 from evenhand.models.inputs import Inputs
 from evenhand.models.model import Codes, Model, need
+from evenhand.models.spec import Spec
+from evenhand.notation import Term
 from evenhand.probes.attack.attack import CLEAN, INSTEAD, Attack, Attacked
 from evenhand.probes.certify.certificate import Certificate
 from evenhand.probes.flag import Trust, judge, most_judged
-from evenhand.probes.method import Method, Progress, Rows, Variant, silent, streams_of
+from evenhand.probes.method import Method, Progress, Rows, Variant, silent, slice_of, streams_of
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,9 @@ class Attacking(Method):
         certificate: Proves of the same model that some cannot exist; none where nobody asked.
 
     """
+
+    summary = ("clean_accuracy", "robust_accuracy", "attack_success_rate")
+    doubted = True
 
     attack: Attack
     threats: tuple[Variant, ...]
@@ -67,6 +72,26 @@ class Attacking(Method):
     def marks(self, variant: Variant) -> dict[str, Any]:
         """Return the threat."""
         return {"variant": variant.name, "norm": variant.what.norm, "eps": variant.what.eps}
+
+    @property
+    def reach(self) -> Mapping[str, tuple[float, ...]]:
+        """Each eps, by its norm."""
+        found: dict[str, tuple[float, ...]] = {}
+        for one in self.threats:
+            found[one.what.norm] = (*found.get(one.what.norm, ()), float(one.what.eps))
+        return found
+
+    def measured(
+        self, spec: Spec, reach: Mapping[str, tuple[float, ...]]
+    ) -> Iterator[tuple[Term, str]]:
+        """Yield accuracies and drop under each threat, and the set where a certificate is."""
+        del spec, reach
+        for variant in self.threats:
+            for name in (*self.summary, "robustness_drop"):
+                yield Term(name), slice_of(variant)
+            if self.certificate is not None and self.certificate.norm == variant.what.norm:
+                robust = (Term("robust_accuracy"),)
+                yield Term("bounds", robust, (("missing", "certificate"),)), slice_of(variant)
 
     def problems(self, model: Model) -> list[Problem]:
         """Return what the model lacks, and each eps that is not in the units of its range."""
@@ -162,7 +187,7 @@ class Attacking(Method):
         groups: Sequence[Any] | None,
         rng: np.random.Generator,
         progress: Progress = silent,
-    ) -> Trust | None:
+    ) -> Trust:
         """Return what is to be thought of the attack under a threat."""
         return judge(
             self.attack,

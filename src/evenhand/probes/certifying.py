@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import polars as pl
 
 from evenhand.errors import Problem
 from evenhand.models.inputs import Inputs
 from evenhand.models.model import Codes, Model
+from evenhand.models.spec import Spec
+from evenhand.notation import Term
 from evenhand.probes.certify.certificate import ABSTAINS, PREFIX, Certificate
-from evenhand.probes.method import Method, Progress, Rows, Variant, silent, streams_of
+from evenhand.probes.method import Method, Progress, Rows, Variant, silent, slice_of, streams_of
 
 
 @dataclass(frozen=True)
@@ -22,6 +26,8 @@ class Certifying(Method):
         certificates: What proves it.
 
     """
+
+    summary = ("clean_accuracy", "certified_accuracy(r=0)")
 
     certificates: tuple[Certificate, ...]
 
@@ -51,6 +57,24 @@ class Certifying(Method):
     def marks(self, variant: Variant) -> dict[str, Any]:
         """Return the norm of the certificate."""
         return {"variant": variant.name, "norm": variant.what.norm}
+
+    def measured(
+        self, spec: Spec, reach: Mapping[str, tuple[float, ...]]
+    ) -> Iterator[tuple[Term, str]]:
+        """Yield the accuracy, and what is certified as far as attacks of the same norm go."""
+        for variant in self.variants:
+            yield Term("clean_accuracy"), slice_of(variant)
+            far = reach.get(variant.what.norm)
+            for radius in sorted({0.0, *far}) if far else variant.what.radii(spec):
+                plain = int(radius) if radius.is_integer() else radius
+                yield Term("certified_accuracy", params=(("r", plain),)), slice_of(variant)
+
+    def first(self, rows: pl.DataFrame) -> tuple[str, ...]:
+        """Return the accuracy, and what is certified at the median radius, to two digits."""
+        above = rows.filter(pl.col("certified_radius") > 0)["certified_radius"].to_numpy()
+        middle = float(np.median(above)) if len(above) else 0.0
+        radius = np.format_float_positional(middle, precision=2, fractional=False, trim="-")
+        return ("clean_accuracy", f"certified_accuracy(r={radius})")
 
     def problems(self, model: Model) -> list[Problem]:
         """Return what stops a certificate."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,8 +13,12 @@ from evenhand.errors import EvenhandError, Problem
 from evenhand.models.inputs import Inputs
 from evenhand.models.model import Codes, Model
 from evenhand.models.spec import Spec
+from evenhand.notation import Term
 from evenhand.probes.corrupt.corruption import PREFIX, Corruption, corrupted
 from evenhand.probes.method import Method, Progress, Rows, Variant, silent, streams_of
+
+_CORRUPTED = "corruption != None"
+"""The slice of rows that were corrupted."""
 
 _IMAGES = {"HW", "CHW", "HWC"}
 
@@ -51,6 +55,9 @@ class Corrupting(Method):
         baseline: What mCE divides by; none where nobody asked.
 
     """
+
+    summary = ("clean_accuracy", "corruption_error")
+    apart = False
 
     written: str
     corruptions: tuple[Corruption, ...]
@@ -98,6 +105,20 @@ class Corrupting(Method):
         """Return the corruption and its severity."""
         corruption, severity = variant.what
         return {"variant": variant.name, "corruption": corruption.name, "severity": severity}
+
+    def measured(
+        self, spec: Spec, reach: Mapping[str, tuple[float, ...]]
+    ) -> Iterator[tuple[Term, str]]:
+        """Yield the mean error over all corruptions, and that beside the baseline."""
+        del spec, reach
+        yield Term("mean_corruption_error"), _CORRUPTED
+        if self.baseline is not None:
+            yield Term("mCE", params=(("baseline", self.baseline.model.name),)), _CORRUPTED
+
+    def first(self, rows: pl.DataFrame) -> tuple[str, ...]:
+        """Return the mean over several variants."""
+        del rows
+        return ("mean_corruption_error",) if len(self.variants) > 1 else ()
 
     def problems(self, model: Model) -> list[Problem]:
         """Return whether inputs are no images, a library is missing, or the baseline differs."""

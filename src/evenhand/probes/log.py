@@ -40,7 +40,8 @@ class Made:
         inputs: Their name, number and digest.
         seed: The seed.
         queries: What the model was asked in all, by this run and by those it goes on from.
-        flags: Reasons not to believe the attack; None where nobody looked for any.
+        flags: Reasons not to believe the attack, for each variant; empty where nothing is doubted,
+            such as corruptions; None where nobody looked for any.
         version: The version of Evenhand.
 
     """

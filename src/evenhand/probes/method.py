@@ -5,9 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypeAlias
 
 import numpy as np
 import polars as pl
@@ -15,6 +15,8 @@ import polars as pl
 from evenhand.errors import Problem
 from evenhand.models.inputs import Inputs
 from evenhand.models.model import Codes, Floats, Model
+from evenhand.models.spec import Spec
+from evenhand.notation import Term
 
 if TYPE_CHECKING:
     from evenhand.probes.flag import Trust
@@ -56,7 +58,18 @@ class Rows(NamedTuple):
 
 
 class Method(ABC):
-    """What is done to examples, under one variant after the other."""
+    """What is done to examples, under one variant after the other.
+
+    Attributes:
+        summary: Measures that sum up a variant, in notation.
+        doubted: Whether reasons not to believe it can be looked for.
+        apart: Whether figures are of each variant by itself; else of all together.
+
+    """
+
+    summary: ClassVar[tuple[str, ...]]
+    doubted: ClassVar[bool] = False
+    apart: ClassVar[bool] = True
 
     @property
     @abstractmethod
@@ -115,6 +128,28 @@ class Method(ABC):
         """Return what every row of a variant holds, by the name of the column."""
 
     @property
+    def reach(self) -> Mapping[str, tuple[float, ...]]:
+        """How far its variants go, by the norm: where certificates are asked about too."""
+        return {}
+
+    @abstractmethod
+    def measured(
+        self, spec: Spec, reach: Mapping[str, tuple[float, ...]]
+    ) -> Iterator[tuple[Term, str]]:
+        """Yield what is measured of its rows where nobody says it, each with its slice.
+
+        Args:
+            spec: Of the model.
+            reach: How far all methods of the plan go, as `reach`.
+
+        """
+
+    def first(self, rows: pl.DataFrame) -> tuple[str, ...]:
+        """Return the measures to ask for first of its rows; none for all that apply."""
+        del rows
+        return ()
+
+    @property
     def known(self) -> str:
         """What tells its rows from those of another method, model and examples alike."""
         return self.name
@@ -143,8 +178,8 @@ class Method(ABC):
         groups: Sequence[Any] | None,
         rng: np.random.Generator,
         progress: Progress = silent,
-    ) -> Trust | None:
-        """Return what is to be thought of the rows of a variant; None where nothing is doubted.
+    ) -> Trust:
+        """Return what is to be thought of the rows of a variant, where it is `doubted`.
 
         Args:
             model: The model.
@@ -156,8 +191,16 @@ class Method(ABC):
             progress: Told what is being done.
 
         """
-        del model, examples, variant, labels, groups, rng, progress
-        return None
+        raise NotImplementedError(f"nothing is doubted of {self.name}")
+
+
+def slice_of(variant: Variant) -> str:
+    """Return the slice of a variant's rows.
+
+    >>> slice_of(Variant("linf 8/255", None))
+    "variant == 'linf 8/255'"
+    """
+    return f"variant == {variant.name!r}"
 
 
 def streams_of(examples: Inputs, seed: int, *what: object) -> tuple[np.random.Generator, ...]:

@@ -300,10 +300,11 @@ class _Work:
     def judged(self, columns: Sequence[str]) -> tuple[list[dict[str, Any]] | None, int, str]:
         """Return the flags of every variant, what they cost, and why there are none.
 
-        They are judged within the groups of the first column, too.
+        There are none of what is not doubted, such as corruptions. They are judged within the
+        groups of the first column, too.
         """
         found, spent = [], 0
-        for variant in self.probe.variants:
+        for variant in self.probe.variants if self.probe.method.doubted else ():
             by = digest_of_groups(self.inputs, columns[0] if columns else None)
             of = ["flags", columns[0] if columns else "", by, self.inputs.digest]
             path = None if self.folder is None else self.folder / self._known(of, variant, _JUDGED)
@@ -330,11 +331,9 @@ class _Work:
             rng=np.random.default_rng([self.probe.seed, _JUDGES]),
             progress=lambda what, _: self.progress(f"{variant.name}, {what}", 1.0),
         )
-        told = None
-        if trust is not None:
-            by = columns[0] if columns else None
-            digest = digest_of_groups(self.inputs, by)
-            told = {"variant": variant.name, "by": by, "by_digest": digest, **trust.as_json()}
+        by = columns[0] if columns else None
+        digest = digest_of_groups(self.inputs, by)
+        told = {"variant": variant.name, "by": by, "by_digest": digest, **trust.as_json()}
         spent = self.model.queries - asked
         return pl.DataFrame({"flags": [json.dumps(told, default=_native)], _ASKED: [spent]})
 

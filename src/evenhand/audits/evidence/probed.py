@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from evenhand.audits.evidence.canonical import canonical
 from evenhand.audits.evidence.document import checked
@@ -113,11 +113,6 @@ class _Inputs(_Record):
     digest: str
 
 
-def _judged(flags: object) -> object:
-    """Return flags without those of variants of which there is nothing to doubt."""
-    return [one for one in flags if one is not None] if isinstance(flags, list) else flags
-
-
 class ProbeRecord(_Record):
     """What made the rows of a log, as `evenhand.probes.log.Made` says it.
 
@@ -138,7 +133,7 @@ class ProbeRecord(_Record):
     inputs: _Inputs
     seed: int
     queries: Count
-    flags: Annotated[list[TrustRecord] | None, BeforeValidator(_judged)]
+    flags: list[TrustRecord] | None
     version: str
 
     @property

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from evenhand.errors import Problem
 from evenhand.models.model import Codes, Floats, Model
+from evenhand.models.spec import Spec
 from evenhand.notation import Term
 from evenhand.probes.method import Progress, silent
 from evenhand.probes.threat import Norm
@@ -84,6 +85,10 @@ class Certificate(ABC):
             progress: Told which share of the inputs is done.
 
         """
+
+    def radii(self, spec: Spec) -> tuple[float, ...]:
+        """Return where it is asked about if nobody says: shares of the range, in its units."""
+        return tuple(round(share * (spec.high - spec.low), 12) for share in (0.0, 0.01, 0.05, 0.1))
 
     def notes(self, model: Model) -> tuple[str, ...]:
         """Return what limits it, such as the largest radius that so many samples can certify."""

@@ -22,6 +22,7 @@ from scipy import special
 from evenhand.errors import Problem
 from evenhand.models.answer import batches
 from evenhand.models.model import Floats, Model
+from evenhand.models.spec import Spec
 from evenhand.probes.attack.attack import as_given, count_of, number_of, refuse
 from evenhand.probes.certify.certificate import ABSTAINS, Certificate, Certified
 from evenhand.probes.method import Progress, silent
@@ -72,6 +73,11 @@ class Smoothing(Certificate):
                 (not 0 < alpha < 0.5, f"alpha={self.alpha} is no chance between 0 and 0.5."),  # noqa: PLR2004
             ],
         )
+
+    def radii(self, spec: Spec) -> tuple[float, ...]:
+        """Return where it is asked about if nobody says: multiples of the noise."""
+        del spec
+        return tuple(share * float(self.sigma) for share in (0.0, 0.5, 1.0, 2.0))
 
     def problems(self, model: Model) -> list[Problem]:
         """Return whether the model gives no scores."""

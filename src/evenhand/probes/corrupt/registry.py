@@ -3,31 +3,23 @@
 from __future__ import annotations
 
 import functools
-import importlib
-import inspect
-import pkgutil
 
 import evenhand.probes.corrupt
 from evenhand.errors import NotationError, Problem, did_you_mean, listed
 from evenhand.notation import Term
 from evenhand.probes.corrupt.corruption import PREFIX, Corruption
+from evenhand.probes.named import classes_in
 
 
 @functools.cache
 def corruptions() -> dict[str, Corruption]:
     """Return every corruption by name, sorted."""
-    package = evenhand.probes.corrupt
-    found: dict[str, Corruption] = {}
-    for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
-        for member in vars(importlib.import_module(module.name)).values():
-            if not inspect.isclass(member) or inspect.isabstract(member):
-                continue
-            if not issubclass(member, Corruption) or member.__module__ != module.name:
-                continue
-            if member.name in {*found, *_SETS}:
-                raise TypeError(f"two corruptions, or sets of them, are called '{member.name}'")
-            found[member.name] = member()
-    return dict(sorted(found.items()))
+    # An abstract class is what mypy takes for no value of a type.
+    known = classes_in(evenhand.probes.corrupt, Corruption, "corruption")  # type: ignore[type-abstract]
+    taken = sorted({*known} & {*_SETS})
+    if taken:
+        raise TypeError(f"'{taken[0]}' is the name of a set of corruptions")
+    return {name: kind() for name, kind in known.items()}
 
 
 _SETS = ("all", "common", "video")
