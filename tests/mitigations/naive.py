@@ -175,3 +175,26 @@ def fairco_factor(scores, groups, k, correction, keep):
             break
         found = high
     return found
+
+
+def weight(slot):
+    """Of slots from 1."""
+    return 1 / math.log2(slot + 1)
+
+
+def orders_that_hold(scores, groups, k, minima):
+    """Every order of k candidates that leaves those without a group where they are by score, and
+    whose first i of known group hold what `minima[i - 1]` says of each, as far as there are i.
+    """
+    fixed = {
+        slot: place for slot, place in enumerate(best_first(scores)[:k]) if groups[place] is None
+    }
+    for order in itertools.permutations(range(len(scores)), min(k, len(scores))):
+        stay = {slot: place for slot, place in enumerate(order) if groups[place] is None}
+        known = [groups[place] for place in order if groups[place] is not None]
+        if stay == fixed and all(
+            known[: size + 1].count(name) >= least
+            for size in range(len(known))
+            for name, least in minima[size].items()
+        ):
+            yield order

@@ -21,7 +21,7 @@ from evenhand.mitigations.candidates import NOBODY, UNKNOWN, Candidates, Floats,
 
 _Value = TypeVar("_Value", bound=np.generic)
 
-_BLOCK = 2048
+BLOCK = 2048
 """Requests that are worked on at once: their tables stay in the processor's cache."""
 
 
@@ -176,8 +176,8 @@ def is_count(k: object) -> bool:
 
 
 def _blocks(requests: int) -> Iterator[slice]:
-    for start in range(0, requests, _BLOCK):
-        yield slice(start, start + _BLOCK)
+    for start in range(0, requests, BLOCK):
+        yield slice(start, start + BLOCK)
 
 
 def _queue(scores: Floats, groups: Places) -> Queue:
