@@ -19,6 +19,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from evenhand.engine.allowed import ROLE, wrong_values
 from evenhand.engine.facts import Facts, facts_of
 from evenhand.engine.membership import membership
 from evenhand.engine.relational import collect
@@ -43,8 +44,6 @@ from evenhand.measures.ranking import Ranking
 
 ALL, INCONSISTENT, UNFILTERED = "all", "inconsistent", "rows whose filter is missing"
 """Names of the numbers of requests, of those that are left out, and of rows left out before."""
-
-_LARGEST = 1e30
 
 
 @dataclass(frozen=True)
@@ -105,6 +104,12 @@ class Reader:
         missing = log.source.frame.filter(log.where.lower(log.schema).is_null())
         return int(collect(missing.select(nw.len().cast(nw.Int64))).item())
 
+    def wrong_values(self) -> list[Problem]:
+        """Return what roles and chances do not allow in the whole log, with the number of rows."""
+        roles = self._lowered()
+        frame = self.frame().with_columns(*self._as_roles(roles))
+        return wrong_values(frame, roles, self._chances())
+
     def facts(self) -> Facts:
         """Return what must be known of the whole log first; as `evenhand.engine.facts.facts_of`."""
         return facts_of(self.log, self.views, self.frame())
@@ -124,6 +129,19 @@ class Reader:
         needs = dict.fromkeys(role for one in self.measures for role in one.roles())
         also = ("user", "request", "query", "item", "rank")
         return [role for role in dict.fromkeys([*also, *needs]) if role in self.log.roles]
+
+    def _lowered(self) -> list[str]:
+        """Return the roles whose values are read from expressions."""
+        read = self._roles()
+        return [role for role in ("rank", "relevance", "item", "propensity") if role in read]
+
+    def _as_roles(self, roles: list[str]) -> list[nw.Expr]:
+        log = self.log
+        return [log.roles[role].lower(log.schema).alias(f"{ROLE}{role}") for role in roles]
+
+    def _chances(self) -> list[str]:
+        """Return the columns of chances under other policies."""
+        return [column for one in self.measures for column in one.shown_by.columns]
 
     def fill(self, block: pl.DataFrame, facts: Facts) -> Filled:
         """Return the rows of each view that a block of whole requests gives.
@@ -145,32 +163,17 @@ class Reader:
 
     def _normalised(self, block: pl.DataFrame) -> pl.DataFrame:
         """Return a block with slots and relevance as numbers, sorted inside each request."""
-        log = self.log
-        lowered = {
-            role: log.roles[role].lower(log.schema)
-            for role in ("rank", "relevance", "item", "propensity")
-            if role in self._roles()
-        }
-        frame = nw.from_native(block).with_columns(
-            expression.alias(f"role:{role}") for role, expression in lowered.items()
-        )
+        lowered = self._lowered()
+        frame = nw.from_native(block).with_columns(*self._as_roles(lowered))
         rows: pl.DataFrame = frame.to_native()
-        slot = rows["role:rank"]
-        if slot.dtype.is_float():
-            _refuse(slot.is_not_null() & (slot != slot.floor()), slot, "rank", _SLOT)
-        whole = slot if slot.dtype.is_float() else slot.cast(pl.Int64)
-        _refuse((whole < 1) | (whole > _LAST), slot, "rank", _SLOT)
-        rows = rows.with_columns(slot.cast(pl.Int64).fill_null(0).alias("role:rank"))
+        problems = wrong_values(frame, lowered, self._chances())
+        if problems:
+            raise ValueInLogError(problems)
+        rows = rows.with_columns(pl.col("role:rank").cast(pl.Int64).fill_null(0))
         if "relevance" in lowered:
-            relevance = rows["role:relevance"].cast(pl.Float64)
-            advice = f"Relevance is from 0 to {_LARGEST:g}."
-            _refuse((relevance < 0) | (relevance > _LARGEST), relevance, "relevance", advice)
-            rows = rows.with_columns(relevance.alias("role:relevance"))
+            rows = rows.with_columns(pl.col("role:relevance").cast(pl.Float64))
         if "propensity" in lowered:
-            chance = rows["role:propensity"].cast(pl.Float64).fill_nan(None)
-            impossible = (chance < 0) | (chance > 1) | ((chance < _LEAST) & (rows["role:rank"] > 0))
-            _refuse(impossible, chance, "propensity", _CHANCE)
-            rows = rows.with_columns(chance.alias("role:propensity"))
+            rows = rows.with_columns(pl.col("role:propensity").cast(pl.Float64).fill_nan(None))
         if "item" in lowered and (missing := rows["role:item"].null_count()):
             what = f"the item is missing for {missing:,} rows."
             hint = "Filter such rows with where, or give them an id."
@@ -375,23 +378,3 @@ def _check(
 
 _INNER = "ranking:"
 """The column that numbers the rankings of a block, where a query has several."""
-
-_SLOT = "A slot is a whole number from 1; leave it empty for an item that was not shown."
-_LEAST = 1e-30
-"""A smaller chance of what was shown is none: powers of its weight could not be summed."""
-
-_CHANCE = "What was shown had a chance above 0, and no chance is above 1."
-_LAST = 2**53
-"""A larger slot, such as an infinite one, is no number of places."""
-_SHOWN = 5
-
-
-def _refuse(bad: pl.Series, values: pl.Series, role: str, advice: str) -> None:
-    """Refuse values that a role does not allow."""
-    rows = int(bad.fill_null(value=False).sum())
-    if not rows:
-        return
-    wrong = values.filter(bad).unique().sort().head(_SHOWN)
-    shown = ", ".join(f"{value:g}" for value in wrong)
-    holds = "1 row holds" if rows == 1 else f"{rows:,} rows hold"
-    raise ValueInLogError([Problem(f"role '{role}'", f"{holds} {shown}.", advice)])

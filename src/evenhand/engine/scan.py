@@ -155,6 +155,12 @@ def _scan_ranked(
             found = _count_views(plan, reader, facts, watch, kept, scattered=False, exact=exact)
         except ScatteredError:
             found = _count_views(plan, reader, facts, watch, kept, scattered=True, exact=exact)
+    except ValueInLogError as error:
+        # One block was refused: the whole log says how many rows are wrong, and of which roles.
+        wrong = reader.wrong_values()
+        told = {problem.where for problem in wrong}
+        others = [problem for problem in error.problems if problem.where not in told]
+        raise ValueInLogError([*wrong, *others]) from None
     except EvenhandError:
         raise
     except (Exception, pl.exceptions.PanicException) as error:

@@ -10,9 +10,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import narwhals as nw
 import numpy as np
 
-from evenhand.errors import Problem, ValueInLogError
 from evenhand.measures.lists import Floats, Lists
 from evenhand.notation import Term, Value
 
@@ -80,28 +80,14 @@ class Policy:
     def chances(self, lists: Lists) -> Floats:
         """Return the chance of each row under the other policy, shape (rows,); nan where missing.
 
-        Raises:
-            ValueInLogError: A chance is below 0 or above 1.
-
+        It is one: what is none stops the run before (`is_no_chance`).
         """
-        new = lists.columns[self.column]
-        wrong = (new < 0) | (new > 1)
-        if wrong.any():
-            many = int(wrong.sum())
-            shown = ", ".join(f"{value:g}" for value in np.unique(new[wrong])[:5])
-            what = f"{'1 row holds' if many == 1 else f'{many:,} rows hold'} {shown}."
-            hint = "It is the chance of the item in its slot under the other policy, in [0, 1]."
-            raise ValueInLogError([Problem(f"column '{self.column}'", what, hint)])
-        return new
+        return lists.columns[self.column]
 
     def weights(self, lists: Lists) -> Floats:
         """Return the weight of each row, shape (rows,): 0 where it was not shown.
 
         Where a chance is missing it is nan.
-
-        Raises:
-            ValueInLogError: A chance is below 0 or above 1.
-
         """
         if self.logged:
             return lists.shown.astype(float)
@@ -118,6 +104,18 @@ class Policy:
     def __str__(self) -> str:
         given = "" if self.given == CONTEXT else f", given={self.given}"
         return f"{self.name}({self.column}{given})" if self.column else self.name
+
+
+CHANCE = (
+    "It is the chance of the item in its slot under the other policy, in [0, 1]; leave it empty "
+    "where it is not known."
+)
+"""What a column of chances holds."""
+
+
+def is_no_chance(value: nw.Expr) -> nw.Expr:
+    """Return whether a number is below 0 or above 1."""
+    return (value < 0) | (value > 1)
 
 
 def _multiplied(weight: Floats, lists: Lists) -> Floats:
