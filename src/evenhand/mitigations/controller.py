@@ -13,27 +13,16 @@ import operator
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Protocol, Self
+from typing import Any, Self
 
 import numpy as np
 
 from evenhand.errors import BundleError, Problem, RoleError, StateMergeError, did_you_mean, listed
 from evenhand.mitigations.candidates import Candidates, Floats, Label
-from evenhand.mitigations.certificate import Reranked
 from evenhand.stats.estimate import Undefined
 
 VERSION = 1
 """Of a state's JSON; a reader refuses those it does not know."""
-
-
-class Controller(Protocol):
-    """A re-ranker whose orders depend on what was shown before."""
-
-    state: State
-
-    def rerank(self, candidates: Candidates, k: int) -> Reranked:
-        """Return orders of n requests, all from one state, which they leave as it is."""
-        ...
 
 
 @dataclass(frozen=True, eq=False)

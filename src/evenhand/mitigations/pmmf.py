@@ -13,41 +13,82 @@ Xu et al. 2023 (P-MMF: Provider Max-min Fairness Re-ranking in Recommender Syste
 mirror descent. Ours take the step from the first prices along the sum of all gradients, not from
 the last (dual averaging, Nesterov 2009): the regret is of the same order, and prices follow from
 what groups received in sum, so that states of servers merge. No group's exposure is capped.
+
+Where a guardrail binds, prices count by a factor f below 1. That order is the best by u + f r, r
+what it raises by prices, among all; so any mixture of orders that keeps the floor of u too has at
+most (1 / f - 1) (u - floor) more of u + r: multiply by f and use that its u is no less than the
+floor. Nor has it more than the most of u and the most of r together. The less of both is the
+request's shortfall, and its mean over all requests adds to the regret against policies that keep
+the guardrail.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from typing import Self
+from dataclasses import dataclass
+from typing import Any, Self
 
 import numpy as np
 
 from evenhand.errors import Problem, RoleError
-from evenhand.mitigations.candidates import UNKNOWN, Candidates, Floats, Label, Places, shares_of
-from evenhand.mitigations.certificate import TOP_K, Certificate, Reranked, discounts, utility
-from evenhand.mitigations.controller import State, Sums
-from evenhand.mitigations.top import top
+from evenhand.mitigations.candidates import Candidates, Floats, Label, Places, shares_of
+from evenhand.mitigations.certificate import TOP_K, Reranked, discounts
+from evenhand.mitigations.guardrail import (
+    Guarded,
+    GuardedCertificate,
+    guarded,
+    promise,
+    unfit_share,
+)
+from evenhand.mitigations.online import Controller
 
 
 @dataclass(frozen=True)
-class PMMF:
-    """A controller that lifts the group that received least of its target share.
-
-    A value: `after` returns the controller that saw more, and an older one is a rollback.
-    Candidates without a group are ranked by score alone, and count towards no one.
+class PMMFCertificate(GuardedCertificate):
+    """What holds of each request, and how far the whole may be from the best policy.
 
     Attributes:
-        state: What every server's groups received: shares of attention, which add up to 1 for a
-            request whose candidates all have groups.
+        worst: The least share of its target that a group received before these requests.
+        bound: Most that the objective is expected to fall short by of the best policy's after these
+            requests, less the mean shortfall of all; in scores.
+        shortfall: What the guardrail may have cost a request against policies that keep it too, in
+            scores, shape (n,); 0 where it did not bind.
+
+    """
+
+    worst: float
+    bound: float
+    shortfall: Floats
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it in sum, as JSON: no request by itself."""
+        return {
+            **super().to_dict(),
+            "worst": self.worst,
+            "bound": self.bound,
+            "shortfall": float(self.shortfall.mean()) if len(self.shortfall) else None,
+        }
+
+
+@dataclass(frozen=True)
+class PMMF(Controller):
+    """A controller that lifts the group that received least of its target share.
+
+    What a group received are shares of attention, which add up to 1 for a request whose candidates
+    all have groups.
+
+    Attributes:
         weight: lambda, >= 0, in scores for all of its target; 0 leaves the order by score.
         targets: The share of attention that each group is held against, above 0; by default equal.
         step: Of the first step, above 0; None for the one with the least bound on regret. Longer
             steps find the prices sooner where attention is spread over many groups.
-        server: The name under which this server's requests are counted.
+        keep: Share of the utility of the order by score, sum_j s_j / log2(1 + j), that each request
+            keeps, in [0, 1]. What prices add is multiplied by the largest factor, to 1e-4, that
+            keeps it. Scores must not be negative, of which there are no shares.
 
     >>> from evenhand.mitigations.candidates import candidates_of
+    >>> from evenhand.mitigations.controller import State
     >>> asked = candidates_of([[0.9, 0.8]], [["a", "b"]])
     >>> controller = PMMF(State.of(["a", "b"]), weight=0.2)
     >>> for _ in range(100):
@@ -56,11 +97,10 @@ class PMMF:
     True
     """
 
-    state: State
     weight: float
     targets: Mapping[Label, float] | None = None
     step: float | None = None
-    server: str = "server"
+    keep: float = 0.0
 
     def __post_init__(self) -> None:
         """Refuse parameters that mean nothing."""
@@ -69,6 +109,7 @@ class PMMF:
             problems.append(Problem("weight of PMMF", f"{self.weight} is no finite number >= 0."))
         if self.step is not None and not (math.isfinite(self.step) and self.step > 0):
             problems.append(Problem("step of PMMF", f"{self.step} is no finite number > 0."))
+        problems += unfit_share(self.keep, "PMMF")
         if not self.state.names:
             problems.append(Problem("state of PMMF", "it names no groups."))
         if self.targets is not None:
@@ -100,45 +141,64 @@ class PMMF:
         count = max(self.state.requests, 1)
         return float((self.state.total.received / self.due()).min() / count)
 
-    def bound(self, requests: int) -> float:
+    def bound(self, requests: int, *, at_once: int = 1) -> float:
         """Return the most that a request falls short on average, in scores, after so many.
 
-        In expectation over requests that are drawn alike, one after the other, of the objective,
-        against the best policy in hindsight.
+        In expectation over requests that are drawn alike, of the objective, against the best policy
+        in hindsight; where a guardrail binds, against the best that keeps it too, and more by the
+        mean `shortfall` of certificates.
+
+        Args:
+            requests: Number of requests, one after the other.
+            at_once: Most requests that see the same prices, such as a batch, >= 1.
+
         """
         due, step = self.due(), self._first()
         if not self.weight or not requests:
             return 0.0 if requests else math.inf
-        reach = self._reach()
-        # Steps of c / sqrt(t): sum_t 1 / sqrt(t) <= 2 sqrt(T), and gradients are at most 1 / due.
-        return (reach / (2 * step) + step / float(due.min()) ** 2) / math.sqrt(requests)
+        # With batches of n, sum_b eta_b |g_b|^2 / 2 for eta_b = step / sqrt(n (b - 1) + 1) and
+        # gradients of at most n / due; sum_b 1 / sqrt(n (b - 1) + 1) <= 1 + 2 (sqrt(T) - 1) / n.
+        moved = at_once * (math.sqrt(requests) + (at_once - 1) / 2) / float(due.min()) ** 2
+        return (self._reach() * math.sqrt(requests) / (2 * step) + step * moved) / requests
 
     def rerank(self, candidates: Candidates, k: int) -> Reranked:
         """Return orders of n requests, which all see the present prices.
 
         Raises:
-            RoleError: Candidates have other groups than the state.
+            RoleError: Candidates have other groups than the state, or negative scores that the
+                guardrail cannot take shares of.
 
         """
         self.state.check(candidates)
-        raised = np.append(self.prices() / self.due(), 0.0)  # UNKNOWN, -1, is the last
-        values = candidates.scores + raised[candidates.groups]
-        values[np.isnan(values)] = -np.inf
-        order = top(values, k)
+        raised = self.prices() / self.due()
+        found = guarded(candidates, k, raised, self.keep)
         count = self.state.requests + candidates.requests
-        certificate = Certificate(
-            guarantee=(
-                f"after {count} requests, each before the next, mean score plus {self.weight:g} "
-                f"times the worst group's share of its target is expected within "
-                f"{self.bound(count):.3g} of the best policy's, if requests are drawn alike"
-            ),
-            violated=np.zeros(candidates.requests, np.int64),
-            utility=utility(candidates, order),
-            best=utility(candidates, candidates.best(k)),
+        at_once = max(candidates.requests, 1)
+        bound = self.bound(count, at_once=at_once)
+        text = (
+            f"after {count} requests, at most {at_once} at a time, mean score plus {self.weight:g} "
+            f"times the worst group's share of its target is expected within {bound:.3g} of the "
+            "best policy's, if requests are drawn alike"
+        )
+        if self.keep:
+            text = (
+                f"{promise(self.keep)}; {text}, both policies keep that, and the mean shortfall "
+                "of all requests is added"
+            )
+        certificate = PMMFCertificate(
+            guarantee=text,
+            violated=found.violated,
+            utility=found.utility,
+            best=found.best,
             against=TOP_K,
             reasons={},
+            state=self.state,
+            factor=found.factor,
+            worst=self.worst,
+            bound=bound,
+            shortfall=_shortfall(candidates, found, raised, self.keep),
         )
-        return Reranked(order, certificate)
+        return Reranked(found.order, certificate)
 
     def after(self, candidates: Candidates, order: Places) -> Self:
         """Return the controller after n requests were shown, counted under its server's name.
@@ -148,28 +208,11 @@ class PMMF:
                 requests.
 
         """
-        self.state.check(candidates)
-        fits = order.ndim == 2 and len(order) == candidates.requests  # noqa: PLR2004 - n x k
-        if not fits or ((order < UNKNOWN) | (order >= candidates.sizes[:, None])).any():
-            what = "it has other requests, or places that no candidate holds."
-            raise RoleError(Problem("order", what, "Give what `rerank` returned."))
+        self.check(candidates, order)
         attention = discounts(order.shape[1])
         shown = candidates.groups_at(order)
-        each = np.broadcast_to(attention / attention.sum(), shown.shape)
-        received = np.bincount(shown.ravel() + 1, each.ravel(), len(self.state.names) + 1)[1:]
-        sums = Sums(received.astype(np.float64), np.zeros(len(received)), len(order))
-        return replace(self, state=self.state.added(self.server, sums))
-
-    def merge(self, *others: State) -> Self:
-        """Return the controller that knows what other servers' states know."""
-        state = self.state
-        for other in others:
-            state = state.merge(other)
-        return replace(self, state=state)
-
-    def rollback(self, state: State) -> Self:
-        """Return the controller with an earlier state, such as of a snapshot."""
-        return replace(self, state=state)
+        received = self.by_group(shown, np.broadcast_to(attention / attention.sum(), shown.shape))
+        return self.counting(received, np.zeros(len(received)), len(order))
 
     def _reach(self) -> float:
         """Return the largest squared distance from the first prices to any."""
@@ -181,6 +224,27 @@ class PMMF:
         if self.step is not None:
             return self.step
         return math.sqrt(self._reach() / 2) * float(self.due().min())
+
+
+def _shortfall(candidates: Candidates, found: Guarded, raised: Floats, keep: float) -> Floats:
+    """Return what the guardrail may have cost each request, in scores, shape (n,)."""
+    shortfall = np.zeros(candidates.requests)
+    bound = np.flatnonzero(found.factor < 1)
+    if not len(bound):
+        return shortfall
+    factor, shown = found.factor[bound], found.utility[bound]
+    over = np.maximum(shown - keep * found.best[bound], 0.0)
+    attention = discounts(found.order.shape[1])
+    by_code = np.append(raised, 0.0)
+    # Prices are not negative, so that nobody adds no more than anybody.
+    there = ~np.isnan(candidates.scores[bound])
+    most = -np.sort(-by_code[candidates.groups[bound]] * there, axis=1)[:, : len(attention)]
+    got = by_code[candidates.groups_at(found.order)[bound]]
+    apart = most @ attention[: most.shape[1]] - got @ attention + found.best[bound] - shown
+    by_factor = np.full(len(bound), np.inf)
+    np.divide((1 - factor) * over, factor, out=by_factor, where=factor > 0)
+    shortfall[bound] = np.minimum(by_factor, apart) / attention.sum()
+    return shortfall
 
 
 def onto_simplex(values: Floats, total: float) -> Floats:
