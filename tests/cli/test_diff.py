@@ -50,6 +50,18 @@ def test_json_is_that_of_the_contract(run, paths):
     assert document["changes"][0]["difference"]["low"] > 0
 
 
+def test_json_says_which_groups_gained_and_whether_a_gap_was_levelled(run, paths):
+    _, out, _ = run(*paths, "--json")
+    found = {one["key"]: one for one in json.loads(out)["levelling"]}
+    one = found["difference(selection_rate, by=group)"]
+    assert [group["word"] for group in one["groups"]] == ["rose", "not_shown", "not_shown"]
+    assert (one["better"], one["zero_sum"], one["state"]) == (None, False, "not_shown")
+    assert one["level_of_each"] == pytest.approx(1 - 0.05 / 3)
+    right = found["worst(accuracy, by=group)"]
+    assert (right["slice"], right["better"]) == ("label == 1", "higher")
+    assert right["groups"][0]["difference"]["low"] > 0
+
+
 def test_added_and_removed_findings_are_listed(run, paths, tmp_path):
     text = bundles.PLAN.split("measures:")[0] + "measures: [accuracy]\n"
     write_bundle(bundles.audited(bundles.rows_of(), text), tmp_path / "other.zip")

@@ -27,7 +27,8 @@ def diff(
 ) -> None:
     """Say what changed between two audits, each change with its interval.
 
-    Audits of the same units are paired: what moves both figures alike is no change.
+    Audits of the same units are paired: what moves both figures alike is no change. Levelling down
+    is named as such: a gap that became smaller while a group lost and none gained.
 
     Exit status: 0 the same figures (counts equal, the rest to 1e-9), 1 changed, 2 usage.
 
@@ -37,9 +38,13 @@ def diff(
     """
     from evenhand.audits.evidence.archive import read_bundle
     from evenhand.audits.evidence.comparison import diff as compared
+    from evenhand.audits.evidence.moves import levellings
     from evenhand.render import comparison
 
-    found = compared(read_bundle(before), read_bundle(after), level=level)
-    show(comparison.text(found), found.to_dict(), as_json=as_json)
+    one, other = read_bundle(before), read_bundle(after)
+    found = compared(one, other, level=level)
+    levelled = levellings(one, other, level=level)
+    document = {**found.to_dict(), "levelling": [found.to_dict() for found in levelled]}
+    show(comparison.text(found, levelled), document, as_json=as_json)
     if not found.same:
         raise typer.Exit(FAIL)

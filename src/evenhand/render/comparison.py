@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 
 from rich.console import Group, RenderableType
 from rich.padding import Padding
@@ -10,11 +10,18 @@ from rich.table import Table
 from rich.text import Text
 
 from evenhand.audits.evidence.comparison import Change, Comparison
+from evenhand.audits.evidence.levelling import Levelling, State
 from evenhand.render.wording import DASH, brief, first, name_of, number, own_reason
 
 
-def text(found: Comparison) -> RenderableType:
-    """Return what is the same, what changed and by how much, what was added and removed."""
+def text(found: Comparison, levelled: Sequence[Levelling] = ()) -> RenderableType:
+    """Return what is the same, what changed and by how much, what was added and removed.
+
+    Args:
+        found: The figures of both audits.
+        levelled: What became of the groups of every finding.
+
+    """
     changed = sum(not one.same for one in found.changes)
     said = "the same figures" if found.same else f"{changed} of {len(found.changes)} figures differ"
     parts: list[RenderableType] = [
@@ -30,9 +37,36 @@ def text(found: Comparison) -> RenderableType:
             table.add_row(*_cells(one), style="dim" if one.same else None)
         parts.append(Padding(table, (1, 0, 1, 2)))
     parts += [Text(f"  {note}", style="dim") for note in _notes(found.changes)]
+    if levelled and not found.same:
+        parts += _levelled(levelled)
     parts += [Text(f"added    {name}") for name in found.added]
     parts += [Text(f"removed  {name}") for name in found.removed]
     return Group(*parts)
+
+
+def _levelled(levelled: Sequence[Levelling]) -> list[Text]:
+    """Return in which findings groups were levelled or shifted, and how that is judged."""
+    told = [one for one in levelled if one.state != "not_shown"]
+    lines = [
+        Text.assemble((f"{STATES[one.state]:<14}", _STYLES[one.state]), f"{one.name}: {one.reason}")
+        for one in told
+    ]
+    if not any(one.state == "levelled_down" for one in told):
+        lines.append(Text("levelling down is not shown"))
+    level = f"{100 * levelled[0].level:g}%"
+    how = f"  of these, intervals of the groups of a finding hold together at {level}"
+    return [*lines, Text(how, style="dim")]
+
+
+STATES: Mapping[State, str] = {
+    "levelled_down": "levelled down",
+    "levelled_up": "levelled up",
+    "shifted": "shifted",
+    "not_shown": "not shown",
+}
+"""What became of groups and their gap, in words."""
+
+_STYLES: Mapping[State, str] = {"levelled_down": "bold", "levelled_up": "bold", "shifted": ""}
 
 
 def _notes(changes: Iterable[Change]) -> list[str]:
