@@ -9,7 +9,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from evenhand.errors import Problem, RoleError
-from evenhand.mitigations.candidates import NOBODY, Candidates, Floats, Label, Places, shares_of
+from evenhand.mitigations.candidates import (
+    NOBODY,
+    Candidates,
+    Floats,
+    Label,
+    Places,
+    check_slots,
+    shares_of,
+)
 from evenhand.mitigations.certificate import TOP_K, Certificate, Reranked, utility
 from evenhand.mitigations.top import top
 
@@ -99,6 +107,7 @@ class Calibrated:
             RoleError: There is no target or two, shapes do not fit, or shares are none.
 
         """
+        check_slots(k)
         targets = self._targets(candidates, profiles)
         _refuse(candidates, memberships)
         order = np.full((candidates.requests, k), NOBODY, np.int64)

@@ -47,8 +47,10 @@ class Candidates:
             what = f"scores of shape {self.scores.shape} and groups of {self.groups.shape}."
             problems.append(Problem("candidates", what, "Give both as (requests, candidates)."))
         else:
-            if np.isinf(self.scores).any():
-                problems.append(Problem("candidates, score", "some are infinite."))
+            if infinite := int(np.isinf(self.scores).sum()):
+                what = f"{infinite:,} of {int(there.sum()):,} are infinite."
+                hint = "Leave such candidates out, or score them."
+                problems.append(Problem("candidates, score", what, hint))
             if (there[:, 1:] & ~there[:, :-1]).any():
                 what = "a request has a gap before some of its candidates."
                 problems.append(Problem("candidates, score", what, "Put the missing ones last."))
@@ -139,6 +141,19 @@ def candidates_of(
     return Candidates(table, codes, known)
 
 
+def check_slots(k: object) -> None:
+    """Check that something is a number of slots.
+
+    Raises:
+        RoleError: It is no integer from 1 on.
+
+    """
+    whole = isinstance(k, int | np.integer) and not isinstance(k, bool)
+    if not whole or int(k) < 1:  # type: ignore[call-overload]
+        problem = Problem("k", f"{k!r} is no number of slots.", "Give an integer from 1 on.")
+        raise RoleError(problem)
+
+
 def shares_of(target: Mapping[Label, float], names: Sequence[Label]) -> Floats:
     """Return the target share of each group, in order.
 
@@ -149,19 +164,24 @@ def shares_of(target: Mapping[Label, float], names: Sequence[Label]) -> Floats:
     problems = []
     lacking = [name for name in names if name not in target]
     unknown = [name for name in target if name not in names]
-    wrong = [name for name, value in target.items() if not 0 <= value <= 1]
+    wrong = [name for name, value in target.items() if not _is_share(value)]
     if lacking:
         problems.append(Problem("target", f"there is none for {lacking}.", "Say 0 for none."))
     if unknown:
         problems.append(Problem("target", f"there are no candidates of {unknown}."))
     if wrong:
         problems.append(Problem("target", f"those of {wrong} are no shares from 0 to 1."))
-    total = sum(target.values())
-    if not wrong and abs(total - 1) > _ROUNDING:
+    total = 1.0 if wrong else sum(target.values())
+    if abs(total - 1) > _ROUNDING:
         problems.append(Problem("target", f"shares add up to {total:g}.", "They must add up to 1."))
     if problems:
         raise RoleError(problems)
     return np.array([float(target[name]) for name in names])
+
+
+def _is_share(value: object) -> bool:
+    number = isinstance(value, int | float | np.number) and not isinstance(value, bool)
+    return number and 0 <= float(value) <= 1  # type: ignore[arg-type]
 
 
 _ROUNDING = 1e-9

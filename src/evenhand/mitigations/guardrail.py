@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evenhand.errors import Problem, RoleError
-from evenhand.mitigations.candidates import Candidates, Floats, Places
+from evenhand.mitigations.candidates import Candidates, Floats, Places, check_slots
 from evenhand.mitigations.certificate import TOP_K, Certificate, utility
 from evenhand.mitigations.controller import State
 from evenhand.mitigations.correction import Corrected
@@ -99,9 +99,11 @@ def guarded(candidates: Candidates, k: int, correction: Floats, keep: float) -> 
             keeps, in [0, 1]; 0 for no guardrail.
 
     Raises:
-        RoleError: Some scores are negative, of which the guardrail can take no shares.
+        RoleError: k is no number of slots, or some scores are negative, of which the guardrail can
+            take no shares.
 
     """
+    check_slots(k)
     if keep > 0 and (candidates.scores < 0).any():
         what = "some are negative, and a share of a negative utility is none."
         hint = "Shift the scores, or set keep=0."

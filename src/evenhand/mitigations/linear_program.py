@@ -12,7 +12,7 @@ from scipy.optimize import linprog
 
 from evenhand.errors import Problem, RoleError
 from evenhand.mitigations.birkhoff import Mixture, birkhoff
-from evenhand.mitigations.candidates import NOBODY, Candidates, Floats, Places
+from evenhand.mitigations.candidates import NOBODY, Candidates, Floats, Places, check_slots
 from evenhand.mitigations.certificate import TOP_K, Certificate, Reranked, discounts, utility
 from evenhand.mitigations.draw import draws_of
 
@@ -92,9 +92,10 @@ class FairnessOfExposure:
                 do, so that requests that are alike get the same order.
 
         Raises:
-            RoleError: Attention is given for fewer than k slots.
+            RoleError: k is no number of slots, or attention is given for fewer.
 
         """
+        check_slots(k)
         if self.attention and len(self.attention) < k:
             what = f"there is some for {len(self.attention)} of {k} slots."
             raise RoleError(Problem("attention", what, "Give it for each slot."))
@@ -189,8 +190,9 @@ def expected_exposure(
     found = np.full((candidates.requests, len(candidates.names)), np.nan)
     for row, mixture in enumerate(mixtures):
         each = mixture.exposure(attention, candidates.scores.shape[1])
-        for place in np.unique(candidates.groups[row][candidates.groups[row] >= 0]):
-            found[row, place] = each[candidates.groups[row] == place].mean()
+        groups = candidates.groups[row, : candidates.sizes[row]]
+        for place in np.unique(groups[groups >= 0]):
+            found[row, place] = each[: len(groups)][groups == place].mean()
     return found
 
 
@@ -206,8 +208,9 @@ def expected_utility(candidates: Candidates, mixtures: Sequence[Mixture]) -> Flo
 def mean_scores(candidates: Candidates) -> Floats:
     """Return the mean score of each group's candidates, shape (n, G); NaN for none."""
     found = np.full((candidates.requests, len(candidates.names)), np.nan)
+    there = ~np.isnan(candidates.scores)
     for place in range(len(candidates.names)):
-        own = candidates.groups == place
+        own = (candidates.groups == place) & there
         count = own.sum(axis=1)
         total = np.where(own, candidates.scores, 0.0).sum(axis=1)
         found[:, place] = np.where(count > 0, total / np.maximum(count, 1), np.nan)

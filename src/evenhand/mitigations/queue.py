@@ -16,8 +16,14 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from evenhand.errors import Problem, RoleError
-from evenhand.mitigations.candidates import NOBODY, UNKNOWN, Candidates, Floats, Places
+from evenhand.mitigations.candidates import (
+    NOBODY,
+    UNKNOWN,
+    Candidates,
+    Floats,
+    Places,
+    check_slots,
+)
 
 _Value = TypeVar("_Value", bound=np.generic)
 
@@ -155,9 +161,7 @@ def picked_by(candidates: Candidates, k: int, pick: Callable[[Queue], Places]) -
         RoleError: k is no number of slots.
 
     """
-    if not is_count(k):
-        problem = Problem("k", f"{k!r} is no number of slots.", "Give an integer from 1 on.")
-        raise RoleError(problem)
+    check_slots(k)
     best = np.full((candidates.requests, k), NOBODY, np.int64)
     picked = best.copy()
     if candidates.scores.shape[1]:
@@ -168,11 +172,6 @@ def picked_by(candidates: Candidates, k: int, pick: Callable[[Queue], Places]) -
             picked[rows] = queue.placed(pick(queue), k)
         best[np.arange(k) >= candidates.sizes[:, None]] = NOBODY
     return Orders(best, picked)
-
-
-def is_count(k: object) -> bool:
-    """Return whether something is an integer from 1 on."""
-    return isinstance(k, int | np.integer) and not isinstance(k, bool) and int(k) >= 1
 
 
 def _blocks(requests: int) -> Iterator[slice]:

@@ -11,7 +11,14 @@ from numpy.typing import NDArray
 
 from evenhand.errors import Problem, RoleError
 from evenhand.mitigations.birkhoff import Mixture
-from evenhand.mitigations.candidates import NOBODY, UNKNOWN, Candidates, Floats, Places
+from evenhand.mitigations.candidates import (
+    NOBODY,
+    UNKNOWN,
+    Candidates,
+    Floats,
+    Places,
+    check_slots,
+)
 from evenhand.mitigations.certificate import TOP_K, Certificate, Reranked, discounts, utility
 from evenhand.mitigations.draw import draws_of
 from evenhand.mitigations.top import top
@@ -91,12 +98,17 @@ class Welfare:
         Holds one number a request, and for every step one a group: no rankings.
 
         Raises:
-            RoleError: A score is below 0, or there are no requests.
+            RoleError: A score is below 0, there are no requests, or k is no number of slots.
 
         """
+        check_slots(k)
         if not candidates.requests or np.nanmin(candidates.scores, initial=0.0) < 0:
-            what = "some are below 0." if candidates.requests else "there are no requests."
-            raise RoleError(Problem("candidates, score", what, "Welfare is of scores from 0."))
+            if not candidates.requests:
+                what = "there are no requests."
+                raise RoleError(Problem("candidates", what, "Welfare is a mean over requests."))
+            what = f"{int((candidates.scores < 0).sum()):,} are below 0."
+            hint = "Welfare is of scores from 0: shift them, or scale them to chances."
+            raise RoleError(Problem("candidates, score", what, hint))
         due = _due(candidates, k)
         whole = float(due.sum()) or 1.0  # 0 where nobody has a group
         share: Floats = due / whole
@@ -291,10 +303,14 @@ def _due(candidates: Candidates, k: int) -> Floats:
     attention = np.concatenate([[0.0], np.cumsum(discounts(k))])
     due = np.zeros(len(candidates.names))
     for rows in _blocks(candidates):
-        size = (~np.isnan(candidates.scores[rows])).sum(axis=1)
+        missing = np.isnan(candidates.scores[rows])
+        size = (~missing).sum(axis=1)
         each = attention[np.minimum(size, k)] / np.maximum(size, 1)
         groups = candidates.groups[rows]
         weights = np.broadcast_to(each[:, None], groups.shape)
+        if missing[:, -1:].any():
+            # A group that is named where nobody is has no candidate there.
+            weights = np.where(missing, 0.0, weights)
         due += np.bincount(groups.ravel() + 1, weights.ravel(), len(due) + 1)[1:]
     return due
 
