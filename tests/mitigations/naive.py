@@ -198,3 +198,12 @@ def orders_that_hold(scores, groups, k, minima):
             for name, least in minima[size].items()
         ):
             yield order
+
+
+def within(groups, order, minima):
+    """The minima of each prefix of known group, or what an order holds if that is fewer."""
+    known = [groups[place] for place in order if groups[place] is not None]
+    return [
+        {name: min(least, known[: size + 1].count(name)) for name, least in row.items()}
+        for size, row in enumerate(minima[: len(known)])
+    ]

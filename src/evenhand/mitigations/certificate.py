@@ -21,7 +21,7 @@ class Certificate:
         utility: Discounted sum of the scores shown, sum_j score_j / log2(1 + j), shape (n,).
         best: The same of the best order, shape (n,).
         against: What that best order is: ``top-k by score``, or ``the optimum under the same
-            constraints``.
+            minima``.
         reasons: Why it could not be kept, by request, such as ``3 of 5 of group 'f'``; only where
             it was not.
 

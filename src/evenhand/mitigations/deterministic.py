@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
 from dataclasses import dataclass
 
-import numpy as np
-
 from evenhand.errors import Problem, RoleError
-from evenhand.mitigations.candidates import Candidates, Floats, Label, Places, shares_of
+from evenhand.mitigations.candidates import Candidates, Places, shares_of
 from evenhand.mitigations.certificate import TOP_K, Certificate, Reranked, utility
 from evenhand.mitigations.deterministic_sort import sorted_picks
 from evenhand.mitigations.deterministic_step import stepped_picks
-from evenhand.mitigations.minimum import NEAR, broken, ceilings, floors
+from evenhand.mitigations.minimum import broken, floors
 from evenhand.mitigations.queue import Queue, picked_by
+from evenhand.mitigations.target import Alike, Own, Quota, Targets, check_targets, own_of
 
 _FEW = 10
 """Groups whose targets a guarantee names."""
@@ -30,24 +28,30 @@ class Deterministic(ABC):
     ceilings give the best of what is left.
 
     Attributes:
-        targets: The share of each group of the candidates; they add up to 1.
+        targets: The share of each group of the candidates, which add up to 1; or ``request``, the
+            share that each has of the candidates of known group of each request, an exact fraction,
+            so that no group runs out.
 
     Raises:
-        RoleError: At `rerank`: a group has no target, targets do not add up to 1, or k is no number
-            of slots.
+        RoleError: Targets are neither; or, at `rerank`, a group has no target, targets do not add
+            up to 1, or k is no number of slots.
 
     Source: Geyik, Ambler and Kenthapadi 2019, "Fairness-Aware Ranking in Search & Recommendation
     Systems with Application to LinkedIn Talent Search", arXiv 1905.01989, section 5.
 
     """
 
-    targets: Mapping[Label, float]
+    targets: Targets
 
     promise = ""
-    """When the guarantee is sure to be kept, if no group runs out."""
+    """For how many groups the guarantee is sure to be kept, if none runs out."""
+
+    def __post_init__(self) -> None:
+        """Refuse what is no target."""
+        check_targets(type(self).__name__, self.targets)
 
     @abstractmethod
-    def picks(self, queue: Queue, shares: Floats, k: int) -> Places:
+    def picks(self, queue: Queue, groups: int, k: int, quota: Quota) -> Places:
         """Return which candidate stands in each slot, as `Queue.placed` takes it."""
 
     def rerank(self, candidates: Candidates, k: int) -> Reranked:
@@ -58,17 +62,18 @@ class Deterministic(ABC):
             k: Number of slots.
 
         """
-        if not candidates.names:
-            what = "no candidate has a group."
-            raise RoleError(Problem("candidates, group", what, "There is nothing to balance."))
-        shares = shares_of(self.targets, candidates.names)
-        orders = picked_by(candidates, k, lambda queue: self.picks(queue, shares, k))
-        every = np.arange(len(shares))
-        violated, reasons = broken(candidates, orders.picked, floors(shares, k), every)
+        count = len(candidates.names)
+        alike = self._alike(candidates)
+
+        def pick(queue: Queue) -> Places:
+            return self.picks(queue, count, k, alike or Own.of(queue.known_groups, count))
+
+        orders = picked_by(candidates, k, pick)
+        violated, reasons = broken(self, candidates, orders.picked)
         return Reranked(
             orders.picked,
             Certificate(
-                self._guarantee(candidates, shares, k),
+                self._guarantee(candidates, k),
                 violated,
                 utility(candidates, orders.picked),
                 utility(candidates, orders.best),
@@ -77,13 +82,31 @@ class Deterministic(ABC):
             ),
         )
 
-    def _guarantee(self, candidates: Candidates, shares: Floats, k: int) -> str:
-        told = [f"{n!r} {s:.6g}" for n, s in zip(candidates.names, shares, strict=True)][:_FEW]
-        told += ["..."] if len(shares) > _FEW else []
-        return (
-            f"the first i of {k} hold floor(p i) of each group or more, p = {', '.join(told)}; "
-            f"{self.promise}"
-        )
+    def minima(self, candidates: Candidates, k: int) -> Places:
+        """Return floor(p i) of each group, shape (k, G); of each request, (n, k, G)."""
+        alike = self._alike(candidates)
+        return floors(alike.shares, k) if alike else own_of(candidates).minima(k)
+
+    def _alike(self, candidates: Candidates) -> Alike | None:
+        """Return the shares that are the same for all requests, if they are."""
+        if not candidates.names:
+            what = "no candidate has a group."
+            raise RoleError(Problem("candidates, group", what, "There is nothing to balance."))
+        if isinstance(self.targets, str):
+            return None
+        return Alike(shares_of(self.targets, candidates.names))
+
+    def _guarantee(self, candidates: Candidates, k: int) -> str:
+        alike = self._alike(candidates)
+        if alike is None:
+            shares = "the group's share of the request's own candidates"
+            sure = f"{self.promise}, and none runs out"
+        else:
+            pairs = zip(candidates.names, alike.shares, strict=True)
+            told = [f"{name!r} {share:.6g}" for name, share in pairs][:_FEW]
+            shares = ", ".join(told + (["..."] if len(alike.shares) > _FEW else []))
+            sure = f"{self.promise}, if none runs out"
+        return f"the first i of {k} hold floor(p i) of each group or more, p = {shares}; {sure}"
 
 
 @dataclass(frozen=True)
@@ -102,13 +125,13 @@ class DetGreedy(Deterministic):
 
     """
 
-    targets: Mapping[Label, float]
+    targets: Targets
 
-    promise = "sure for up to three groups, if none runs out"
+    promise = "sure for up to three groups"
 
-    def picks(self, queue: Queue, shares: Floats, k: int) -> Places:
+    def picks(self, queue: Queue, groups: int, k: int, quota: Quota) -> Places:
         """Return the picks of DetGreedy; among groups below their maximum none is preferred."""
-        return stepped_picks(queue, floors(shares, k), ceilings(shares, k), np.zeros((k, 1), int))
+        return stepped_picks(queue, groups, k, quota.bounds(k, "any"))
 
 
 @dataclass(frozen=True)
@@ -126,14 +149,13 @@ class DetCons(Deterministic):
 
     """
 
-    targets: Mapping[Label, float]
+    targets: Targets
 
-    promise = "sure for any number of groups, if none runs out"
+    promise = "sure for any number of groups"
 
-    def picks(self, queue: Queue, shares: Floats, k: int) -> Places:
+    def picks(self, queue: Queue, groups: int, k: int, quota: Quota) -> Places:
         """Return the picks of DetCons."""
-        most = ceilings(shares, k)
-        return stepped_picks(queue, floors(shares, k), most, _places_of(_due(most, shares)))
+        return stepped_picks(queue, groups, k, quota.bounds(k, "due"))
 
 
 @dataclass(frozen=True)
@@ -153,15 +175,13 @@ class DetRelaxed(Deterministic):
 
     """
 
-    targets: Mapping[Label, float]
+    targets: Targets
 
-    promise = "sure for any number of groups, if none runs out"
+    promise = "sure for any number of groups"
 
-    def picks(self, queue: Queue, shares: Floats, k: int) -> Places:
+    def picks(self, queue: Queue, groups: int, k: int, quota: Quota) -> Places:
         """Return the picks of DetRelaxed."""
-        most = ceilings(shares, k)
-        due = np.ceil(_due(most, shares) - NEAR)
-        return stepped_picks(queue, floors(shares, k), most, _places_of(due))
+        return stepped_picks(queue, groups, k, quota.bounds(k, "prefix"))
 
 
 @dataclass(frozen=True)
@@ -180,28 +200,10 @@ class DetConstSort(Deterministic):
 
     """
 
-    targets: Mapping[Label, float]
+    targets: Targets
 
-    promise = "sure for any number of groups, if none runs out"
+    promise = "sure for any number of groups"
 
-    def picks(self, queue: Queue, shares: Floats, k: int) -> Places:
+    def picks(self, queue: Queue, groups: int, k: int, quota: Quota) -> Places:
         """Return the picks of DetConstSort."""
-        return sorted_picks(queue, shares, k)
-
-
-def _due(most: Places, shares: Floats) -> Floats:
-    """Return the size of prefix at which a group's maximum of now is its minimum; shape (k, g)."""
-    with np.errstate(divide="ignore", invalid="ignore"):
-        found: Floats = most / shares
-    return np.where(most > 0, found, np.inf)
-
-
-def _places_of(due: Floats) -> Places:
-    """Return the place of each value in its row, from 0; those that rounding sets apart are one."""
-    order = np.argsort(due, axis=1, kind="stable")
-    inorder = np.take_along_axis(due, order, axis=1)
-    with np.errstate(invalid="ignore"):
-        apart = np.diff(inorder, axis=1, prepend=inorder[:, :1]) > NEAR * np.maximum(inorder, 1)
-    found = np.empty_like(order)
-    np.put_along_axis(found, order, np.cumsum(apart, axis=1), axis=1)
-    return found
+        return sorted_picks(queue, groups, k, quota)

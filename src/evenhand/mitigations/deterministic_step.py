@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,6 +10,7 @@ from numpy.typing import NDArray
 
 from evenhand.mitigations.candidates import NOBODY, Places
 from evenhand.mitigations.queue import Queue
+from evenhand.mitigations.target import Bounds
 
 
 @dataclass(frozen=True)
@@ -71,35 +73,33 @@ def lines_of(queue: Queue, groups: int, classes: int) -> Lines:
     return Lines(np.concatenate(parts), first, bits, span, none)
 
 
-def stepped_picks(queue: Queue, least: Places, most: Places, preference: Places) -> Places:
+def stepped_picks(queue: Queue, groups: int, k: int, bounds: Iterable[Bounds]) -> Places:
     """Return which candidate stands in each slot, counted from 0 by score, shape (n, min(k, m)).
 
-    Slot i goes to the best candidate of a group that holds fewer than `least`; if there is none, of
-    a group that holds fewer than `most`, those of the least `preference` first; or else to the best
+    Slot i goes to the best candidate of a group that holds fewer than its least; if there is none,
+    of a group that holds fewer than its most, those of the least turn first; or else to the best
     that is left.
 
     Args:
         queue: Of n requests.
-        least: The fewest of each group among the first i = 1..k, shape (k, groups).
-        most: The most of each.
-        preference: From 0, shape (k, groups) or (k, 1).
+        groups: Number of groups.
+        k: Number of slots.
+        bounds: Of the first i = 1..k.
 
     """
-    n, width = len(queue.order), min(len(least), queue.order.shape[1])
-    groups = least.shape[1]
-    last = int(preference.max()) + 2
+    n, width = len(queue.order), min(k, queue.order.shape[1])
+    last = groups + 1
     lines = lines_of(queue, groups, last)
     place = lines.first.copy()
     head = lines.keys[place]
     held = np.zeros((groups, n), np.int64)
     flat_place, flat_head, flat_held = place.ravel(), head.ravel(), held.ravel()
     row = np.arange(n)
-    late = ((1 + preference) * lines.span)[:, :, None]
     over = last * lines.span
     found = np.full((width, n), NOBODY, np.int64)
-    for slot in range(width):
-        below_most = np.where(held < most[slot][:, None], late[slot], over)
-        wait = np.where(held < least[slot][:, None], 0, below_most)
+    for slot, bound in zip(range(width), bounds, strict=False):
+        below_most = np.where(held < bound.most, (1 + bound.turn) * lines.span, over)
+        wait = np.where(held < bound.least, 0, below_most)
         best = (head + wait).min(axis=0)
         there = best < lines.none
         found[slot] = np.where(there, lines.rank(best), NOBODY)

@@ -27,7 +27,9 @@ class FAStarIR:
     slots are tossed with probability p for the protected group fails with probability alpha at
     most, which is computed exactly (`evenhand.stats.ranked_group_fairness`). Among all orders that
     pass this one has the best selection, the least loss of any candidate to one that stands above
-    it, and the largest discounted sum of scores.
+    it, and the largest discounted sum of scores: its first i are, for every i at once, the best i
+    that may stand there, max(m(i), those by score) of them protected; and a discounted sum adds up
+    the scores of every prefix, each times what the weight falls by after it.
 
     A candidate without a group keeps the slot that it has by score; prefixes are of the others, and
     best is meant among orders that leave it there. Where protected candidates run out, all of them
@@ -93,15 +95,10 @@ class FAStarIR:
             RoleError: No group is named as the protected one, or k is no number of slots.
 
         """
-        if self.protected not in candidates.names:
-            what = f"there is no group {self.protected!r}."
-            hint = f"There are {', '.join(map(repr, candidates.names)) or 'none'}."
-            raise RoleError(Problem("FA*IR, protected", what, hint))
-        group = candidates.names.index(self.protected)
+        group = self._protected(candidates)
         orders = picked_by(candidates, k, lambda queue: _picks(queue, k, group, self.test(k)))
         test = self.test(k)
-        least = np.array(test.minimum)[:, None]
-        violated, reasons = broken(candidates, orders.picked, least, np.array([group]))
+        violated, reasons = broken(self, candidates, orders.picked)
         level = f"alpha_c = {test.level:.6g}" + ("" if self.adjusted else ", not adjusted")
         guarantee = (
             f"every prefix of the first {k} passes the ranked group fairness test of "
@@ -119,6 +116,19 @@ class FAStarIR:
                 reasons,
             ),
         )
+
+    def minima(self, candidates: Candidates, k: int) -> Places:
+        """Return m(i) of the protected group and 0 of the others, shape (k, G)."""
+        found = np.zeros((k, len(candidates.names)), np.int64)
+        found[:, self._protected(candidates)] = self.test(k).minimum
+        return found
+
+    def _protected(self, candidates: Candidates) -> int:
+        if self.protected not in candidates.names:
+            what = f"there is no group {self.protected!r}."
+            hint = f"There are {', '.join(map(repr, candidates.names)) or 'none'}."
+            raise RoleError(Problem("FA*IR, protected", what, hint))
+        return candidates.names.index(self.protected)
 
 
 def is_share(value: object) -> bool:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import Protocol, runtime_checkable
+
 import numpy as np
-from numpy.typing import NDArray
 
 from evenhand.mitigations.candidates import UNKNOWN, Candidates, Floats, Label, Places
+from evenhand.mitigations.queue import BLOCK
 
 NEAR = 1e-9
 """What rounding forgives.
@@ -37,29 +40,68 @@ def ceilings(shares: Floats, k: int) -> Places:
     return found
 
 
+@runtime_checkable
+class GuaranteesMinima(Protocol):
+    """A re-ranker whose guarantee is that every prefix holds enough of each group."""
+
+    def minima(self, candidates: Candidates, k: int) -> Places:
+        """Return the fewest of each group that prefixes i = 1..k are to hold.
+
+        Prefixes are of candidates of known group; those without keep the slot they have by score.
+
+        Returns:
+            Shape (k, G); where requests differ (n, k, G).
+
+        """
+
+
+def blocks(requests: int, entries: int) -> Iterator[slice]:
+    """Yield slices of requests with tables of so many entries each that none fills memory."""
+    rows = min(BLOCK, max(1, _ENTRIES // max(entries, 1)))
+    for start in range(0, requests, rows):
+        yield slice(start, min(start + rows, requests))
+
+
+_ENTRIES = 1_000_000
+
+
 def broken(
-    candidates: Candidates, order: Places, least: Places, groups: NDArray[np.int64]
+    guarantee: GuaranteesMinima, candidates: Candidates, order: Places
 ) -> tuple[Places, dict[int, str]]:
     """Return how many prefixes of each order hold too few of a group, and why, by request.
 
-    Prefixes are of candidates of known group. Nothing but the order is looked at.
+    Nothing but the order is looked at.
 
     Args:
+        guarantee: Says how many are due.
         candidates: Of n requests.
         order: Places of candidates, shape (n, k).
-        least: The fewest that prefixes i = 1..k must hold, shape (k, groups).
-        groups: The groups that its columns are of.
 
     """
+    k = order.shape[1]
+    violated = np.zeros(candidates.requests, np.int64)
+    reasons: dict[int, str] = {}
+    for rows in blocks(candidates.requests, k * len(candidates.names)):
+        block = Candidates(candidates.scores[rows], candidates.groups[rows], candidates.names)
+        least = guarantee.minima(block, k)
+        violated[rows], why = _broken(block, order[rows], least.reshape(-1, *least.shape[-2:]))
+        reasons |= {rows.start + place: text for place, text in why.items()}
+    return violated, reasons
+
+
+def _broken(candidates: Candidates, order: Places, least: Places) -> tuple[Places, dict[int, str]]:
+    """Return the same of a few requests, with minima of shape (n, k, G) or (1, k, G)."""
     shown = candidates.groups_at(order)
     known = shown != UNKNOWN
     every = bool(known.all())
-    size = np.cumsum(known, axis=1) - 1 if not every else None
+    size = np.maximum(np.cumsum(known, axis=1) - 1, 0) if not every else None
     some = np.zeros(order.shape, bool)
     told: dict[int, list[str]] = {}
-    for column, group in enumerate(groups.tolist()):
+    for group in np.flatnonzero(least.any(axis=(0, 1))).tolist():
         held = np.cumsum(shown == group, axis=1, dtype=np.int32)
-        due = least[:, column] if size is None else least[np.maximum(size, 0), column]
+        due = np.broadcast_to(least[:, :, group], order.shape)
+        if size is not None:
+            due = np.take_along_axis(due, size, axis=1)
         short = held < due
         if size is not None:
             short &= known
@@ -67,8 +109,7 @@ def broken(
             some |= short
             request = np.flatnonzero(short.any(axis=1))
             first = short[request].argmax(axis=1)
-            had = held[request, first]
-            asked = np.broadcast_to(due, short.shape)[request, first]
+            had, asked = held[request, first], due[request, first]
             prefix = first + 1 if size is None else size[request, first] + 1
             there = (candidates.groups[request] == group) & ~np.isnan(candidates.scores[request])
             out = had == there.sum(axis=1)

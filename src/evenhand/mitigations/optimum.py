@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 
@@ -13,7 +12,8 @@ from evenhand.errors import Problem, RoleError
 from evenhand.mitigations.candidates import NOBODY, UNKNOWN, Candidates, Floats, Places
 from evenhand.mitigations.certificate import utility
 from evenhand.mitigations.deterministic_step import lines_of
-from evenhand.mitigations.queue import BLOCK, Queue, picked_by
+from evenhand.mitigations.minimum import blocks
+from evenhand.mitigations.queue import Queue, picked_by
 
 
 @dataclass(frozen=True)
@@ -80,13 +80,6 @@ def best_under_minima(candidates: Candidates, minima: Places, k: int) -> Optimum
     worth = utility(candidates, order)
     worth[[*reasons]] = np.nan
     return Optimum(order, worth, reasons)
-
-
-def blocks(requests: int, entries: int) -> Iterator[slice]:
-    """Yield slices of requests with tables of so many entries each that none fills memory."""
-    rows = min(BLOCK, max(1, _ENTRIES // max(entries, 1)))
-    for start in range(0, requests, rows):
-        yield slice(start, min(start + rows, requests))
 
 
 def _filled(minima: Places, queue: Queue) -> Places:
@@ -158,7 +151,3 @@ def _impossible(candidates: Candidates, order: Places, due: Places) -> dict[int,
             slot = int(np.argmax(over[row]))
             found[row] = f"groups must have {asked[row, slot].sum()} in the first {slot + 1}"
     return found
-
-
-_ENTRIES = 1_000_000
-"""Of tables of requests at once."""
