@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import narwhals as nw
@@ -65,9 +66,9 @@ def listed(log: Log, of: str) -> Listed:
         of: The attribute of items that groups are made of.
 
     Raises:
-        RoleError: A role is missing, an item is in several groups at once, or a candidate has no
-            score.
-        SourceError: The rows cannot be read.
+        RoleError: A role is missing, an item is in several groups at once, no item has a group, or
+            a candidate has no score or no request.
+        SourceError: The rows cannot be read, or there are none.
 
     """
     problems = []
@@ -101,11 +102,31 @@ def listed(log: Log, of: str) -> Listed:
         )
     except Exception as error:
         raise SourceError(Problem(log.source.name, first_line(error))) from error
-    missing = int((rows[_SCORE].is_null() | rows[_SCORE].is_nan()).sum())
-    if missing:
-        what = f"{missing:,} of {len(rows):,} candidates have none."
-        raise RoleError(Problem("role 'score'", what, "Leave them out: --where 'score != None'."))
+    if not len(rows):
+        if log.where is None:
+            raise SourceError(Problem(log.source.name, "there are no rows."))
+        hint = "Look at the values of the columns that it names."
+        raise SourceError(Problem("where", f"'{log.where.text}' holds for no row.", hint))
+    problems = [*_missing(log, rows)]
+    if rows[_GROUP].is_in([UNKNOWN_NAME]).fill_null(value=True).all():
+        what = f"it is unknown for all {len(rows):,} candidates, so there is nothing to balance."
+        problems.append(Problem(f"item group '{of}'", what, "Name another: --item-group COLUMN."))
+    if problems:
+        raise RoleError(problems)
     return _aside(rows, _rank_of(log))
+
+
+def _missing(log: Log, rows: pl.DataFrame) -> Iterator[Problem]:
+    """Yield what candidates lack that each must have."""
+    without = {
+        "request": rows[_REQUEST].is_null(),
+        "score": rows[_SCORE].is_null() | rows[_SCORE].is_nan(),
+    }
+    for role, flags in without.items():
+        if missing := int(flags.sum()):
+            what = f"{missing:,} of {len(rows):,} candidates have none."
+            hint = f"Leave them out: --where '{log.roles[role].text} != None'."
+            yield Problem(f"role '{role}'", what, hint)
 
 
 _NEEDED = {

@@ -106,7 +106,8 @@ class Welfare:
             if not candidates.requests:
                 what = "there are no requests."
                 raise RoleError(Problem("candidates", what, "Welfare is a mean over requests."))
-            what = f"{int((candidates.scores < 0).sum()):,} are below 0."
+            below, count = int((candidates.scores < 0).sum()), int(candidates.sizes.sum())
+            what = f"{below:,} of {count:,} are below 0."
             hint = "Welfare is of scores from 0: shift them, or scale them to chances."
             raise RoleError(Problem("candidates, score", what, hint))
         due = _due(candidates, k)
