@@ -43,6 +43,11 @@ def test_what_both_audits_share_narrows_the_change():
     assert paired.high - paired.low < 0.2 * (alone.high - alone.low)
 
 
+def test_a_pair_that_may_be_the_widest_in_both_is_followed():
+    before, after = version([0.52, 0.5], [0.03] * 2), version([0.5, 0.53], [0.03] * 2)
+    assert gap_moved(before, after, 0.95, None) == gap_change(before, after, 0.95, None)
+
+
 def test_of_very_many_groups_that_may_be_the_widest_pairs_are_followed():
     same = version(np.full(80, 0.5), np.full(80, 0.1))
     assert gap_moved(same, same, 0.95, None) == gap_change(same, same, 0.95, None)
@@ -56,8 +61,9 @@ def test_of_very_many_groups_that_may_be_the_widest_pairs_are_followed():
         ([0.8, 0.5, 0.6], [0.55, 0.5, 0.52]),
         ([0.8, 0.5], [0.5, 0.5]),
         ([0.6, 0.5], [0.5, 0.6]),
+        ([0.63, 0.5], [0.55, 0.5]),
     ],
-    ids=["equal", "narrower", "closed", "turned"],
+    ids=["equal", "narrower", "closed", "turned", "in doubt"],
 )
 def test_the_change_is_covered(before, after):
     rng = np.random.default_rng(7)
