@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,12 +13,12 @@ from evenhand.mitigations.candidates import (
     NOBODY,
     Candidates,
     Floats,
-    Label,
     Places,
     check_slots,
     shares_of,
 )
 from evenhand.mitigations.certificate import TOP_K, Certificate, Reranked, utility
+from evenhand.mitigations.target import OWN_SHARES, REQUEST, Targets, own_of, problems_of
 from evenhand.mitigations.top import top
 
 
@@ -58,7 +58,8 @@ class Calibrated:
 
     Attributes:
         weight: lambda, from 0, top-k by score, to 1.
-        targets: The share of each category, for all requests; None to give profiles.
+        targets: The share of each category, for all requests; ``request`` for its share of each
+            request's own candidates of any category; None to give profiles.
         alpha: Smoothing, above 0 and below 1.
 
     Source: Steck 2018 (Calibrated recommendations), equations 3 to 7.
@@ -70,7 +71,7 @@ class Calibrated:
     """
 
     weight: float
-    targets: Mapping[Label, float] | None = None
+    targets: Targets | None = None
     alpha: float = 0.01
 
     def __post_init__(self) -> None:
@@ -82,6 +83,8 @@ class Calibrated:
         if not 0 < self.alpha < 1:
             what = f"it is {self.alpha}."
             problems.append(Problem("alpha", what, "Above 0: a category may lack; and below 1."))
+        if self.targets is not None:
+            problems += problems_of("Calibrated", self.targets)
         if problems:
             raise RoleError(problems)
 
@@ -131,6 +134,8 @@ class Calibrated:
 
     def _guarantee(self, candidates: Candidates, *, several: bool) -> str:
         what = f"{1 - self.weight:g} times the scores and {self.weight:g} times the calibration"
+        if self.targets == REQUEST:
+            what += f" to {OWN_SHARES}"
         if not several:
             return f"no list has more of {what}"
         below = (candidates.scores < 0).any()
@@ -143,6 +148,8 @@ class Calibrated:
             raise RoleError(Problem("target", what, "Give targets, or profiles to `rerank`."))
         shape = (candidates.requests, len(candidates.names))
         if profiles is None:
+            if isinstance(self.targets, str):
+                return own_of(candidates).shares
             return np.broadcast_to(shares_of(self.targets or {}, candidates.names), shape)
         if profiles.shape != shape:
             what = f"their shape is {profiles.shape}."

@@ -12,7 +12,7 @@ from evenhand.mitigations.deterministic_sort import sorted_picks
 from evenhand.mitigations.deterministic_step import stepped_picks
 from evenhand.mitigations.minimum import broken, floors
 from evenhand.mitigations.queue import Queue, picked_by
-from evenhand.mitigations.target import Alike, Own, Quota, Targets, check_targets, own_of
+from evenhand.mitigations.target import OWN_SHARES, Alike, Own, Quota, Targets, own_of, problems_of
 
 _FEW = 10
 """Groups whose targets a guarantee names."""
@@ -48,7 +48,9 @@ class Deterministic(ABC):
 
     def __post_init__(self) -> None:
         """Refuse what is no target."""
-        check_targets(type(self).__name__, self.targets)
+        problems = problems_of(type(self).__name__, self.targets)
+        if problems:
+            raise RoleError(problems)
 
     @abstractmethod
     def picks(self, queue: Queue, groups: int, k: int, quota: Quota) -> Places:
@@ -99,7 +101,7 @@ class Deterministic(ABC):
     def _guarantee(self, candidates: Candidates, k: int) -> str:
         alike = self._alike(candidates)
         if alike is None:
-            shares = "the group's share of the request's own candidates"
+            shares = OWN_SHARES
             sure = f"{self.promise}, and none runs out"
         else:
             pairs = zip(candidates.names, alike.shares, strict=True)

@@ -8,13 +8,14 @@ import importlib
 import inspect
 import pkgutil
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 import evenhand.mitigations
 from evenhand.errors import NotationError, Problem, did_you_mean, listed
-from evenhand.mitigations.candidates import Candidates, Label
+from evenhand.mitigations.candidates import Candidates
 from evenhand.mitigations.certificate import Reranked
+from evenhand.mitigations.target import Targets
 from evenhand.notation import parse
 
 _STATE = "state"
@@ -74,12 +75,12 @@ def reranked(
     return reranker.rerank(candidates, k)
 
 
-def read(text: str, targets: Mapping[Label, float] | None = None) -> Reranker:
+def read(text: str, targets: Targets | None = None) -> Reranker:
     """Return the re-ranker that a text writes.
 
     Args:
-        text: Such as ``fa_star_ir(protected=f, p=0.4)``.
-        targets: The share of each group, where it takes any.
+        text: Such as ``fa_star_ir(protected=f, p=0.4)`` or ``det_greedy(targets=request)``.
+        targets: The share of each group, or ``request``, where it takes any and the text says none.
 
     Raises:
         NotationError: There is no such re-ranker, or a parameter is unknown or missing.

@@ -5,16 +5,19 @@ from __future__ import annotations
 import functools
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final, Literal, Protocol, Self, TypeAlias
+from typing import Final, Literal, Protocol, Self, TypeAlias
 
 import numpy as np
 
-from evenhand.errors import Problem, RoleError
+from evenhand.errors import Problem
 from evenhand.mitigations.candidates import UNKNOWN, Candidates, Floats, Label, Places
 from evenhand.mitigations.minimum import NEAR, ceilings, floors
 
 REQUEST: Final = "request"
 """As a target: each group's share of a request's own candidates, those without a group aside."""
+
+OWN_SHARES: Final = "the group's share of the request's own candidates"
+"""What guarantees call that."""
 
 Targets: TypeAlias = Mapping[Label, float] | Literal["request"]
 
@@ -142,6 +145,12 @@ class Own:
         turn = -(-nth * self.whole[:, None] // np.maximum(own, 1))
         return np.where(own > 0, turn, NEVER)
 
+    @property
+    def shares(self) -> Floats:
+        """The share of each group, shape (n, G); all 0 where no candidate has a group."""
+        found: Floats = (self.parts / self.whole).T
+        return found
+
     def minima(self, k: int) -> Places:
         """Return floor(c i / n) for the prefixes i = 1..k, shape (n, k, G)."""
         times = np.arange(1, k + 1)[:, None] * self.parts.T[:, None, :]
@@ -155,16 +164,12 @@ def own_of(candidates: Candidates) -> Own:
     return Own.of(groups, len(candidates.names))
 
 
-def check_targets(where: str, targets: Any) -> None:  # noqa: ANN401 - what a user gave
-    """Refuse what is no target.
-
-    Raises:
-        RoleError: It is neither shares by group nor ``request``.
-
-    """
-    if not isinstance(targets, Mapping) and targets != REQUEST:
-        hint = "Give the share of each group, or 'request': those of a request's own candidates."
-        raise RoleError(Problem(f"{where}, targets", f"{targets!r} is none.", hint))
+def problems_of(where: str, targets: object) -> list[Problem]:
+    """Return what is wrong with targets that are neither shares by group nor ``request``."""
+    if isinstance(targets, Mapping) or targets == REQUEST:
+        return []
+    hint = "Give the share of each group, or 'request': those of a request's own candidates."
+    return [Problem(f"{where}, targets", f"{targets!r} is none.", hint)]
 
 
 def _places_of(due: Floats, near: float) -> Places:
