@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import os
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from evenhand.cli import flags
+from evenhand.cli import compared, flags
 from evenhand.cli.output import show
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from evenhand.logs.log import Log
-    from evenhand.mitigations.candidates import Candidates, Label
     from evenhand.mitigations.listed import Listed
 
 
@@ -28,9 +28,12 @@ def mitigate(
     ],
     *,
     method: Annotated[
-        str,
-        typer.Option(help="How: det_const_sort, det_greedy, 'fa_star_ir(protected=f, p=0.4)', ..."),
-    ],
+        list[str] | None,
+        typer.Option(
+            help="How: det_const_sort, det_greedy, 'fa_star_ir(protected=f, p=0.4)', ...; of "
+            "--compare several, or those that apply."
+        ),
+    ] = None,
     item_group: Annotated[
         str, typer.Option(help="The attribute of items that groups are made of.")
     ],
@@ -48,8 +51,41 @@ def mitigate(
     item: flags.Item = None,
     rank: flags.Rank = None,
     score: flags.Score = None,
+    relevance: flags.Relevance = None,
     where: flags.Where = None,
-    out: Annotated[Path, typer.Option(help="Write the lists here.")] = Path("reranked.parquet"),
+    compare: Annotated[
+        bool,
+        typer.Option(
+            "--compare", help="Compare re-rankers on two halves of the units, and write no lists."
+        ),
+    ] = False,
+    at_least: Annotated[
+        float | None,
+        typer.Option(
+            help="Of --compare: choose the one of most utility whose exposure is at least this."
+        ),
+    ] = None,
+    exposure: Annotated[
+        str | None,
+        typer.Option(
+            help="Of --compare: another figure of exposure, such as AWRF(of=tier, target=equal)@10."
+        ),
+    ] = None,
+    utility: Annotated[
+        str | None, typer.Option(help="Of --compare: another figure of utility, such as R@10.")
+    ] = None,
+    choose_on: Annotated[
+        float, typer.Option(help="Of --compare: the share of units that are chosen on.")
+    ] = 0.5,
+    seed: Annotated[int, typer.Option(help="Of --compare: seed of the split.")] = 0,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            help="Write the lists here, by default reranked.parquet; of --compare a page (.html) "
+            "or what it says (.json).",
+            show_default=False,
+        ),
+    ] = None,
     force: flags.Force = False,
     as_json: flags.AsJson = False,
 ) -> None:
@@ -66,40 +102,120 @@ def mitigate(
 
       evenhand mitigate audit.yaml --score=-rank --method "fa_star_ir(protected=f, p=0.4)"
       --item-group sex --top 10
+
+      evenhand mitigate audit.yaml --compare --item-group creator_tier --top 25 --at-least 0.8
+      --out comparison.html
     """
+    roles = flags.given(
+        user=user, request=request, item=item, rank=rank, score=score, relevance=relevance
+    )
+    if compare:
+        asked = compared.Asked(
+            methods=method or (),
+            item_group=item_group,
+            k=k,
+            target=target,
+            at_least=at_least,
+            exposure=exposure,
+            utility=utility,
+            seed=seed,
+            choose_on=choose_on,
+        )
+        compared.check_out(out, force=force)
+        log = _opened(source, roles, kind, where)
+        compared.compare(log, asked, out, force=force, as_json=as_json)
+        return
+    alone = {"--at-least": at_least, "--exposure": exposure, "--utility": utility}
+    named = _only(method or (), [name for name, value in alone.items() if value is not None])
+    _rank_anew(
+        source,
+        _Asked(named, item_group, k, target, kind, where, roles),
+        Path("reranked.parquet") if out is None else out,
+        force=force,
+        as_json=as_json,
+    )
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """What lists are ranked by anew."""
+
+    method: str
+    item_group: str
+    k: int
+    target: str | None
+    kind: str
+    where: str | None
+    roles: Mapping[str, str]
+
+
+def _only(methods: Sequence[str], of_comparisons: Sequence[str]) -> str:
+    """Return the one re-ranker that is named.
+
+    Args:
+        methods: Those that are.
+        of_comparisons: Flags that were said, and mean nothing here.
+
+    Raises:
+        RoleError: With every problem.
+
+    """
+    from evenhand.errors import Problem, RoleError
+
+    problems = []
+    if len(methods) != 1:
+        what = "none is named." if not methods else f"{len(methods)} are named."
+        hint = "Name one: --method det_const_sort; or say --compare to try several."
+        problems.append(Problem("--method", what, hint))
+    for name in of_comparisons:
+        problems.append(Problem(name, "it is of comparisons.", "Say --compare too."))
+    if problems:
+        raise RoleError(problems)
+    return methods[0]
+
+
+def _rank_anew(source: str, asked: _Asked, out: Path, *, force: bool, as_json: bool) -> None:
+    """Write new lists, and of a plan their plan."""
     import io
 
     from evenhand.audits.evidence.file import check_targets, write_all
     from evenhand.audits.plan.file import is_plan
+    from evenhand.mitigations.aim import targets_of
     from evenhand.mitigations.listed import listed
     from evenhand.mitigations.registry import read, reranked
 
     plan = Path(source) if is_plan(source) else None
     after = out.with_suffix(".yaml")
     check_targets([out, *([after] if plan else [])], force=force)
-    roles = flags.given(user=user, request=request, item=item, rank=rank, score=score)
-    found = listed(_opened(source, roles, kind, where), item_group)
-    reranker = read(method, _targets(target, found.candidates))
-    done = reranked(reranker, found.candidates, k, found.requests)
+    found = listed(_opened(source, asked.roles, asked.kind, asked.where), asked.item_group)
+    reranker = read(asked.method, targets_of(asked.target, found.candidates))
+    done = reranked(reranker, found.candidates, asked.k, found.requests)
     stream = io.BytesIO()
     found.written(done.order).write_parquet(stream)
     files: dict[str | os.PathLike[str], bytes] = {out: stream.getvalue()}
-    following = f"evenhand audit {shlex.quote(str(out))} --kind {kind} --item-group {item_group}"
+    following = _audit_of(out, asked, found.rank)
     if plan is not None:
         files[after] = _plan_of(plan, out, after, found.rank).encode()
         following = f"evenhand audit {shlex.quote(str(after))} --out after.evidence.zip"
     write_all(files, force=force)
-    shares = _shares(found, done.order, k)
     document = {
         "lists": str(out),
         "plan": str(after) if plan else None,
-        "method": method,
-        "top": k,
-        "exposure": shares,
+        "method": asked.method,
+        "top": asked.k,
+        "exposure": _shares(found, done.order, asked.k),
         "certificate": done.certificate.to_dict(),
         "next": following,
     }
     show(_shown(document), document, as_json=as_json)
+
+
+def _audit_of(out: Path, asked: _Asked, rank: str) -> str:
+    """Return the command that audits new lists: with the roles of the old ones, and their slots."""
+    roles = {name: text for name, text in asked.roles.items() if name != "score"} | {"rank": rank}
+    words = ["evenhand", "audit", str(out), "--kind", asked.kind]
+    words += [word for name, text in roles.items() for word in (f"--{name}", text)]
+    return shlex.join([*words, "--item-group", asked.item_group])
 
 
 def _opened(source: str, roles: Mapping[str, Any], kind: str, where: str | None) -> Log:
@@ -112,7 +228,11 @@ def _opened(source: str, roles: Mapping[str, Any], kind: str, where: str | None)
     from evenhand.logs.expression import Expression
 
     if not is_plan(source):
-        return log(source, kind=kind, where=where, **roles)
+        if "rank" in roles or "score" not in roles:
+            return log(source, kind=kind, where=where, **roles)
+        # Lists that nobody has ranked yet: what they are sorted by stands in while they are opened.
+        found = log(source, kind=kind, where=where, **{**roles, "rank": roles["score"]})
+        return replace(found, roles={n: text for n, text in found.roles.items() if n != "rank"})
     if where is not None:
         raise PlanError(Problem("--where", "a plan has a filter of its own.", "Write it there."))
     found = open_plan(source).log
@@ -125,36 +245,6 @@ def _opened(source: str, roles: Mapping[str, Any], kind: str, where: str | None)
     if problems:
         raise PlanError(problems)
     return replace(found, roles={**found.roles, **said})
-
-
-def _targets(text: str | None, candidates: Candidates) -> dict[Label, float] | None:
-    """Return the share of each group that a flag says.
-
-    Raises:
-        RoleError: It does not read as shares.
-
-    """
-    import numpy as np
-
-    from evenhand.errors import Problem, RoleError
-
-    names = candidates.names
-    if text is None:
-        return None
-    if text == "equal":
-        return {name: 1 / len(names) for name in names}
-    if text == "population":
-        counts = np.bincount(candidates.groups[candidates.groups >= 0], minlength=len(names))
-        return {
-            name: float(count) for name, count in zip(names, counts / counts.sum(), strict=True)
-        }
-    try:
-        pairs = [one.split("=") for one in text.split(",")]
-        return {name.strip(): float(share) for name, share in pairs}
-    except ValueError:
-        what = f"'{text}' is no target."
-        hint = "Write population, equal, or a=0.5,b=0.5."
-        raise RoleError(Problem("--target", what, hint)) from None
 
 
 def _shares(found: Listed, order: Any, k: int) -> list[dict[str, Any]]:  # noqa: ANN401 - an array

@@ -1,0 +1,430 @@
+"""Choosing among re-rankers: on one half of the units, told of the other.
+
+Whoever picks the best of many on some rows finds it better on these rows than it is. So the choice
+is made on one half of the units, targets are learnt there too, and what is said of it is measured
+on the other half, which no choice has seen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from evenhand.audits.finding import GroupFinding
+from evenhand.audits.half import Half, halves, together
+from evenhand.audits.yardstick import (
+    Audited,
+    Figures,
+    Yardstick,
+    audited,
+    figures,
+    order_of,
+    yardstick_of,
+)
+from evenhand.errors import EvenhandError, Problem, RoleError
+from evenhand.logs.log import Log
+from evenhand.mitigations.aim import POPULATION, targets_of
+from evenhand.mitigations.candidates import Label
+from evenhand.mitigations.certificate import Certificate
+from evenhand.mitigations.registry import Reranker, read, reranked
+from evenhand.mitigations.tried import tried
+from evenhand.stats.estimate import Estimate, Outcome, Undefined
+
+BY_SCORE, AS_THEY_WERE = "by score", "as they were"
+"""Contenders that are no re-rankers."""
+
+Progress = Callable[[str, float], None]
+
+
+def _silent(_: str, __: float) -> None:
+    """Show nothing."""
+
+
+@dataclass(frozen=True)
+class On:
+    """A contender on one half.
+
+    Attributes:
+        figures: What its lists are measured at.
+        certificate: What is guaranteed of them; None of lists that no re-ranker made.
+
+    """
+
+    figures: Figures
+    certificate: Certificate | None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as JSON."""
+        found = self.figures
+        return {
+            "requests": found.requests,
+            "units": found.units,
+            "exposure": _limits(found.exposure),
+            "utility": {**_limits(found.utility), "value": found.worth},
+            "utility_less_by_score": _limits(found.lost),
+            "groups": [_share(one) for one in found.groups],
+            "certificate": None if self.certificate is None else self.certificate.to_dict(),
+        }
+
+
+@dataclass(frozen=True)
+class Contender:
+    """A re-ranker, or an order that needs none.
+
+    Attributes:
+        name: As it is written; `BY_SCORE` or `AS_THEY_WERE` for no re-ranker.
+        choosing: On the half to choose on; None where it failed.
+        held_out: On the half held out; None where it failed.
+        failed: Why there are no figures of a half; empty where there are.
+        front: Whether, on the half to choose on, no other has more of one and no less of the other.
+        like: The first contender whose lists of the half held out are the very same; empty for
+            none.
+
+    """
+
+    name: str
+    choosing: On | None
+    held_out: On | None
+    failed: str = ""
+    front: bool = False
+    like: str = ""
+
+    @property
+    def reranks(self) -> bool:
+        """Whether it is a re-ranker."""
+        return self.name not in {BY_SCORE, AS_THEY_WERE}
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as JSON."""
+        return {
+            "method": self.name,
+            "reranks": self.reranks,
+            "front": self.front,
+            "same_lists_as": self.like or None,
+            "failed": self.failed or None,
+            "choosing": None if self.choosing is None else self.choosing.to_dict(),
+            "held_out": None if self.held_out is None else self.held_out.to_dict(),
+        }
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What was chosen.
+
+    Attributes:
+        at_least: The least figure of exposure, on the half to choose on.
+        name: The contender of most utility that reaches it; empty where none does.
+        closest: Where none does, the contender that comes closest.
+        held: Whether it is reached on the half held out as well: ``yes`` or ``no`` where the
+            interval says so, else ``open``; empty where nothing was chosen.
+
+    """
+
+    at_least: float
+    name: str
+    closest: str
+    held: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as JSON."""
+        return {
+            "at_least": self.at_least,
+            "chosen": self.name or None,
+            "closest": self.closest or None,
+            "held": self.held or None,
+        }
+
+
+@dataclass(frozen=True)
+class Tradeoff:
+    """Re-rankers of one log, utility against exposure.
+
+    Attributes:
+        yardstick: What they are measured by.
+        contenders: The order by score, the lists as they were where the log has a rank, then the
+            re-rankers in the order in which they were named.
+        choice: What was chosen; None where nothing was asked for.
+        targets: The share that each group is to have, learnt on the half to choose on.
+        left_out: Why re-rankers were not tried, by name.
+        unit: The column of what is independent.
+        units: Number of units to choose on, and held out.
+        seed: Of the split.
+        share: Of the units that are chosen on.
+
+    """
+
+    yardstick: Yardstick
+    contenders: tuple[Contender, ...]
+    choice: Choice | None
+    targets: Mapping[Label, float]
+    left_out: Mapping[str, str]
+    unit: str
+    units: tuple[int, int]
+    seed: int
+    share: float
+
+    def of(self, name: str) -> Contender:
+        """Return a contender by name."""
+        return next(one for one in self.contenders if one.name == name)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what ``evenhand mitigate --compare --json`` prints."""
+        return {
+            "item_group": self.yardstick.of,
+            "top": self.yardstick.k,
+            "exposure": self.yardstick.exposure,
+            "utility": self.yardstick.utility,
+            "level": self.yardstick.level,
+            "targets": {str(name): share for name, share in self.targets.items()},
+            "unit": self.unit,
+            "units": {"choosing": self.units[0], "held_out": self.units[1]},
+            "seed": self.seed,
+            "choose_on": self.share,
+            "choice": None if self.choice is None else self.choice.to_dict(),
+            "contenders": [one.to_dict() for one in self.contenders],
+            "left_out": dict(self.left_out),
+        }
+
+
+def choose(
+    log: Log,
+    of: str,
+    k: int,
+    *,
+    methods: Sequence[str] = (),
+    target: str | None = None,
+    at_least: float | None = None,
+    exposure: str | None = None,
+    utility: str | None = None,
+    seed: int = 0,
+    share: float = 0.5,
+    level: float = 0.95,
+    progress: Progress = _silent,
+) -> Tradeoff:
+    """Return re-rankers compared on two halves of a log's units, and the choice among them.
+
+    Args:
+        log: A log of ranked lists with scores, whose rows fit into memory.
+        of: The attribute of items that groups are made of.
+        k: Slots to fill, which are also those that count.
+        methods: Re-rankers as `evenhand.mitigations.registry.read` reads them; by default those
+            that apply.
+        target: The share each group is to have: ``population`` (of the candidates of the half to
+            choose on; by default), ``equal``, or ``a=0.5,b=0.5``.
+        at_least: The least figure of exposure, by which the choice is made; None for no choice.
+        exposure: The notation of a figure of exposure of which more is better; by default the ratio
+            of groups' mean exposure, or with other targets than ``population`` the least share of
+            exposure over its target.
+        utility: The notation of a figure of utility; by default nDCG where the log has relevance,
+            else the sum of scores by slot.
+        seed: Of the split.
+        share: Of the units that are chosen on, between 0 and 1.
+        level: Coverage of the intervals.
+        progress: Told what is being done.
+
+    Raises:
+        EvenhandError: The log cannot be split or measured, a target or a notation does not fit, or
+            every re-ranker failed.
+
+    """
+    progress("reading", 0.0)
+    _check(at_least)
+    target = target or POPULATION
+    chosen_on, held_out = halves(log, of, seed=seed, share=share)
+    targets = targets_of(target, chosen_on.listed.candidates) or {}
+    misnamed = {str(name) for name in targets} - {*map(str, together(chosen_on, held_out))}
+    if misnamed:
+        what = f"there are no candidates of {sorted(misnamed)}."
+        hint = f"There are {', '.join(map(str, together(chosen_on, held_out)))}."
+        raise RoleError(Problem("--target", what, hint))
+    yardstick = yardstick_of(
+        chosen_on.written(chosen_on.listed.candidates.best(k)),
+        of,
+        k,
+        fixed=target != POPULATION,
+        exposure=exposure,
+        utility=utility,
+        level=level,
+    )
+    # The half to choose on must not know which other groups there are.
+    chosen_on = chosen_on.of(together(chosen_on, also=targets))
+    held_out = held_out.of(together(held_out, chosen_on))
+    left_out: Mapping[str, str] = {}
+    if not methods:
+        found = tried(chosen_on.listed.candidates, k, targets)
+        methods, left_out = found.methods, found.left_out
+    asked = _Asked(yardstick, k, targets, tuple(dict.fromkeys(methods)), seed)
+    contenders = _contenders(asked, chosen_on, held_out, progress)
+    failures = [one for one in contenders if one.failed]
+    if len(failures) == len([one for one in contenders if one.reranks]):
+        raise RoleError([Problem(f"'{one.name}'", f"{one.failed}") for one in failures])
+    contenders = _with_front(contenders)
+    progress("done", 1.0)
+    return Tradeoff(
+        yardstick,
+        contenders,
+        None if at_least is None else _choice(contenders, at_least),
+        targets,
+        left_out,
+        chosen_on.unit,
+        (chosen_on.units, held_out.units),
+        seed,
+        share,
+    )
+
+
+def _check(at_least: float | None) -> None:
+    if at_least is not None and not at_least > 0:
+        what = f"{at_least:g} is not above 0, so that every order reaches it."
+        raise RoleError(Problem("--at-least", what, "Write 0.8 for four fifths."))
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """What is asked of both halves."""
+
+    yardstick: Yardstick
+    k: int
+    targets: Mapping[Label, float]
+    methods: tuple[str, ...]
+    seed: int
+
+
+def _contenders(
+    asked: _Asked, chosen_on: Half, held_out: Half, progress: Progress
+) -> tuple[Contender, ...]:
+    steps = 2 * (2 + len(asked.methods))
+    told = 0
+
+    def step(name: str) -> None:
+        nonlocal told
+        progress(name, told / steps)
+        told += 1
+
+    on = [_on(asked, half, step) for half in (chosen_on, held_out)]
+    found = []
+    for name in on[0]:
+        first, second = (each[name] for each in on)
+        why = [
+            f"{half}{one}"
+            for half, one in (("", first), ("on the half held out: ", second))
+            if isinstance(one, str)
+        ][:1]
+        found.append(
+            Contender(
+                name,
+                None if isinstance(first, str) else first[0],
+                None if isinstance(second, str) else second[0],
+                "".join(why),
+                like="" if isinstance(second, str) else second[1],
+            )
+        )
+    return tuple(found)
+
+
+_Result = tuple[On, str] | str
+"""A contender on a half and the one with the same lists, or why there is none."""
+
+
+def _on(asked: _Asked, half: Half, step: Callable[[str], None]) -> dict[str, _Result]:
+    """Return every contender on a half."""
+    known = set(half.listed.candidates.names) - {*asked.targets}
+    # A group that the half to choose on did not have was due nothing there.
+    targets = {**asked.targets, **dict.fromkeys(known, 0.0)}
+    step(BY_SCORE)
+    best = half.listed.candidates.best(asked.k)
+    by_score = audited(half.written(best), best, asked.yardstick, asked.seed)
+    seen: dict[bytes, str] = {}
+    found: dict[str, _Result] = {}
+
+    def add(name: str, lists: Audited, certificate: Certificate | None) -> None:
+        measured = figures(half, lists, by_score, asked.yardstick, targets)
+        like = seen.setdefault(lists.order.tobytes(), name)
+        found[name] = (On(measured, certificate), "" if like == name else like)
+
+    add(BY_SCORE, by_score, None)
+    step(AS_THEY_WERE)
+    if "rank" in half.log.roles:
+        try:
+            order = order_of(half, half.log, asked.k)
+            add(AS_THEY_WERE, audited(half.log, order, asked.yardstick, asked.seed), None)
+        except EvenhandError as error:
+            found[AS_THEY_WERE] = _why(error)
+    for method in asked.methods:
+        step(method)
+        try:
+            reranker: Reranker = read(method, targets)
+            done = reranked(reranker, half.listed.candidates, asked.k, half.listed.requests)
+            lists = half.written(done.order)
+            add(method, audited(lists, done.order, asked.yardstick, asked.seed), done.certificate)
+        except EvenhandError as error:
+            found[method] = _why(error)
+    return found
+
+
+def _why(error: EvenhandError) -> str:
+    return "; ".join(f"{one.where}: {one.what}" for one in error.problems)
+
+
+def _with_front(contenders: Sequence[Contender]) -> tuple[Contender, ...]:
+    """Mark the contenders than which none has more of one figure and no less of the other."""
+    known = {one.name: at for one in contenders if (at := _at(one)) is not None}
+    front = {
+        name
+        for name, at in known.items()
+        if not any((other >= at).all() and (other > at).any() for other in known.values())
+    }
+    return tuple(replace(one, front=one.name in front) for one in contenders)
+
+
+def _at(one: Contender) -> Any:  # noqa: ANN401 - an array
+    """Return exposure and utility on the half to choose on; None where one is not known."""
+    if one.choosing is None:
+        return None
+    exposure, worth = one.choosing.figures.exposure, one.choosing.figures.worth
+    if worth is None or not isinstance(exposure, Estimate):
+        return None
+    return np.array([exposure.value, worth])
+
+
+def _choice(contenders: Sequence[Contender], at_least: float) -> Choice:
+    """Return the contender of most utility whose exposure is enough; of like ones the first."""
+    known = [(one, at) for one in contenders if (at := _at(one)) is not None]
+    enough = [each for each in known if each[1][0] >= at_least]
+    if not enough:
+        closest = max(known, key=lambda each: (each[1][0], each[1][1]), default=None)
+        return Choice(at_least, "", "" if closest is None else closest[0].name, "")
+    best, _ = max(enough, key=lambda each: (each[1][1], each[1][0]))
+    return Choice(at_least, best.name, "", _held(best, at_least))
+
+
+def _held(one: Contender, at_least: float) -> str:
+    found = None if one.held_out is None else one.held_out.figures.exposure
+    if not isinstance(found, Estimate):
+        return "open"
+    if found.low >= at_least:
+        return "yes"
+    return "no" if found.high < at_least else "open"
+
+
+def _limits(outcome: Outcome) -> dict[str, Any]:
+    if isinstance(outcome, Undefined):
+        return {"value": None, "low": None, "high": None, "undefined": outcome.reason}
+    return {
+        "value": outcome.value,
+        "low": outcome.low,
+        "high": outcome.high,
+        "undefined": None,
+    }
+
+
+def _share(one: GroupFinding) -> dict[str, Any]:
+    return {
+        "group": ", ".join(one.group.values()),
+        "share": _limits(one.outcome),
+        "candidates": one.target,
+        "compared": one.compared,
+    }

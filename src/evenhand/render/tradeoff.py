@@ -1,0 +1,176 @@
+"""Re-rankers compared, in words and as text: what was chosen, what it holds, what it costs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.console import Group, RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from evenhand.audits.choosing import BY_SCORE, Choice, Contender, On, Tradeoff
+from evenhand.audits.yardstick import ATTAINED, SCORES
+from evenhand.render.wording import DASH, first
+from evenhand.stats.estimate import Estimate, Outcome, Undefined
+
+CHOOSING, HELD_OUT = "half to choose on", "half held out"
+
+_NAMED = 6
+"""Contenders that a sentence names."""
+
+def short(value: float) -> str:
+    """Return a number in as many digits as a comparison needs.
+
+    >>> short(0.80646), short(-12.7685), short(-0.0175), short(0)
+    ('0.806', '-12.8', '-0.017', '0')
+    """
+    if value == 0:
+        return "0"
+    return f"{value:.1f}" if abs(value) >= 10 else f"{value:.3f}"  # noqa: PLR2004 - two digits
+
+
+def limits(outcome: Outcome) -> str:
+    """Return a figure with its interval; that it is undefined where there is none."""
+    if isinstance(outcome, Undefined):
+        return "undefined"
+    return f"{short(outcome.value)} [{short(outcome.low)}, {short(outcome.high)}]"
+
+
+def exposure_in_words(found: Tradeoff) -> str:
+    """Return what exposure is measured by."""
+    if found.yardstick.exposure.startswith("ratio(exposure@"):
+        return "mean exposure, least over most exposed group"
+    return found.yardstick.exposure
+
+
+def utility_in_words(found: Tradeoff) -> str:
+    """Return what utility is measured by."""
+    known = found.yardstick.utility
+    return "discounted sum of scores" if known == SCORES else known
+
+
+def said(found: Tradeoff) -> tuple[str, str]:
+    """Return what was chosen, in a few words and in sentences."""
+    choice = found.choice
+    if choice is None:
+        front = first([one.name for one in found.contenders if one.front], _NAMED)
+        told = f"Say what exposure must reach, as --at-least 0.8. On the {CHOOSING} none has more "
+        return (
+            "Nothing was chosen",
+            f"{told}of one figure and no less of the other than: {', '.join(front)}.",
+        )
+    least = f"{choice.at_least:g}"
+    if not choice.name:
+        if not choice.closest:
+            return ("Nothing was chosen", f"No figure is known on the {CHOOSING}.")
+        closest = _on(found.of(choice.closest).choosing)
+        return (
+            f"None reaches {least}",
+            f"On the {CHOOSING} {choice.closest} comes closest: {limits(closest[0])}.",
+        )
+    one = found.of(choice.name)
+    exposure, _ = _on(one.choosing)
+    told = (
+        f"On the {CHOOSING} its exposure is {limits(exposure)}, and of all that reach {least} it "
+        "has most utility. "
+    )
+    if one.name == BY_SCORE:
+        told = f"On the {CHOOSING} the order by score reaches {least}: {limits(exposure)}. "
+    return (f"Chosen: {one.name}", f"{told}{_kept(one, choice)}")
+
+
+def _kept(one: Contender, choice: Choice) -> str:
+    if one.held_out is None:
+        return f"It failed {one.failed}."
+    exposure, lost = _on(one.held_out)
+    least = f"{choice.at_least:g}"
+    held = {
+        "yes": f"which is surely no less than {least}",
+        "no": f"which is surely less than {least}",
+        "open": f"so that whether it reaches {least} is open",
+    }[choice.held]
+    told = f"On the {HELD_OUT}, which the choice has not seen, it is {limits(exposure)}, {held}"
+    if one.name == BY_SCORE:
+        return f"{told}."
+    return f"{told}; utility less that of the order by score is {limits(lost)}."
+
+
+def _on(half: On | None) -> tuple[Outcome, Outcome]:
+    if half is None:
+        nothing = Undefined("it failed")
+        return nothing, nothing
+    return half.figures.exposure, half.figures.lost
+
+
+def kept_of(one: Contender) -> str:
+    """Return in how many requests of the half held out what is guaranteed is kept."""
+    certificate = None if one.held_out is None else one.held_out.certificate
+    if certificate is None:
+        return DASH
+    return f"{int(certificate.kept.sum()):,} of {len(certificate.violated):,}"
+
+
+def notes(found: Tradeoff) -> list[str]:
+    """Return what a reader of the figures must know."""
+    what = {
+        ATTAINED: "Exposure is the least share over its target among groups; 1 is as targeted.",
+    }.get(found.yardstick.exposure, f"Exposure is {found.yardstick.exposure}.")
+    worth = f"Utility is {found.yardstick.utility}, less that of the order by score"
+    targets = ", ".join(f"{name} {share:.1%}" for name, share in found.targets.items())
+    told = [
+        f"{what} {worth}, paired by {found.unit}.",
+        f"Targets, learnt on the {CHOOSING}: {targets}.",
+        f"Intervals have {100 * found.yardstick.level:g} %.",
+    ]
+    told += [
+        f"{one.name} gives the same lists as {one.like} on the {HELD_OUT}."
+        for one in found.contenders
+        if one.like
+    ]
+    told += [f"{name} was not tried: {why}." for name, why in found.left_out.items()]
+    return told
+
+
+def text(found: Tradeoff) -> RenderableType:
+    """Return a comparison for a terminal."""
+    title, sentences = said(found)
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    choosing, held_out = found.units
+    for heading in (
+        "",
+        "",
+        f"exposure, held out ({held_out:,})",
+        "utility less by score",
+        "kept in",
+        f"exposure, chosen on ({choosing:,})",
+        "utility",
+    ):
+        table.add_column(heading, overflow="fold")
+    chosen = "" if found.choice is None else found.choice.name
+    for one in found.contenders:
+        mark = "*" if one.name == chosen else "+" if one.front else ""
+        table.add_row(*_cells(one, mark), style=None if one.choosing else "dim")
+    failures = [f"{one.name} failed: {one.failed}" for one in found.contenders if one.failed]
+    legend = f"+ on the Pareto front of the {CHOOSING}" + ("; * chosen" if chosen else "")
+    return Group(
+        Text(title, style="bold"),
+        Text(sentences),
+        Padding(table, (1, 0, 1, 0)),
+        *(Text(line, style="dim") for line in (legend, *failures, *notes(found))),
+    )
+
+
+def _cells(one: Contender, mark: str) -> Sequence[Text]:
+    choosing, held_out = (_on(half) for half in (one.choosing, one.held_out))
+    return [
+        Text(mark),
+        Text(one.name),
+        *(Text(limits(outcome)) for outcome in held_out),
+        Text(kept_of(one)),
+        *(Text(_value(outcome)) for outcome in choosing),
+    ]
+
+
+def _value(outcome: Outcome) -> str:
+    return short(outcome.value) if isinstance(outcome, Estimate) else DASH
