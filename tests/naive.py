@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 import statsmodels.api as sm
@@ -29,6 +29,7 @@ class Row:
     corrupted_correct: int = 1
     baseline_error: float = 1.0
     baseline_relative_error: float = 1.0
+    card: Mapping[str, float] = field(default_factory=dict)
 
 
 Rows = Sequence[Row]
@@ -204,6 +205,19 @@ def _median_norm(rows: Rows) -> float | None:
     return (low + high) / 2 if math.isfinite(high) else None
 
 
+def _faithful(row: Row) -> float:
+    comes = row.card["insertion"] > row.card["insertion_random"]
+    return float(comes and row.card["deletion"] < row.card["deletion_random"])
+
+
+def _gain(above: str, below: str):
+    return _mean(lambda row: row.card[above] - row.card[below])
+
+
+def _of_card(name: str):
+    return _mean(lambda row: row.card[name])
+
+
 REFERENCE = {
     "accuracy_within": _mean(
         lambda r: float(r.correct and (r.minimal_norm is None or r.minimal_norm > 0.25))
@@ -222,11 +236,15 @@ REFERENCE = {
     "certified_accuracy": _mean(
         lambda r: float(r.correct and r.certified_radius is not None and r.certified_radius >= 0.25)
     ),
+    "completeness": _mean(lambda r: float(r.card["completeness_error"] <= 0.25)),
     "clean_accuracy": _share(lambda r: r.correct == 1, lambda _: True),
     "consistency": _mean(lambda r: 1 - abs(r.prediction - r.neighbours)),
     "corruption_error": _share(lambda r: r.corrupted_correct == 0, lambda _: True),
+    "deletion_gain": _gain("deletion_random", "deletion"),
+    "deletion_gain_over_edges": _gain("deletion_edges", "deletion"),
     "ecce": _of_counts(_ecce),
     "f1": _f1,
+    "faithful_share": _mean(_faithful),
     "false_discovery_rate": _share(lambda r: r.label == 0, lambda r: r.prediction == 1),
     "false_negative_rate": _share(lambda r: r.prediction == 0, lambda r: r.label == 1),
     "false_omission_rate": _share(lambda r: r.label == 1, lambda r: r.prediction == 0),
@@ -235,10 +253,14 @@ REFERENCE = {
     "generalized_false_negative_rate": _mean(lambda r: 1 - r.score, lambda r: r.label == 1),
     "generalized_false_positive_rate": _mean(lambda r: r.score, lambda r: r.label == 0),
     "gini_index": _of_counts(_gini),
+    "infidelity": _of_card("infidelity"),
+    "insertion_gain": _gain("insertion", "insertion_random"),
+    "insertion_gain_over_edges": _gain("insertion", "insertion_edges"),
     "log_loss": _mean(lambda r: -math.log(r.score if r.label else 1 - r.score)),
     "mae": _mean(lambda r: abs(r.guess - r.target)),
     "matthews_correlation": _of_counts(_matthews),
     "mCE": _mean(lambda r: (1 - r.corrupted_correct) / r.baseline_error),
+    "max_sensitivity": _of_card("max_sensitivity"),
     "mean_corruption_error": _mean(lambda r: 1 - r.corrupted_correct),
     "mean_error": _mean(lambda r: r.guess - r.target),
     "mean_score": _mean(lambda r: r.score),
@@ -247,10 +269,12 @@ REFERENCE = {
     "negative_predictive_value": _share(lambda r: r.label == 0, lambda r: r.prediction == 0),
     "positive_predictive_value": _share(lambda r: r.label == 1, lambda r: r.prediction == 1),
     "r2": _of_counts(_r2),
+    "relative_sensitivity": _of_card("relative_sensitivity"),
     "relative_mCE": _mean(lambda r: (r.correct - r.corrupted_correct) / r.baseline_relative_error),
     "robust_accuracy": _share(lambda r: r.robust == 1, lambda _: True),
     "robustness_drop": _mean(lambda r: r.correct - r.robust),
     "rmse": _of_counts(_root_mean_square),
+    "scaled_infidelity": _of_card("scaled_infidelity"),
     "selection_rate": _share(lambda r: r.prediction == 1, lambda _: True),
     "squared_calibration_error": _of_counts(_squared_calibration_error),
     "theil_index": _of_counts(_theil),

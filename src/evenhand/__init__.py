@@ -273,6 +273,7 @@ def probe(
     eps: str | float | Sequence[str | float] = (),
     norm: str | Sequence[str] = (),
     severity: int | Sequence[int] = (),
+    fill: str | Sequence[str] = (),
     certificate: str | None = None,
     baseline: object = None,
     labels: object = None,
@@ -305,6 +306,7 @@ def probe(
             several give as many rows for each. Text such as ``8/255`` is read as a fraction.
         norm: ``linf``, the largest change of a number (default), or ``l2``, the Euclidean length.
         severity: Of corruptions: from 1 to 5; all by default.
+        fill: Of attributions: what their card removes features with, ``mean`` by default.
         certificate: Beside an attack: what proves that some examples no attack can break, such as
             ``certify.ibp``.
         baseline: Of corruptions: a model, as ``model``, whose errors mCE divides by.
@@ -362,6 +364,7 @@ def probe(
             eps=eps,
             norm=norm,
             severity=severity,
+            fill=fill,
             certificate=certificate,
             baseline=beside,
             seed=seed,
@@ -399,7 +402,7 @@ def probe(
             pictures=kept,
             force=force,
         )
-    return open_log(probed.rows, kind="perturbed", roles={}, groups=names, classes=())
+    return open_log(probed.rows, kind=wanted.method.kind, roles={}, groups=names, classes=())
 
 
 def audit(

@@ -20,10 +20,11 @@ from evenhand.measures.registry import measures
 from naive import REFERENCE, Row
 
 ALL = [name for name, cls in measures().items() if not issubclass(cls, Ranking)]
-KINDS = ["decisions", "perturbed", "regression"]
+KINDS = ["attributions", "decisions", "perturbed", "regression"]
 NEEDED = {
     "accuracy_within": {"eps": 0.25},
     "certified_accuracy": {"r": 0.25},
+    "completeness": {"within": 0.25},
     "mCE": {"baseline": "AlexNet"},
     "relative_mCE": {"baseline": "AlexNet"},
 }
@@ -45,6 +46,7 @@ def plain(rows):
             *(r.label, r.prediction, r.weight, r.score, r.label, r.prediction, r.neighbours),
             *(r.correct, r.robust, r.minimal_norm, r.certified_radius),
             *(r.corrupted_correct, r.baseline_error, r.baseline_relative_error),
+            card=r.card,
         )
         for r in rows
     ]

@@ -1,4 +1,4 @@
-"""``evenhand probe``: a model is attacked, corrupted or certified, and what it does is a log."""
+"""``evenhand probe``: a model is attacked, corrupted, certified or explained; rows are a log."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def probe(
         str,
         typer.Argument(
             help="What is done: attack.auto, 'attack.pgd(steps=100)', corrupt.common, "
-            "'certify.smoothing(sigma=0.25)'.",
+            "'certify.smoothing(sigma=0.25)', attribute.common.",
             metavar="PROBE",
         ),
     ],
@@ -56,6 +56,12 @@ def probe(
     baseline: Annotated[
         str | None,
         typer.Option(help="Corruptions: a model whose errors mCE divides by, as --model."),
+    ] = None,
+    fill: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Attributions: what their card removes features with: mean (default), low, blur."
+        ),
     ] = None,
     limits: modelled.Range = None,
     classes: modelled.Classes = None,
@@ -96,7 +102,7 @@ def probe(
     force: flags.Force = False,
     as_json: flags.AsJson = False,
 ) -> None:
-    """Attack, corrupt or certify a model, and write what it does as a log.
+    """Attack, corrupt, certify or explain a model, and write what it does as a log.
 
     One row per example and variant. What it may cost is printed first; a probe that is stopped goes
     on where it was when the same command is run again.
@@ -119,7 +125,13 @@ def probe(
     from evenhand.probes.run import most_asked
     from evenhand.probes.written import probe_of
 
-    said = {"eps": eps or (), "norm": norm or (), "severity": severity or (), "seed": seed}
+    said = {
+        "eps": eps or (),
+        "norm": norm or (),
+        "severity": severity or (),
+        "fill": fill or (),
+        "seed": seed,
+    }
     wanted = probe_of(what, certificate=certificate, **said)  # type: ignore[arg-type]
     check_out(out, pictures=pictures, force=force)
     told = modelled.told_of(

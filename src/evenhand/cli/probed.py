@@ -93,7 +93,7 @@ def _figures(
     return {
         name: estimates(
             method.summary,
-            log(probed.rows.filter(pl.col("variant") == name), kind="perturbed"),
+            log(probed.rows.filter(pl.col("variant") == name), kind=method.kind),
         )
         for name in (probed.made.probe["variants"] if names is None else names)
     }
@@ -106,7 +106,7 @@ def following(probed: Probed, method: Method, out: Path, groups: Sequence[str]) 
     """
     from evenhand.probes.method import slice_of
 
-    words = ["evenhand", "audit", str(out), "--kind", "perturbed"]
+    words = ["evenhand", "audit", str(out), "--kind", method.kind]
     words += [word for one in groups for word in ("--group", one)]
     first = method.first(probed.rows)
     asked = [*first, *(f"difference({first[-1]}, by={one})" for one in groups if first)]

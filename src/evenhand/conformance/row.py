@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
@@ -47,6 +47,7 @@ class Row:
         baseline_error: A baseline's mean error on the row's corruption.
         baseline_relative_error: How far it is above the baseline's clean error.
         weight: How many rows it counts as; 1 in logs without weights.
+        card: An explanation's numbers by role, such as ``insertion``.
 
     """
 
@@ -62,6 +63,7 @@ class Row:
     corrupted_correct: float = 1.0
     baseline_error: float = 1.0
     baseline_relative_error: float = 1.0
+    card: Mapping[str, float] = field(default_factory=dict)
 
 
 class Rows(tuple[Row, ...]):  # noqa: SLOT001 - a tuple can have no slot for what is outside
@@ -101,6 +103,7 @@ def random_rows(rng: np.random.Generator, size: int, *, missing: bool = False) -
             "target": rng.integers(-8, 8, size) / 4,
             "guess": rng.integers(-8, 8, size) / 4,
             **_perturbed(rng.spawn(1)[0], size),
+            **dict(zip(_CARD, rng.spawn(1)[0].integers(0, 5, (len(_CARD), size)) / 4, strict=True)),
         },
         schema_overrides={"group": pl.String, "name": pl.String, "year": pl.Int64},
     )
@@ -109,7 +112,8 @@ def random_rows(rng: np.random.Generator, size: int, *, missing: bool = False) -
     names = ["label", "prediction", "score", "neighbours", "target", "guess"]
     hidden = rng.random((len(names), size)) < _HIDDEN
     unknown = rng.spawn(1)[0].random((len(_PERTURBED), size)) < _HIDDEN
-    names, hidden = [*names, *_PERTURBED], np.vstack([hidden, unknown])
+    unasked = rng.spawn(1)[0].random((len(_CARD), size)) < _HIDDEN
+    names, hidden = [*names, *_PERTURBED, *_CARD], np.vstack([hidden, unknown, unasked])
     return rows.with_columns(
         pl.when(pl.lit(~gone)).then(pl.col(name)) for name, gone in zip(names, hidden, strict=True)
     )
@@ -120,6 +124,9 @@ _PERTURBED = (
     *("corrupted_correct", "baseline_error", "baseline_relative_error"),
 )
 """Roles of perturbed examples, which have columns of their names."""
+
+_CARD = tuple(name for name in kinds()["attributions"].own if name != "variant")
+"""Roles of attributions, which have columns of their names: numbers, exact in binary."""
 
 
 def _perturbed(rng: np.random.Generator, size: int) -> dict[str, object]:
@@ -159,7 +166,7 @@ def roles_of(kind: str) -> dict[str, str]:
     """Return the columns of random rows by the role that they play in a kind."""
     values = {role.name: role.values for role in kinds()[kind].roles}
     reads = "classes" if values.get("label", "binary") == "binary" else "numbers"
-    same = ("score", "neighbours", "weight", *_PERTURBED)
+    same = ("score", "neighbours", "weight", *_PERTURBED, *_CARD)
     columns = {name: name for name in same} | COLUMNS[reads]
     return {role: column for role, column in columns.items() if role in values}
 
@@ -213,7 +220,8 @@ def rows_by_group(rows: pl.DataFrame, kind: str, *, weight: bool) -> dict[str, R
         # What the kind lacks has the value that changes nothing.
         values = dict.fromkeys(("label", "prediction", "score", "neighbours", "weight"), 1.0)
         values |= {role: row[column] for role, column in roles.items()}
-        members.setdefault(row["group"] or UNKNOWN, []).append(Row(**values))
+        card = {role: values.pop(role) for role in _CARD if role in values}
+        members.setdefault(row["group"] or UNKNOWN, []).append(Row(**values, card=card))
     return {
         name: Rows(inside, (row for other in members if other != name for row in members[other]))
         for name, inside in members.items()

@@ -17,12 +17,14 @@ from evenhand.errors import ModelError, Problem, SourceError, did_you_mean, firs
 from evenhand.models.inputs import Inputs
 from evenhand.models.model import Codes, Model
 from evenhand.models.spec import Spec
+from evenhand.probes.card.card import COLUMNS as OF_CARD
 
 COLUMNS = (
     *("source", "label", "prediction", "variant", "correct", "robust", "queries"),
     *("norm", "eps", "broken_by", "minimal_norm", "certified_radius", "certified"),
     *("corruption", "severity", "corrupted_prediction", "corrupted_correct"),
     *("baseline_correct", "baseline_error"),
+    *("explanation", "fill", *OF_CARD),
 )
 """The columns that a log can have beside the groups, whichever method wrote it."""
 

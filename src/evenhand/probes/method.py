@@ -1,4 +1,4 @@
-"""What is done to examples: attacked, corrupted or certified; each gives rows of a log."""
+"""What is done to examples: attacked, corrupted, certified or explained; each gives rows."""
 
 from __future__ import annotations
 
@@ -50,23 +50,27 @@ class Rows(NamedTuple):
         table: A row for each example, in order: `prediction`, ``variant`` and what the method
             found, without ``source``, ``label`` and groups.
         changed: The examples as they were changed, for people to look at; None where nothing is.
+        maps: What explains each example, for people to look at; None where nothing does.
 
     """
 
     table: pl.DataFrame
     changed: Floats | None = None
+    maps: Floats | None = None
 
 
 class Method(ABC):
     """What is done to examples, under one variant after the other.
 
     Attributes:
+        kind: The kind of log that its rows are.
         summary: Measures that sum up a variant, in notation.
         doubted: Whether reasons not to believe it can be looked for.
         apart: Whether figures are of each variant by itself; else of all together.
 
     """
 
+    kind: ClassVar[str] = "perturbed"
     summary: ClassVar[tuple[str, ...]]
     doubted: ClassVar[bool] = False
     apart: ClassVar[bool] = True

@@ -5,13 +5,14 @@ from __future__ import annotations
 import dataclasses
 import importlib
 import inspect
+import itertools
 import pkgutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from types import ModuleType
 from typing import Any, TypeVar
 
 from evenhand.errors import NotationError, Problem, did_you_mean, listed
-from evenhand.notation import Term
+from evenhand.notation import Term, Value
 
 T = TypeVar("T")
 
@@ -93,6 +94,43 @@ def made(
         raise NotationError(problems)
     built: T = kind(**meant)
     return built
+
+
+def written(value: Any, prefix: str) -> str:  # noqa: ANN401 - a frozen dataclass with a name
+    """Return how a value is written: its name, with the parameters that are not the defaults."""
+    given = [
+        (field.name, getattr(value, field.name))
+        for field in dataclasses.fields(value)
+        if getattr(value, field.name) != field.default
+    ]
+    return f"{prefix}{Term(value.name, params=tuple(given))}"
+
+
+def several(value: Value | Sequence[str | float]) -> tuple[Value, ...]:
+    """Return the values of a parameter that may have one or several."""
+    return (value,) if isinstance(value, str | int | float | Term) else tuple(value)
+
+
+def combinations(term: Term) -> list[Term]:
+    """Return a term for each combination of the parameters that have several values.
+
+    >>> from evenhand.notation import parse
+    >>> [str(one) for one in combinations(parse("smoothing(sigma=[0.25, 0.5])"))]
+    ['smoothing(sigma=0.25)', 'smoothing(sigma=0.5)']
+
+    Raises:
+        NotationError: A parameter has no value.
+
+    """
+    empty = [name for name, value in term.params if not several(value)]
+    if empty:
+        what = f"{empty[0]} has no value."
+        raise NotationError(Problem(f"'{term}'", what, "Leave it out, or give one or more."))
+    names = [name for name, _ in term.params]
+    return [
+        Term(term.name, term.args, tuple(zip(names, one, strict=True)), term.cutoff)
+        for one in itertools.product(*(several(value) for _, value in term.params))
+    ]
 
 
 def _meant(value: object, default: object) -> object:

@@ -8,10 +8,14 @@ from collections.abc import Sequence
 from fractions import Fraction
 
 from evenhand.errors import EvenhandError, ModelError, NotationError, Problem, listed
-from evenhand.notation import Term, Value, parse
+from evenhand.notation import Term, parse
 from evenhand.probes.attack.attack import PREFIX as ATTACK
 from evenhand.probes.attack.registry import attack_named
 from evenhand.probes.attacking import Attacking
+from evenhand.probes.attribute.attribution import PREFIX as ATTRIBUTE
+from evenhand.probes.attribute.baseline import BASELINES, refused
+from evenhand.probes.attributing import Attributing
+from evenhand.probes.card.card import Card
 from evenhand.probes.certify.certificate import PREFIX as CERTIFY
 from evenhand.probes.certify.certificate import Certificate
 from evenhand.probes.certifying import Certifying
@@ -19,10 +23,11 @@ from evenhand.probes.corrupt.corruption import PREFIX as CORRUPT
 from evenhand.probes.corrupt.corruption import SEVERITIES
 from evenhand.probes.corrupting import Baseline, Corrupting
 from evenhand.probes.method import Method, Variant
+from evenhand.probes.named import combinations, several
 from evenhand.probes.probe import Probe
 from evenhand.probes.threat import NORMS, Norm, Threat
 
-PREFIXES = (ATTACK, CORRUPT, CERTIFY)
+PREFIXES = (ATTACK, CORRUPT, CERTIFY, ATTRIBUTE)
 
 _FRACTION = re.compile(r"(?<![\w'\"./])(\d+ */ *\d+)(?![\w'\"./])")
 
@@ -35,6 +40,7 @@ def probe_of(
     eps: Sequence[str | float] | str | float = (),
     norm: Sequence[str] | str = (),
     severity: Sequence[int] | int = (),
+    fill: Sequence[str] | str = (),
     certificate: str | None = None,
     baseline: Baseline | None = None,
     seed: int = 1,
@@ -49,6 +55,8 @@ def probe_of(
         eps: Of attacks: how far, in the units of the inputs' range; numbers, or text as ``8/255``.
         norm: Of attacks: ``linf`` (default) or ``l2``.
         severity: Of corruptions: from 1 to 5; all by default.
+        fill: Of attributions: what their card removes features with: ``mean`` (default), ``low``,
+            ``blur``.
         certificate: Of attacks: what proves how much of the rest no attack can break.
         baseline: Of corruptions: whose errors others are measured by.
         seed: Where every random number comes from, from 0.
@@ -63,9 +71,10 @@ def probe_of(
         raise ModelError(Problem("seed", f"{seed} is no whole number from 0."))
     prefix, term = _split(written)
     beside: dict[str, tuple[object, ...]] = {
-        "eps": _several(eps),
-        "norm": _several(norm),
-        "severity": _several(severity),
+        "eps": several(eps),
+        "norm": several(norm),
+        "severity": several(severity),
+        "fill": several(fill),
         "certificate": () if certificate is None else (certificate,),
         "baseline": () if baseline is None else (baseline,),
     }
@@ -75,7 +84,7 @@ def probe_of(
         what = f"it takes no {listed(foreign)}."
         raise NotationError(Problem(f"'{written}'", what, _FOR[foreign[0]]))
     params = dict(term.params)
-    inside = {name: _several(params.pop(name)) for name in allowed if name in params}
+    inside = {name: several(params.pop(name)) for name in allowed if name in params}
     twice = [name for name in inside if beside[name]]
     if twice:
         what = f"{twice[0]} is said in it and beside it."
@@ -89,11 +98,13 @@ _BESIDE = {
     ATTACK: ("eps", "norm", "certificate"),
     CORRUPT: ("severity", "baseline"),
     CERTIFY: (),
+    ATTRIBUTE: ("fill",),
 }
 _FOR = {
     "eps": "It says how far an attack may go; a certificate finds out how far none can.",
     "norm": "It says how an attack is measured; every certificate has its own.",
     "severity": "It is for corruptions: corrupt.common(severity=3).",
+    "fill": "It is for attributions: their card removes features with it.",
     "certificate": "It stands beside an attack; alone it is written certify.ibp.",
     "baseline": "It is for corruptions, whose errors are divided by its.",
 }
@@ -147,22 +158,28 @@ def _corrupting(written: str, term: Term, said: dict[str, tuple[object, ...]]) -
 def _certifying(written: str, term: Term, said: dict[str, tuple[object, ...]]) -> Method:
     from evenhand.probes.certify.registry import certificate_named
 
-    del said
-    empty = [name for name, value in term.params if not _several(value)]
-    if empty:
-        what = f"{empty[0]} has no value."
-        raise NotationError(Problem(f"'{written}'", what, "Leave it out, or give one or more."))
-    # Each combination of several values is a certificate: certify.smoothing(sigma=[0.25, 0.5]).
-    names = [name for name, _ in term.params]
-    values = [_several(value) for _, value in term.params]
-    every = [
-        Term(term.name, term.args, tuple(zip(names, one, strict=True)), term.cutoff)
-        for one in itertools.product(*values)
-    ]
+    del written, said
+    every = combinations(term)
     return Certifying(tuple(dict.fromkeys(certificate_named(one) for one in every)))
 
 
-_METHODS = {ATTACK: _attacking, CORRUPT: _corrupting, CERTIFY: _certifying}
+def _attributing(written: str, term: Term, said: dict[str, tuple[object, ...]]) -> Method:
+    from evenhand.probes.attribute.registry import attributions_named
+
+    fills = said["fill"] or ("mean",)
+    wrong = [Problem("fill", why) for why in map(refused, fills) if why]
+    if wrong:
+        raise ModelError(wrong)
+    cards = tuple(Card(fill=one) for one in BASELINES if one in fills)
+    return Attributing(written, attributions_named(term), cards)
+
+
+_METHODS = {
+    ATTACK: _attacking,
+    CORRUPT: _corrupting,
+    CERTIFY: _certifying,
+    ATTRIBUTE: _attributing,
+}
 
 
 def _certificate(written: object) -> Certificate:
@@ -202,7 +219,3 @@ def _number(written: object) -> float:
         return float(Fraction(str(written).replace(" ", "")))
     except (ValueError, ZeroDivisionError, OverflowError):
         raise ModelError(Problem("eps", f"'{written}' is no number.", _EXAMPLE)) from None
-
-
-def _several(value: Value | Sequence[str | float]) -> tuple[Value, ...]:
-    return (value,) if isinstance(value, str | int | float | Term) else tuple(value)

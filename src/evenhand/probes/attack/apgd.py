@@ -11,9 +11,10 @@ from array_api_compat import array_namespace
 
 from evenhand.models.model import Array, Model, Offer
 from evenhand.probes.attack.alive import Alive, count_rounds, rounds
-from evenhand.probes.attack.attack import Attack, Found, Task, count_of, refuse
+from evenhand.probes.attack.attack import Attack, Found, Task
 from evenhand.probes.loss import LOSSES, Aim, Loss, LossName, fitting
 from evenhand.probes.method import Progress
+from evenhand.probes.parameter import count_of, refuse
 from evenhand.probes.threat import spread
 
 _MOMENTUM = 0.75

@@ -6,22 +6,19 @@ about frameworks, batches or logs. It gives back an upper bound: what it did not
 
 from __future__ import annotations
 
-import dataclasses
-import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, NamedTuple, TypeAlias
+from typing import ClassVar, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from evenhand.errors import ModelError, Problem
 from evenhand.models.logits import with_logits
 from evenhand.models.model import Array, Codes, Floats, Model, Offer, need
 from evenhand.models.spec import Spec
-from evenhand.notation import Term
 from evenhand.probes.method import Progress, silent
+from evenhand.probes.named import written
 from evenhand.probes.threat import Threat
 
 PREFIX = "attack."
@@ -208,12 +205,7 @@ class Attack(ABC):
         return Tried(examples, found.queries + 1, by)
 
     def __str__(self) -> str:
-        given = [
-            (field.name, getattr(self, field.name))
-            for field in dataclasses.fields(self)
-            if getattr(self, field.name) != field.default
-        ]
-        return f"{PREFIX}{Term(self.name, params=tuple(given))}"
+        return written(self, PREFIX)
 
 
 INSTEAD: dict[Offer, str] = {
@@ -228,29 +220,3 @@ def as_given(model: Model, x: Floats) -> Floats:
     """Return inputs as the model sees them, in its own type of numbers."""
     found = model.numpy(model.array(np.asarray(x)))
     return found if found.dtype.kind == "f" else found.astype(np.float64)
-
-
-def refuse(where: str, problems: Sequence[tuple[bool, str]]) -> None:
-    """Refuse parameters that cannot be meant, all of them at once.
-
-    Args:
-        where: The attack.
-        problems: For each, whether it is there, and what it is.
-
-    Raises:
-        ModelError: One of them is there.
-
-    """
-    found = [Problem(where, what) for there, what in problems if there]
-    if found:
-        raise ModelError(found)
-
-
-def number_of(value: Any) -> float:  # noqa: ANN401 - what a user wrote
-    """Return a number, or NaN, which is in no range."""
-    return value if isinstance(value, int | float) and not isinstance(value, bool) else math.nan
-
-
-def count_of(value: Any, least: int = 1) -> bool:  # noqa: ANN401 - what a user wrote
-    """Return whether a value is a whole number of at least so much."""
-    return isinstance(value, int) and not isinstance(value, bool) and value >= least

@@ -11,12 +11,13 @@ import numpy as np
 from evenhand.errors import listed
 from evenhand.models.model import Model, Offer
 from evenhand.probes.attack.apgd import APGD
-from evenhand.probes.attack.attack import Attack, Found, Task, Tried, count_of, refuse
+from evenhand.probes.attack.attack import Attack, Found, Task, Tried
 from evenhand.probes.attack.fmn import FMN
 from evenhand.probes.attack.hop import Hop
 from evenhand.probes.attack.noise import Noise
 from evenhand.probes.attack.square import Square
 from evenhand.probes.method import Progress
+from evenhand.probes.parameter import count_of, refuse
 
 
 @dataclass(frozen=True)

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from evenhand.models.model import Model, Offer
-from evenhand.probes.attack.attack import Attack, Found, Task, refuse
+from evenhand.probes.attack.attack import Attack, Found, Task
 from evenhand.probes.attack.pgd import PGD
 from evenhand.probes.loss import LOSSES, LossName
 from evenhand.probes.method import Progress
+from evenhand.probes.parameter import refuse
 
 
 @dataclass(frozen=True)

@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 from evenhand.models.model import Array, Codes, Model, Offer
 from evenhand.models.spec import Spec
 from evenhand.probes.attack.alive import count_rounds, likeliest
-from evenhand.probes.attack.attack import Attack, Found, Task, count_of, refuse
+from evenhand.probes.attack.attack import Attack, Found, Task
 from evenhand.probes.loss import MARGIN, Aim
 from evenhand.probes.method import Progress
+from evenhand.probes.parameter import count_of, refuse
 from evenhand.probes.threat import Threat, spread, unit
 
 _STEP = (1.0, 1e-5)

@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from evenhand.models.model import Floats, Model, Offer
 from evenhand.models.spec import Spec
-from evenhand.probes.attack.attack import Attack, Found, Task, count_of, refuse
+from evenhand.probes.attack.attack import Attack, Found, Task
 from evenhand.probes.method import Progress
+from evenhand.probes.parameter import count_of, refuse
 from evenhand.probes.threat import Norm, spread
 
 _STARTS = 25

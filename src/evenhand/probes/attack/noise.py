@@ -8,8 +8,9 @@ from typing import ClassVar
 import numpy as np
 
 from evenhand.models.model import Model, Offer
-from evenhand.probes.attack.attack import Attack, Found, Task, count_of, refuse
+from evenhand.probes.attack.attack import Attack, Found, Task
 from evenhand.probes.method import Progress
+from evenhand.probes.parameter import count_of, refuse
 
 
 @dataclass(frozen=True)

@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 
 from evenhand.models.model import Floats, Model, Offer
 from evenhand.models.spec import Spec
-from evenhand.probes.attack.attack import Attack, Found, Streams, Task, count_of, number_of, refuse
+from evenhand.probes.attack.attack import Attack, Found, Streams, Task
 from evenhand.probes.loss import MARGIN, Aim
 from evenhand.probes.method import Progress
+from evenhand.probes.parameter import count_of, number_of, refuse
 
 _HALVED_AT = (10, 50, 200, 500, 1000, 2000, 4000, 6000, 8000)
 """Of 10,000 queries, those at which the area of the windows is halved."""

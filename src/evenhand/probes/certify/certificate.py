@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,8 +13,8 @@ from numpy.typing import NDArray
 from evenhand.errors import Problem
 from evenhand.models.model import Codes, Floats, Model
 from evenhand.models.spec import Spec
-from evenhand.notation import Term
 from evenhand.probes.method import Progress, silent
+from evenhand.probes.named import written
 from evenhand.probes.threat import Norm
 
 PREFIX = "certify."
@@ -96,9 +95,4 @@ class Certificate(ABC):
         return ()
 
     def __str__(self) -> str:
-        given = [
-            (field.name, getattr(self, field.name))
-            for field in dataclasses.fields(self)
-            if getattr(self, field.name) != field.default
-        ]
-        return f"{PREFIX}{Term(self.name, params=tuple(given))}"
+        return written(self, PREFIX)

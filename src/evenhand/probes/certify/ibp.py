@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 
 from evenhand.errors import ModelError, Problem
 from evenhand.models.model import Bounded, Codes, Floats, Model
-from evenhand.probes.attack.attack import as_given, count_of, refuse
+from evenhand.probes.attack.attack import as_given
 from evenhand.probes.certify.certificate import Certificate, Certified
 from evenhand.probes.method import Progress, silent
+from evenhand.probes.parameter import count_of, refuse
 from evenhand.probes.threat import Norm
 
 _FINEST = 60

@@ -23,9 +23,10 @@ from evenhand.errors import Problem
 from evenhand.models.answer import batches
 from evenhand.models.model import Floats, Model
 from evenhand.models.spec import Spec
-from evenhand.probes.attack.attack import as_given, count_of, number_of, refuse
+from evenhand.probes.attack.attack import as_given
 from evenhand.probes.certify.certificate import ABSTAINS, Certificate, Certified
 from evenhand.probes.method import Progress, silent
+from evenhand.probes.parameter import count_of, number_of, refuse
 from evenhand.probes.threat import Norm
 
 _NUMBERS = 2**21

@@ -1,0 +1,1 @@
+"""Measures of attributions: what explanations of a model are worth."""

@@ -1,0 +1,1 @@
+"""Attributions: how much each part of an input adds to the score of a class."""

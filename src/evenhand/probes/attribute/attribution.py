@@ -1,0 +1,145 @@
+"""What an attribution is: a hashable value that says how much each part adds to a score.
+
+What is explained is F, the score of one class: a logit where the model has logits, of one that
+gives probabilities their logarithm. A map has the shape of the input, and signed numbers in units
+of the score, or of the score by unit of the input for those that are slopes.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from evenhand.errors import ModelError, Problem
+from evenhand.models.model import Codes, Floats, Model, Offer, need
+from evenhand.models.spec import Spec
+from evenhand.probes.named import written
+
+PREFIX = "attribute."
+"""What the name of an attribution begins with where probes are named."""
+
+Maps = NDArray[np.float64]
+"""Attributions of examples, shape (n, *spec.shape)."""
+
+Streams = Sequence[np.random.Generator]
+"""The generator of each example, so that no example hangs on its neighbours."""
+
+_INSTEAD = {
+    "vjp": "Explain it by scores alone: attribute.occlusion.",
+    "scores": "A model that gives labels alone has no score to explain.",
+}
+
+
+@dataclass(frozen=True)
+class Attribution(ABC):
+    """Explains one class's score; ``str`` writes it as ``attribute.smooth_grad(samples=16)``.
+
+    Attributes:
+        name: As the field names it: ``integrated_gradients``.
+        needs: What of the model it needs.
+        drawn: Whether it draws random numbers, so that another seed gives another map.
+        common: Whether it is among those that ``attribute.common`` names.
+        complete: Whether parts promise to add up to F(x) - F(x').
+
+    """
+
+    name: ClassVar[str]
+    needs: ClassVar[Offer | None] = "vjp"
+    drawn: ClassVar[bool] = False
+    common: ClassVar[bool] = True
+    complete: ClassVar[bool] = False
+
+    @abstractmethod
+    def maps(self, model: Model, x: Floats, codes: Codes, streams: Streams) -> Maps:
+        """Return the parts of each example.
+
+        Args:
+            model: A model whose scores are logits.
+            x: Examples in the units of the spec, shape (n, *spec.shape).
+            codes: Place of the class whose score is explained, shape (n,).
+            streams: The generator of each example; they are used up.
+
+        """
+
+    @abstractmethod
+    def most(self, model: Model) -> int:
+        """Return the queries that the map of one example costs at most; a gradient is two."""
+
+    def reference(self, x: Floats, spec: Spec) -> Floats | None:
+        """Return x', the input that parts are told against; None where they are slopes.
+
+        Args:
+            x: Examples, shape (n, *spec.shape).
+            spec: Of the model.
+
+        """
+        del x, spec
+        return None
+
+    def problems(self, model: Model) -> list[Problem]:
+        """Return what stops it on a model."""
+        try:
+            for offer in dict.fromkeys(("scores", self.needs)):
+                if offer is not None:
+                    need(model, offer, str(self), _INSTEAD.get(offer, ""))
+        except ModelError as error:
+            return [*error.problems]
+        return []
+
+    def __str__(self) -> str:
+        return written(self, PREFIX)
+
+
+def gradients(model: Model, x: Floats, codes: Codes) -> Maps:
+    """Return the derivative of each example's score by its parts, shape of ``x``."""
+    wanted = model.array(np.eye(model.spec.classes)[codes])
+    _, found = model.vjp(model.array(x), lambda _scores, some: wanted[some])
+    return np.asarray(model.numpy(found), np.float64)
+
+
+def scores_of(model: Model, x: Floats, codes: Codes) -> NDArray[np.float64]:
+    """Return the score of each example's class, shape (n,)."""
+    found = np.asarray(model.numpy(model.scores(model.array(x))), np.float64)
+    picked: NDArray[np.float64] = found[np.arange(len(x)), codes]
+    return picked
+
+
+def pixels(values: Maps, spec: Spec) -> Maps:
+    """Return numbers with the channels of a pixel added up, shape (n, features).
+
+    A feature is a pixel of images, and a column of tables.
+
+    Args:
+        values: Shape (n, *spec.shape).
+        spec: Of the model.
+
+    """
+    if spec.layout == "CHW":
+        values = values.sum(axis=1)
+    elif spec.layout == "HWC":
+        values = values.sum(axis=-1)
+    return values.reshape(len(values), -1)
+
+
+def spread(masks: NDArray[np.bool_], spec: Spec) -> NDArray[np.bool_]:
+    """Return masks of features as masks of inputs: all channels of a pixel are one.
+
+    Args:
+        masks: Shape (n, features).
+        spec: Of the model.
+
+    """
+    shape = spec.shape
+    if spec.layout == "CHW":
+        wide = masks.reshape(-1, 1, *shape[1:])
+    elif spec.layout == "HWC":
+        wide = masks.reshape(-1, *shape[:-1], 1)
+    else:
+        wide = masks.reshape(-1, *shape)
+    found: NDArray[np.bool_] = np.broadcast_to(wide, (len(masks), *shape))
+    return found

@@ -1,0 +1,110 @@
+"""Attributions that are the gradient of the score, at the example or near it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from evenhand.models.model import Codes, Floats, Model
+from evenhand.models.spec import Spec
+from evenhand.probes.attribute.attribution import Attribution, Maps, Streams, gradients
+from evenhand.probes.attribute.baseline import baseline_of
+from evenhand.probes.parameter import refuse
+
+
+@dataclass(frozen=True)
+class Gradient(Attribution):
+    """The slope of the score by each part: what a small change there would do.
+
+    Often shown as ``saliency``, its absolute value. It is no share of the score.
+
+    Source: Simonyan, Vedaldi and Zisserman 2014.
+
+    """
+
+    name: ClassVar[str] = "gradient"
+
+    def maps(self, model: Model, x: Floats, codes: Codes, streams: Streams) -> Maps:
+        """Return the slopes."""
+        del streams
+        return gradients(model, x, codes)
+
+    def most(self, model: Model) -> int:
+        """Return the cost of a gradient."""
+        del model
+        return 2
+
+
+@dataclass(frozen=True)
+class GradientTimesInput(Attribution):
+    """The slope of the score by each part, times the part above the lowest value of its range.
+
+    Of a linear model the parts add up to F(x) - F(low); of others they promise nothing.
+
+    Source: Shrikumar, Greenside and Kundaje 2017.
+
+    """
+
+    name: ClassVar[str] = "gradient_x_input"
+
+    def reference(self, x: Floats, spec: Spec) -> Floats | None:
+        """Return the lowest value of the range, everywhere."""
+        return baseline_of("low", x, spec)
+
+    def maps(self, model: Model, x: Floats, codes: Codes, streams: Streams) -> Maps:
+        """Return slopes times parts."""
+        del streams
+        way = np.asarray(x, np.float64) - baseline_of("low", x, model.spec)
+        return way * gradients(model, x, codes)
+
+    def most(self, model: Model) -> int:
+        """Return the cost of a gradient."""
+        del model
+        return 2
+
+
+@dataclass(frozen=True)
+class SmoothGrad(Attribution):
+    """The mean slope of the score at noisy copies of the example.
+
+    Source: Smilkov, Thorat, Kim, Viegas and Wattenberg 2017.
+
+    Attributes:
+        samples: Copies, from 1.
+        noise: Standard deviation of the noise, above 0, in units of the width of the range; what
+            leaves the range is cut.
+
+    """
+
+    name: ClassVar[str] = "smooth_grad"
+    drawn: ClassVar[bool] = True
+
+    samples: int = 16
+    noise: float = 0.15
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be meant."""
+        refuse(
+            self.name,
+            [
+                (self.samples < 1, f"samples={self.samples} are none."),
+                (not self.noise > 0, f"noise={self.noise} is none above 0."),
+            ],
+        )
+
+    def maps(self, model: Model, x: Floats, codes: Codes, streams: Streams) -> Maps:
+        """Return the mean slopes."""
+        spec = model.spec
+        total = np.zeros(x.shape)
+        for _ in range(self.samples):
+            drawn = np.stack([one.standard_normal(spec.shape) for one in streams])
+            noisy = np.clip(x + self.noise * (spec.high - spec.low) * drawn, spec.low, spec.high)
+            total += gradients(model, noisy.astype(np.asarray(x).dtype), codes)
+        return total / self.samples
+
+    def most(self, model: Model) -> int:
+        """Return the cost of as many gradients."""
+        del model
+        return 2 * self.samples

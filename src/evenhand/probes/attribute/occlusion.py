@@ -1,0 +1,104 @@
+"""Occlusion: how much the score falls when a patch is covered; for any model with scores."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from evenhand.errors import Problem
+from evenhand.models.model import Codes, Floats, Model, Offer
+from evenhand.models.spec import Spec
+from evenhand.probes.attribute.attribution import Attribution, Maps, Streams, scores_of, spread
+from evenhand.probes.attribute.baseline import Baseline, baseline_of, refused
+from evenhand.probes.parameter import refuse
+
+
+@dataclass(frozen=True)
+class Occlusion(Attribution):
+    """The mean fall of the score over the patches that cover a part.
+
+    Patches are squares of pixels of images, and single columns of tables. Of a linear model under
+    patches of one pixel the parts add up to F(x) - F(x').
+
+    Source: Zeiler and Fergus 2014.
+
+    Attributes:
+        patch: Side of a square, in pixels; from 1.
+        stride: Pixels between squares, from 1 to ``patch``, so that every pixel is covered.
+        baseline: What a patch is covered with: ``low``, ``mean`` or ``blur``.
+
+    """
+
+    name: ClassVar[str] = "occlusion"
+    needs: ClassVar[Offer | None] = "scores"
+
+    patch: int = 2
+    stride: int = 1
+    baseline: Baseline = "mean"
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be meant."""
+        refuse(
+            self.name,
+            [
+                (self.patch < 1, f"patch={self.patch} covers nothing."),
+                (
+                    not 1 <= self.stride <= max(self.patch, 1),
+                    f"stride={self.stride} is none from 1 to the patch's {self.patch}.",
+                ),
+                (bool(refused(self.baseline)), refused(self.baseline)),
+            ],
+        )
+
+    def problems(self, model: Model) -> list[Problem]:
+        """Return what stops it on a model."""
+        wrong = refused(self.baseline, model.spec)
+        return [*super().problems(model), *([Problem(str(self), wrong)] if wrong else [])]
+
+    def reference(self, x: Floats, spec: Spec) -> Floats | None:
+        """Return what patches are covered with."""
+        return baseline_of(self.baseline, x, spec)
+
+    def maps(self, model: Model, x: Floats, codes: Codes, streams: Streams) -> Maps:
+        """Return the mean falls."""
+        del streams
+        spec = model.spec
+        covers = spread(self._patches(spec), spec)
+        fill = baseline_of(self.baseline, x, spec)
+        whole = scores_of(model, x, codes)
+        total = np.zeros(x.shape)
+        for cover in covers:
+            fall = whole - scores_of(model, np.where(cover, fill, x), codes)
+            total += cover * fall.reshape(-1, *[1] * len(spec.shape))
+        found: Maps = total / np.maximum(covers.sum(axis=0), 1)
+        return found
+
+    def most(self, model: Model) -> int:
+        """Return the number of patches, and a look at the example as it is."""
+        return 1 + len(self._patches(model.spec))
+
+    def _patches(self, spec: Spec) -> NDArray[np.bool_]:
+        """Return which features each patch covers, shape (patches, features)."""
+        if spec.layout == "features":
+            return np.eye(spec.shape[0], dtype=bool)
+        height, width = (spec.shape[1:] if spec.layout == "CHW" else spec.shape)[:2]
+        found = []
+        for top in _starts(height, self.patch, self.stride):
+            for left in _starts(width, self.patch, self.stride):
+                cover = np.zeros((height, width), dtype=bool)
+                cover[top : top + self.patch, left : left + self.patch] = True
+                found.append(cover.ravel())
+        return np.stack(found)
+
+
+def _starts(length: int, patch: int, stride: int) -> list[int]:
+    """Return where patches begin, the last one at the end.
+
+    >>> _starts(8, 3, 2), _starts(2, 3, 2)
+    ([0, 2, 4, 5], [0])
+    """
+    last = max(length - patch, 0)
+    return sorted({*range(0, last, stride), last})

@@ -1,0 +1,176 @@
+"""Explanations as a method: one variant for each attribution and fill, with its quality card."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, NamedTuple
+
+import numpy as np
+import polars as pl
+
+from evenhand.errors import Problem
+from evenhand.models.inputs import Inputs
+from evenhand.models.logits import with_logits
+from evenhand.models.model import Codes, Model
+from evenhand.models.spec import Spec
+from evenhand.notation import Term
+from evenhand.probes.attribute.attribution import PREFIX, Attribution, Streams
+from evenhand.probes.attribute.baseline import refused
+from evenhand.probes.card.card import COLUMNS, MAP, Card
+from evenhand.probes.method import Method, Progress, Rows, Variant, silent, slice_of, streams_of
+
+
+class Explained(NamedTuple):
+    """What a variant is: an attribution, and how it is judged."""
+
+    attribution: Attribution
+    card: Card
+
+
+@dataclass(frozen=True)
+class Attributing(Method):
+    """The score of the class that the model predicts is explained, and the explanation judged.
+
+    Attributes:
+        written: How the attributions are written: ``attribute.common``.
+        attributions: What explains.
+        cards: How each is judged; one for each fill.
+
+    """
+
+    kind: ClassVar[str] = "attributions"
+    summary = (
+        "insertion_gain",
+        "deletion_gain",
+        "faithful_share",
+        "scaled_infidelity",
+        "relative_sensitivity",
+    )
+
+    written: str
+    attributions: tuple[Attribution, ...]
+    cards: tuple[Card, ...]
+
+    @property
+    def name(self) -> str:
+        """How the attributions are written."""
+        return self.written
+
+    @property
+    def known(self) -> str:
+        """How they are written, and how they are judged."""
+        return f"{self.written} {self.attributions} {self.cards}"
+
+    @property
+    def variants(self) -> tuple[Variant, ...]:
+        """Each attribution with each fill: ``integrated_gradients(steps=32) mean``."""
+        return tuple(
+            Variant(f"{str(one).removeprefix(PREFIX)} {card.fill}", Explained(one, card))
+            for one in self.attributions
+            for card in self.cards
+        )
+
+    def columns(self, label: pl.DataType) -> dict[str, pl.DataType]:
+        """Return the columns of the card."""
+        return {
+            "prediction": label,
+            "variant": pl.String(),
+            "explanation": pl.String(),
+            "fill": pl.String(),
+            "correct": pl.Boolean(),
+            **dict.fromkeys(COLUMNS, pl.Float64()),
+            "queries": pl.Int64(),
+        }
+
+    def marks(self, variant: Variant) -> dict[str, Any]:
+        """Return the attribution and the fill."""
+        one: Explained = variant.what
+        return {
+            "variant": variant.name,
+            "explanation": str(one.attribution).removeprefix(PREFIX),
+            "fill": one.card.fill,
+        }
+
+    def measured(
+        self, spec: Spec, reach: Mapping[str, tuple[float, ...]]
+    ) -> Iterator[tuple[Term, str]]:
+        """Yield the questions of the card, of each variant by itself."""
+        del reach
+        edged = ("insertion_gain_over_edges", "deletion_gain_over_edges")
+        beside = () if spec.layout == "features" else edged
+        asked = (
+            "insertion_gain",
+            "deletion_gain",
+            *beside,
+            "faithful_share",
+            "scaled_infidelity",
+            "relative_sensitivity",
+        )
+        for variant in self.variants:
+            one: Explained = variant.what
+            if one.attribution.complete:
+                yield Term("completeness", params=(("within", 0.05),)), slice_of(variant)
+            for plain in asked:
+                yield Term(plain), slice_of(variant)
+
+    def first(self, rows: pl.DataFrame) -> tuple[str, ...]:
+        """Return what tells an explanation from decoration."""
+        del rows
+        return ("insertion_gain", "faithful_share")
+
+    def problems(self, model: Model) -> list[Problem]:
+        """Return what stops an attribution, or its card."""
+        found = [problem for one in self.attributions for problem in one.problems(model)]
+        for card in self.cards:
+            wrong = refused(card.fill, model.spec)
+            found += [Problem("fill", wrong)] if wrong else []
+        return list(dict.fromkeys(found))
+
+    def most(self, model: Model) -> int:
+        """Return the most that an explanation with its card costs."""
+        return max(
+            one.most(model) + card.most(one, model)
+            for one in self.attributions
+            for card in self.cards
+        )
+
+    def rows(
+        self,
+        model: Model,
+        examples: Inputs,
+        variant: Variant,
+        *,
+        labels: Codes,
+        prediction: Codes,
+        seed: int,
+        progress: Progress = silent,
+    ) -> Rows:
+        """Return the card of each example's explanation, with the map."""
+        one: Explained = variant.what
+        asked = model.queries
+
+        def streams(of: str) -> Streams:
+            # What judges explanations is drawn alike for all of them.
+            about = (str(one.attribution),) if of == MAP else ("card", of)
+            return streams_of(examples, seed, *about)
+
+        card, maps = one.card.of(
+            one.attribution,
+            with_logits(model),
+            examples.x,
+            prediction,
+            streams,
+        )
+        each = (model.queries - asked) // max(len(labels), 1)
+        progress(variant.name, 1.0)
+        table = pl.DataFrame(
+            {
+                "prediction": pl.Series([*model.spec.labels]).gather(prediction),
+                **self.marks(variant),
+                "correct": prediction == labels,
+                **{name: pl.Series(values).fill_nan(None) for name, values in card.items()},
+                "queries": np.full(len(labels), each, np.int64),
+            }
+        )
+        return Rows(table, maps=maps)

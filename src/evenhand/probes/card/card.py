@@ -1,0 +1,132 @@
+"""The quality card of explanations: every question asked of each, with its cost."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from evenhand.models.model import Codes, Floats, Model
+from evenhand.models.spec import Spec
+from evenhand.probes.attribute.attribution import Attribution, Streams, pixels
+from evenhand.probes.attribute.baseline import Baseline, baseline_of
+from evenhand.probes.attribute.control import edges
+from evenhand.probes.card.completeness import completeness_error
+from evenhand.probes.card.infidelity import infidelity, slopes_of
+from evenhand.probes.card.removal import ends_of, orders_of, random_orders, removed
+from evenhand.probes.card.sensitivity import max_sensitivity
+
+COLUMNS = (
+    "completeness_error",
+    *("insertion", "insertion_random", "insertion_edges"),
+    *("deletion", "deletion_random", "deletion_edges"),
+    *("infidelity", "scaled_infidelity", "max_sensitivity", "relative_sensitivity"),
+)
+"""What a card holds of each example: numbers, NaN where there is none."""
+
+
+MAP = "map"
+"""What the generators of the map are for; others are of the questions."""
+
+
+@dataclass(frozen=True)
+class Card:
+    """How explanations are judged.
+
+    Attributes:
+        fill: What features are removed with.
+        steps: Steps of insertion and deletion.
+        orders: Random orders, whose mean area stands beside.
+        noise: Standard deviation of the noise of infidelity, in widths of the range.
+        samples: Draws of infidelity.
+        radius: Of the ball of sensitivity, in widths of the range.
+        neighbours: Draws of sensitivity.
+
+    """
+
+    fill: Baseline = "mean"
+    steps: int = 16
+    orders: int = 3
+    noise: float = 0.1
+    samples: int = 32
+    radius: float = 0.02
+    neighbours: int = 5
+
+    def most(self, attribution: Attribution, model: Model) -> int:
+        """Return the queries that the card of one map costs at most, without the map itself."""
+        steps = min(self.steps, _features(model.spec))
+        kinds = 1 + self.orders + _edged(model.spec)
+        curves = 2 * (steps - 1) * kinds + 2
+        sums = 2 if attribution.complete else 0
+        return curves + sums + 1 + self.samples + self.neighbours * attribution.most(model)
+
+    def of(
+        self,
+        attribution: Attribution,
+        model: Model,
+        x: Floats,
+        codes: Codes,
+        streams: Callable[[str], Streams],
+    ) -> tuple[dict[str, NDArray[np.float64]], NDArray[np.float64]]:
+        """Return each example's card by column, and its map.
+
+        Args:
+            attribution: Explains.
+            model: A model whose scores are logits.
+            x: Examples, shape (n, *spec.shape).
+            codes: The class whose score is explained, shape (n,).
+            streams: Gives the generators of the examples anew, in their first state, by what they
+                are for.
+
+        """
+        spec = model.spec
+        maps = attribution.maps(model, x, codes, streams(MAP))
+        against = attribution.reference(x, spec)
+        found = {name: np.full(len(x), np.nan) for name in COLUMNS}
+        if attribution.complete and against is not None:
+            found["completeness_error"] = completeness_error(model, x, against, codes, maps)
+        fill = baseline_of(self.fill, x, spec)
+        ends = ends_of(model, x, fill, codes)
+
+        def areas(places: NDArray[np.int64]) -> NDArray[np.float64]:
+            return np.stack(removed(model, x, fill, codes, places, ends=ends, steps=self.steps))
+
+        order = streams("orders")
+        found["insertion"], found["deletion"] = areas(orders_of(maps, model, order))
+        random = [areas(random_orders(model, order)) for _ in range(self.orders)]
+        found["insertion_random"], found["deletion_random"] = np.mean(random, axis=0)
+        if _edged(spec):
+            by_edges = orders_of(edges(x, spec), model, order)
+            found["insertion_edges"], found["deletion_edges"] = areas(by_edges)
+        found["infidelity"], found["scaled_infidelity"] = infidelity(
+            model,
+            x,
+            codes,
+            slopes_of(maps, x, against),
+            noise=self.noise,
+            samples=self.samples,
+            streams=streams("noise"),
+        )
+        found["max_sensitivity"], found["relative_sensitivity"] = max_sensitivity(
+            model,
+            x,
+            codes,
+            attribution,
+            maps,
+            radius=self.radius,
+            samples=self.neighbours,
+            streams=streams("neighbours"),
+            drawn=streams(MAP),
+        )
+        return found, maps
+
+
+def _edged(spec: Spec) -> bool:
+    """Return whether inputs are images, which have edges."""
+    return spec.layout != "features"
+
+
+def _features(spec: Spec) -> int:
+    return len(pixels(np.zeros((1, *spec.shape)), spec)[0])
