@@ -10,70 +10,28 @@ control, .01 and .021 over 6, .001. Seeds are fixed.
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from evenhand.mitigations.candidates import Candidates
 from evenhand.mitigations.controller import State
 from evenhand.mitigations.fairco import FairCo
-from evenhand.worlds.short_video import Creators, ShortVideo, Viewers, feedback
+from mitigations.days import WORLD, Days, run_section
 from mitigations.naive import best_first, discounted
 
-WORLD = ShortVideo(
-    viewers=Viewers(count=500),
-    creators=Creators(
-        tiers={"star": 20, "established": 60, "new": 120},
-        items={"star": 15, "established": 5, "new": 2},
-        quality_shift={"star": 0.6, "new": -0.3},
-        moves=0.0,
-    ),
-    requests=4_000,
-    days=5,
-    candidates=20,
-    slots=20,
-    boost={"star": 0.8},
-    noise_of={},
-    feedback=0.2,
-)
 SEEDS = range(12)
 START = FairCo(
     State.of(WORLD.creators.tiers), gain=0.02, examined=tuple(WORLD.reach), server="only"
 )
 
 
-@dataclass
-class Days:
-    """One server's loop: it ranks, viewers answer, and it learns.
+def by_merit(controller, candidates, seen):
+    return controller.after(candidates, seen.order, merit=seen.preference, clicks=seen.clicks)
 
-    Attributes:
-        controller: The controller that ranks next.
-        given: Whether it is told the true merit; otherwise it estimates it from clicks.
 
-    """
-
-    controller: FairCo
-    given: bool = True
-
-    def walk(self, seed, *, batch=8, world=WORLD):
-        """Yield what was seen, with its candidates and certificate, after each batch."""
-
-        def rank(asked):
-            self._candidates = Candidates(asked.score, asked.group, asked.names)
-            self._reranked = self.controller.rerank(self._candidates, asked.slots)
-            return self._reranked.order
-
-        for seen in feedback(world, rank, seed=seed, batch=batch):
-            self.controller = self.controller.after(
-                self._candidates,
-                seen.order,
-                merit=seen.preference if self.given else None,
-                clicks=seen.clicks,
-            )
-            yield seen, self._candidates, self._reranked.certificate
+def by_clicks(controller, candidates, seen):
+    return controller.after(candidates, seen.order, clicks=seen.clicks)
 
 
 def slope(times, values):
@@ -82,8 +40,8 @@ def slope(times, values):
     return np.polyfit(np.log(times[points]), np.log(values[points]), 1)[0]
 
 
-def disparities(controller, seed, *, given=True):
-    days = Days(controller, given=given)
+def disparities(controller, seed):
+    days = Days(controller, by_merit)
     states = [days.controller.state for _ in days.walk(seed)]
     later = [state for state in states if state.requests >= 100]
     return (
@@ -104,7 +62,7 @@ def test_disparity_by_estimated_merit_falls_as_one_over_t_and_by_true_merit_as_i
     # 16 other seeds: a mean of -.5 leaves -.9 to -.1 with a chance of .006.
     counted, true = [], []
     for seed in SEEDS:
-        days = Days(START, given=False)
+        days = Days(START, by_clicks)
         told = replace(START)
         found = []
         for seen, candidates, _ in days.walk(seed):
@@ -130,7 +88,7 @@ def test_without_control_disparity_stays():
 @pytest.mark.slow
 def test_a_cap_that_is_too_low_stops_the_fall_and_is_seen_to_bind():
     # At a cap of .05 a boost of .8 in log-odds, up to .2 in score, cannot be made up for.
-    days = Days(replace(START, cap=0.05))
+    days = Days(replace(START, cap=0.05), by_merit)
     walked = [(days.controller.state, one) for _, _, one in days.walk(1)]
     late = walked[len(walked) // 2 :]
     assert min(state.disparity() for state, _ in late) > 0.05
@@ -139,7 +97,7 @@ def test_a_cap_that_is_too_low_stops_the_fall_and_is_seen_to_bind():
 
 @pytest.mark.slow
 def test_the_guardrail_holds_in_every_request_and_says_where_it_bound():
-    days = Days(replace(START, keep=0.99))
+    days = Days(replace(START, keep=0.99), by_merit)
     bound = []
     for seen, candidates, certificate in days.walk(2):
         for row, order in enumerate(seen.order.tolist()):
@@ -158,7 +116,7 @@ def test_servers_with_viewers_of_their_own_that_exchange_states_go_where_one_goe
     # .0050; .03 is nearly 9 spreads off.
     half = replace(WORLD, requests=2_000)
     for seed in range(4):
-        pair = [Days(replace(START, server=name)) for name in "xy"]
+        pair = [Days(replace(START, server=name), by_merit) for name in "xy"]
         walks = [one.walk(seed + 100 * at, world=half) for at, one in enumerate(pair)]
         for step, _ in enumerate(zip(*walks, strict=True), 1):
             if step % 5 == 0:
@@ -168,7 +126,7 @@ def test_servers_with_viewers_of_their_own_that_exchange_states_go_where_one_goe
         states = [one.controller.state for one in pair]
         assert states[0] == states[1]
         assert states[0].requests == WORLD.requests
-        free = Days(replace(START, gain=0.0))
+        free = Days(replace(START, gain=0.0), by_merit)
         for _ in free.walk(seed, batch=100):
             pass
         assert states[0].gap() < 0.03 * free.controller.state.gap()
@@ -176,7 +134,7 @@ def test_servers_with_viewers_of_their_own_that_exchange_states_go_where_one_goe
 
 def test_going_back_to_a_snapshot_repeats_the_days_bit_for_bit():
     small = replace(WORLD, requests=200, days=2)
-    days = Days(START)
+    days = Days(START, by_merit)
     for _ in days.walk(3, world=small):
         pass
     snapshot = days.controller.state.to_json()
@@ -190,10 +148,5 @@ def test_going_back_to_a_snapshot_repeats_the_days_bit_for_bit():
 
 
 def test_the_section_of_the_page_runs(capsys):
-    page = (Path(__file__).parents[2] / "docs" / "mitigations.md").read_text()
-    section = page.partition("## Online: FairCo\n")[2].partition("\n## ")[0]
-    names: dict = {}
-    for block in re.findall(r"^```python\n(.*?)^```$", section, re.MULTILINE | re.DOTALL):
-        exec(compile(block, "mitigations.md", "exec"), names)  # noqa: S102 - our own page
-    assert names["controller"].state.requests == 400
+    assert run_section("Online: FairCo")["controller"].state.requests == 400
     assert "disparity" in capsys.readouterr().out

@@ -51,7 +51,7 @@ def rows(candidates):
 
 
 def raised_by(controller):
-    return dict(zip(NAMES, (controller.prices() / controller.due()).tolist(), strict=True))
+    return dict(zip(NAMES, (controller.prices() / controller.due).tolist(), strict=True))
 
 
 def figures(scores, groups, order, k, raised):
@@ -141,7 +141,7 @@ def hindsight(asked, k, controller):
         request += [place] * len(some)
     count, score = asked.requests, np.array(score)
     own = csr_array((np.ones(len(score)), (request, np.arange(len(score)))))
-    worst = -np.array(shares).T / controller.due()[:, None] / count
+    worst = -np.array(shares).T / controller.due[:, None] / count
     solved = linprog(
         -np.append(score / count, controller.weight),
         A_ub=block_array([[worst, np.ones((3, 1))], [-own * score, None]]),
@@ -170,7 +170,7 @@ def course(controller, asked, k, at_once=1):
             received += [*seen.values()]
             bests.append(best_mixture(scores, groups, k, raised, controller.keep))
         controller = controller.after(batch, reranked.order)
-    worst = (received / controller.due()).min() / asked.requests
+    worst = (received / controller.due).min() / asked.requests
     return (
         np.mean(objective) + controller.weight * worst,
         np.mean(bests),
@@ -187,7 +187,7 @@ def by_score(asked, k, controller):
         for scores, groups in rows(asked)
     ]
     received = np.mean([[*seen.values()] for _, _, seen in found], axis=0)
-    worst = (received / controller.due()).min()
+    worst = (received / controller.due).min()
     return np.mean([mean for mean, _, _ in found]) + controller.weight * worst
 
 
@@ -231,10 +231,10 @@ def test_prices_of_batches_have_no_more_regret_than_stated(at_once):
             prices = controller.prices()
             group = int(picked(prices))
             controller = controller.after(asked, np.full((at_once, 1), group))
-            paid += at_once * prices[group] / controller.due()[group]
+            paid += at_once * prices[group] / controller.due[group]
             received[group] += at_once
             count += at_once
-            least = 0.5 * (received / controller.due()).min()
+            least = 0.5 * (received / controller.due).min()
             assert paid - least <= count * start.bound(count, at_once=at_once) + 1e-9
 
 

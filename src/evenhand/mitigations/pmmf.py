@@ -27,6 +27,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Self
 
 import numpy as np
@@ -122,15 +123,16 @@ class PMMF(Controller):
         if self.targets is not None:
             shares_of(self.targets, self.state.names)
 
+    @cached_property
     def due(self) -> Floats:
-        """Return the target share of each group, shape (G,)."""
+        """The target share of each group, shape (G,)."""
         if self.targets is None:
             return np.full(len(self.state.names), 1 / len(self.state.names))
         return shares_of(self.targets, self.state.names)
 
     def prices(self) -> Floats:
         """Return w, the price of each group for the next request, >= 0, shape (G,)."""
-        due = self.due()
+        due = self.due
         gradient = self.state.total.received / due
         step = self._first() / math.sqrt(self.state.requests + 1)
         return onto_simplex(self.weight * due - step * gradient, self.weight)
@@ -139,7 +141,7 @@ class PMMF(Controller):
     def worst(self) -> float:
         """The least share of its target that a group received, min_g e_g / target_g; 1 is fair."""
         count = max(self.state.requests, 1)
-        return float((self.state.total.received / self.due()).min() / count)
+        return float((self.state.total.received / self.due).min() / count)
 
     def bound(self, requests: int, *, at_once: int = 1) -> float:
         """Return the most that a request falls short on average, in scores, after so many.
@@ -153,7 +155,7 @@ class PMMF(Controller):
             at_once: Most requests that see the same prices, such as a batch, >= 1.
 
         """
-        due, step = self.due(), self._first()
+        due, step = self.due, self._first()
         if not self.weight or not requests:
             return 0.0 if requests else math.inf
         # With batches of n, sum_b eta_b |g_b|^2 / 2 for eta_b = step / sqrt(n (b - 1) + 1) and
@@ -170,7 +172,7 @@ class PMMF(Controller):
 
         """
         self.state.check(candidates)
-        raised = self.prices() / self.due()
+        raised = self.prices() / self.due
         found = guarded(candidates, k, raised, self.keep)
         count = self.state.requests + candidates.requests
         at_once = max(candidates.requests, 1)
@@ -216,14 +218,14 @@ class PMMF(Controller):
 
     def _reach(self) -> float:
         """Return the largest squared distance from the first prices to any."""
-        due = self.due()
+        due = self.due
         return self.weight**2 * float(1 - 2 * due.min() + due @ due)
 
     def _first(self) -> float:
         """Return the length of the first step."""
         if self.step is not None:
             return self.step
-        return math.sqrt(self._reach() / 2) * float(self.due().min())
+        return math.sqrt(self._reach() / 2) * float(self.due.min())
 
 
 def _shortfall(candidates: Candidates, found: Guarded, raised: Floats, keep: float) -> Floats:
