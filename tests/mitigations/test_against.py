@@ -11,9 +11,11 @@ import pytest
 from evenhand.mitigations.against import OPTIMUM, held_against
 from evenhand.mitigations.calibrated import Calibrated
 from evenhand.mitigations.candidates import NOBODY, candidates_of
+from evenhand.mitigations.certificate import TOP_K
 from evenhand.mitigations.deterministic import DetCons, DetConstSort, DetGreedy, DetRelaxed
 from evenhand.mitigations.fair_topk import FAStarIR
 from evenhand.mitigations.linear_program import FairnessOfExposure
+from evenhand.mitigations.registry import reranked
 from made_candidates import floats, random_request
 from mitigations.naive import (
     best_first,
@@ -168,3 +170,11 @@ def test_held_twice_it_is_the_same():
     method = FAStarIR("a", 0.5)
     once = held_against(method, asked, method.rerank(asked, 4))
     assert held_against(method, asked, once) is once
+
+
+def test_lists_of_a_log_are_held_against_the_optimum():
+    asked = candidates_of([[4, 3, 2, 1]], [list("bbaa")])
+    held = reranked(DetConstSort({"a": 0.5, "b": 0.5}), asked, 4, ["q"]).certificate
+    assert held.against == OPTIMUM
+    drawn = reranked(FairnessOfExposure(), asked, 4, ["q"]).certificate
+    assert drawn.against == TOP_K

@@ -167,8 +167,9 @@ def _only(methods: Sequence[str], of_comparisons: Sequence[str]) -> str:
         what = "none is named." if not methods else f"{len(methods)} are named."
         hint = "Name one: --method det_const_sort; or say --compare to try several."
         problems.append(Problem("--method", what, hint))
-    for name in of_comparisons:
-        problems.append(Problem(name, "it is of comparisons.", "Say --compare too."))
+    problems += [
+        Problem(name, "it is of comparisons.", "Say --compare too.") for name in of_comparisons
+    ]
     if problems:
         raise RoleError(problems)
     return methods[0]
@@ -305,7 +306,8 @@ def _shown(document: dict[str, Any]) -> RenderableType:
         "",
         told["guarantee"],
         f"{kept}; {told['violated_prefixes']:,} prefixes break it",
-        f"utility {told['utility']:.4g} a request, {told['best']:.4g} at best ({told['against']})",
+        f"utility {told['utility']:.4g} a request, {told['best']:.4g} at best ({told['against']})"
+        + (f", {told['by_score']:.4g} by score" if "by_score" in told else ""),
         *(f"  {reason}" for reason in told["reasons"]),
         "",
         f"lists  {document['lists']}",

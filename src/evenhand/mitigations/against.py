@@ -11,7 +11,6 @@ from evenhand.mitigations.candidates import UNKNOWN, Candidates, Floats, Places
 from evenhand.mitigations.certificate import Certificate, Reranked, utility
 from evenhand.mitigations.minimum import GuaranteesMinima, blocks
 from evenhand.mitigations.optimum import best_under_minima
-from evenhand.mitigations.registry import Reranker
 
 OPTIMUM = "the optimum under the same minima"
 """What `Certificate.against` says where the best is that of `best_under_minima`."""
@@ -35,7 +34,7 @@ class HeldAgainst(Certificate):
         return {**super().to_dict(), "by_score": mean}
 
 
-def held_against(reranker: Reranker, candidates: Candidates, done: Reranked) -> Reranked:
+def held_against(reranker: object, candidates: Candidates, done: Reranked) -> Reranked:
     """Return the same orders, their utility held against the best that keep the same minima.
 
     Where an order holds fewer of a group than are due, such as of one that runs out, its optimum is

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 import evenhand.mitigations
 from evenhand.errors import NotationError, Problem, did_you_mean, listed
+from evenhand.mitigations.against import held_against
 from evenhand.mitigations.candidates import Candidates
 from evenhand.mitigations.certificate import Reranked
 from evenhand.mitigations.target import Targets
@@ -59,7 +60,10 @@ def _snake(name: str) -> str:
 def reranked(
     reranker: Reranker, candidates: Candidates, k: int, requests: Sequence[object]
 ) -> Reranked:
-    """Return what a re-ranker gives, whose draws, if it has any, belong to each request.
+    """Return what a re-ranker gives for the requests of a log.
+
+    Draws, if it has any, belong to each request; what is lost is held against the optimum under the
+    minima that are guaranteed, if there are any (`held_against`).
 
     Args:
         reranker: The re-ranker.
@@ -71,8 +75,9 @@ def reranked(
     if "keys" in inspect.signature(reranker.rerank).parameters:
         drawn: Any = reranker
         found: Reranked = drawn.rerank(candidates, k, keys=requests)
-        return found
-    return reranker.rerank(candidates, k)
+    else:
+        found = reranker.rerank(candidates, k)
+    return held_against(reranker, candidates, found)
 
 
 def read(text: str, targets: Targets | None = None) -> Reranker:
