@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from evenhand.audits.evidence.chart import chart
 from evenhand.audits.evidence.lorenz import lorenz_chart
 from evenhand.render import svg
-from evenhand.render.dots import _nice, _ticks, dots
+from evenhand.render.axis import nice_ends, ticks_between
+from evenhand.render.dots import dots
 from evenhand.stats.estimate import Estimate
 from made import contrast, group, pair
 
@@ -87,11 +88,11 @@ def test_ticks_stand_where_vega_has_them(low, span):
 
 @given(st.floats(-1e9, 1e9), st.floats(1e-6, 1e9))
 def test_an_axis_holds_its_values_and_ends_at_round_numbers(low, span):
-    first, last = _nice(low, low + span)
+    first, last = nice_ends(low, low + span)
     slack = 1e-9 * max(abs(low), span)
     assert first <= low + slack
     assert last >= low + span - slack
-    ticks = [tick for tick, _ in _ticks(first, last, 5)]
+    ticks = [tick for tick, _ in ticks_between(first, last, 5)]
     assert 2 <= len(ticks) <= 12
     steps = {round((b - a) / span, 6) for a, b in pairwise(ticks)}
     assert len(steps) <= 2

@@ -8,23 +8,20 @@ to it.
 from __future__ import annotations
 
 import math
-import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from itertools import pairwise
-from typing import Any, TypeAlias
+from typing import Any
 
 from evenhand.audits.evidence.look import BLUE, WIDTH
-
-_Step: TypeAlias = tuple[int, int]
-"""Between ticks: a power of ten, and how often it is taken: 1, 2 or 5 times."""
+from evenhand.render.axis import label_of, limited, nice_ends, ticks_between, width_of
 
 _PADDING, _GAP = 5, 8
 _BELOW = 43
 """Room below the lines for labels and the title."""
 
-_TICKS, _NICE = 5, 10
+_TICKS = 5
 _RADIUS = math.sqrt(90) / 2
 _MARGIN = 8
 """A little room beside the labels, for fonts that are wider than the one estimated."""
@@ -90,15 +87,15 @@ def _axis(spec: Mapping[str, Any]) -> _Axis | None:
     parity = any("data" in layer for layer in spec["layer"])
     values = [line[field] for line in lines for field in _FIELDS if field in line]
     values += [0.0] if parity else []
-    domain = _nice(min(values), max(values))
+    domain = nice_ends(min(values), max(values))
     how = x["axis"].get("labelExpr", "")
-    told = [(tick, _label(tick, step, how)) for tick, step in _ticks(*domain, _TICKS)]
-    names = max(_width(_limited(line["name"], y["axis"]["labelLimit"])) for line in lines)
+    told = [(tick, label_of(tick, step, how)) for tick, step in ticks_between(*domain, _TICKS)]
+    names = max(width_of(limited(line["name"], y["axis"]["labelLimit"])) for line in lines)
     left = _PADDING + math.ceil(_GAP + names + 0.5)
     width = WIDTH - left - _PADDING
     if told:
         last, text = told[-1]
-        width -= max(0, math.ceil(_width(text) / 2 - width * (1 - _share(last, domain))))
+        width -= max(0, math.ceil(width_of(text) / 2 - width * (1 - _share(last, domain))))
     return _Axis(left, width, domain, _apart(told, domain, width), x["title"], parity)
 
 
@@ -116,7 +113,7 @@ def _drawn(
     step = bottom / len(lines)
     rows = [(line, step * (place + 0.5)) for place, line in enumerate(lines)]
     for line, y in rows:
-        yield _text(_limited(line["name"], limit), -_GAP + 0.5, y + 4, "end")
+        yield _text(limited(line["name"], limit), -_GAP + 0.5, y + 4, "end")
     for line, y in rows:
         if "target" in line:
             x = axis.place(line["target"])
@@ -166,81 +163,12 @@ def _text(text: str, x: float, y: float, anchor: str) -> str:
     )
 
 
-def _nice(low: float, high: float) -> tuple[float, float]:
-    """Return the ends of an axis at round numbers around two values.
-
-    >>> _nice(0.389, 0.706)
-    (0.35, 0.75)
-    """
-    before: _Step | None = None
-    for _ in range(10):
-        step = _step(low, high, _NICE)
-        if step is None or step == before:
-            break
-        low, high = _times(low, step, math.floor), _times(high, step, math.ceil)
-        before = step
-    return low, high
-
-
-def _step(low: float, high: float, count: int) -> _Step | None:
-    """Return a round step of about so many between two values, as a power of ten and a factor."""
-    rough = (high - low) / count
-    if not rough > 0:
-        return None
-    power = math.floor(math.log10(rough))
-    error = rough / 10.0**power
-    factor = next(
-        (factor for least, factor in ((50, 10), (10, 5), (2, 2)) if error >= math.sqrt(least)), 1
-    )
-    return (power + 1, 1) if factor == 10 else (power, factor)  # noqa: PLR2004
-
-
-def _times(value: float, step: _Step, to: Any) -> float:  # noqa: ANN401 - floor, ceil
-    """Return the multiple of a step to which a value is rounded."""
-    return _multiple(to(_quotient(value, step)), step)
-
-
-def _quotient(value: float, step: _Step) -> float:
-    power, factor = step
-    # Divided by a whole number where the step is none, which keeps multiples exact.
-    return value * (10.0**-power / factor) if power < 0 else value / (10.0**power * factor)
-
-
-def _multiple(count: float, step: _Step) -> float:
-    power, factor = step
-    return count / (10.0**-power / factor) if power < 0 else count * (10.0**power * factor)
-
-
-def _ticks(low: float, high: float, count: int) -> Iterator[tuple[float, _Step]]:
-    """Yield about so many round numbers between two values, each with their step."""
-    step = _step(low, high, count)
-    if step is None:
-        return
-    first, last = round(_quotient(low, step)), round(_quotient(high, step))
-    first += _multiple(first, step) < low
-    last -= _multiple(last, step) > high
-    for number in range(first, last + 1):
-        yield _multiple(number, step), step
-
-
-def _label(tick: float, step: _Step, how: str) -> str:
-    """Return what is written at a tick: a number, a percentage, or percentage points."""
-    scale = 2 if how else 0
-    value = tick * 10**scale
-    text = f"{value:,.{max(0, -step[0] - scale)}f}"
-    text = text.rstrip("0").rstrip(".") if "." in text else text
-    text = "0" if text.strip("-0.") == "" else text.replace("-", "\N{MINUS SIGN}")
-    if not how:
-        return text
-    return text.replace(",", "") + ("%" if "%" in how else "")
-
-
 def _apart(
     ticks: Sequence[tuple[float, str]], domain: tuple[float, float], width: int
 ) -> Sequence[tuple[float, str]]:
     """Return ticks whose labels do not run into each other: of too many, every second one."""
     places = [
-        (width * _share(tick, domain), _width(text) / 2, (tick, text)) for tick, text in ticks
+        (width * _share(tick, domain), width_of(text) / 2, (tick, text)) for tick, text in ticks
     ]
 
     def overlap() -> bool:
@@ -252,59 +180,3 @@ def _apart(
 
 
 _SEPARATION = 4
-
-
-def _limited(text: str, limit: float) -> str:
-    """Return a text that is at most so wide, with an ellipsis where it is cut."""
-    if _width(text) <= limit:
-        return text
-    room = limit - _width("…")
-    end = next(end for end in range(len(text), -1, -1) if _width(text[:end]) <= room)
-    return f"{text[:end]}…"
-
-
-def _width(text: str) -> float:
-    """Return about how wide a text is, in pixels."""
-    return 13 * sum(map(_em, text)) / 1000
-
-
-_WIDTHS: Mapping[str, int] = {
-    letter: width
-    for width, letters in (
-        (191, "'"),
-        (222, "ijl"),
-        (260, "|"),
-        (278, " !,./:;I[\\]ft\N{MIDDLE DOT}"),
-        (333, "()-`r"),
-        (334, "{}"),
-        (355, '"'),
-        (389, "*"),
-        (469, "^"),
-        (500, "Jcksvxyz"),
-        (556, "#$0123456789?L_abdeghnopqu"),
-        (584, "+<=>~\N{MINUS SIGN}"),
-        (611, "FTZ"),
-        (667, "&ABEKPSVXY"),
-        (722, "CDHNRUw"),
-        (778, "GOQ"),
-        (833, "Mm"),
-        (889, "%"),
-        (944, "W"),
-        (1000, "…"),
-        (1015, "@"),
-    )
-    for letter in letters
-}
-"""Thousandths of the size of Helvetica, which Arial and Liberation Sans share."""
-
-
-def _em(letter: str) -> int:
-    known = _WIDTHS.get(letter)
-    if known is not None:
-        return known
-    if unicodedata.combining(letter):
-        return 0
-    plain = unicodedata.normalize("NFD", letter)[0]
-    if plain != letter:
-        return _em(plain)
-    return 1000 if unicodedata.east_asian_width(letter) in "FW" else 600
