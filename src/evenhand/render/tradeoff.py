@@ -22,7 +22,7 @@ _NAMED = 6
 def short(value: float) -> str:
     """Return a number in as many digits as a comparison needs.
 
-    >>> short(0.80646), short(-12.7685), short(-0.0175), short(0)
+    >>> short(0.80646), short(-12.7685), short(-0.0171), short(0)
     ('0.806', '-12.8', '-0.017', '0')
     """
     if value == 0:
