@@ -63,6 +63,20 @@ def test_picture_is_the_example_and_what_became_of_it():
         assert row["group"] == inputs.table["group"][row["source"]]
 
 
+def test_picture_of_an_explanation_is_its_map_to_half_a_step():
+    model, inputs = model_of(), inputs_for()
+    probe = probe_of("attribute.gradient_x_input")
+    shown = run(probe, model, inputs, groups=["group"], version="0", pictures=10).pictures
+    assert len(shown) == 10
+    for row in shown.iter_rows(named=True):
+        x = inputs.x[row["source"], 0].astype(np.float64)
+        # The slope of "light" is 1 everywhere and that of "dark" is 0; parts are told from -1.
+        wanted = (x + 1) * (row["prediction"] == "light")
+        found = np.frombuffer(row["map"], np.int8).reshape(3, 4) * row["scale"]
+        assert np.abs(found - wanted).max() <= row["scale"] / 2 + 1e-9
+        assert row["changed"] is None
+
+
 def test_pictures_change_no_row_and_are_counted(tmp_path):
     model, inputs = model_of(), inputs_for()
     most = most_asked(PROBE, model, len(inputs), pictures=10)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -14,14 +15,27 @@ from evenhand.logs.file import PICTURES as BESIDE
 from evenhand.models.inputs import Inputs
 from evenhand.models.model import Floats, Model
 from evenhand.models.spec import Spec
+from evenhand.probes.attribute.attribution import pixels
+from evenhand.probes.method import Rows
 
-PICTURES = ("picture_shape", "picture_clean", "picture_changed", "picture_prediction")
+PICTURES = (
+    *("picture_shape", "picture_clean", "picture_changed", "picture_prediction"),
+    *("picture_map", "picture_scale"),
+)
 """Columns of a kept block that are no columns of the log: null where an example is not shown."""
 
-COLUMNS = ("source", "variant", "group", "label", "prediction", "shape", "clean", "changed", "said")
-"""Columns of the side file: bytes of shape (height, width, channels), 0 the lowest value."""
+COLUMNS = (
+    *("source", "variant", "group", "label", "prediction"),
+    *("shape", "clean", "changed", "said", "map", "scale"),
+)
+"""Columns of the side file: bytes of shape (height, width, channels), 0 the lowest value.
 
-_GREYS = 255
+Of what was changed there are ``changed`` and ``said``, what the model says of it. Of what was
+explained there are ``map``, whole numbers from -127 to 127 of shape (height, width), the channels
+of a pixel added up, and ``scale``, what one of them is in units of the map.
+"""
+
+_GREYS, _STEPS = 255, 127
 
 
 def path_beside(log: str | Path) -> Path:
@@ -56,39 +70,41 @@ _SHOWN = 2
 """Tells the numbers of the choice from those of the blocks and of the flags' sample."""
 
 
-def pictured(
-    model: Model, x: Floats, changed: Floats | None, shown: NDArray[np.bool_]
-) -> pl.DataFrame:
+def pictured(model: Model, x: Floats, made: Rows, shown: NDArray[np.bool_]) -> pl.DataFrame:
     """Return the columns `PICTURES` of a block; nulls where an example is not shown.
 
     Args:
         model: The model, which is asked what the changed examples are.
         x: Examples, shape (n, *spec.shape).
-        changed: What became of them; None where nothing was changed.
+        made: What became of them, or what explains them.
         shown: Which are shown, shape (n,).
 
     """
     size, spec = len(x), model.spec
     names = pl.Series([*spec.labels])
-    shape: list[list[int] | None] = [None] * size
-    before: list[bytes | None] = [None] * size
-    after: list[bytes | None] = [None] * size
-    said: list[object] = [None] * size
+    found: dict[str, list[Any]] = {name: [None] * size for name in PICTURES}
     places = np.flatnonzero(shown)
-    if changed is not None and places.size and spec.layout != "features":
-        classes = names.gather(model.predict(changed[places])).to_list()
-        for place, name in zip(places, classes, strict=True):
-            clean, other = (_bytes(of[place], spec) for of in (x, changed))
-            shape[place], said[place] = [*clean.shape], name
-            before[place], after[place] = clean.tobytes(), other.tobytes()
-    return pl.DataFrame(
-        {
-            "picture_shape": pl.Series(shape, dtype=pl.List(pl.Int64)),
-            "picture_clean": pl.Series(before, dtype=pl.Binary),
-            "picture_changed": pl.Series(after, dtype=pl.Binary),
-            "picture_prediction": pl.Series(said, dtype=names.dtype),
-        }
-    )
+    seen = places.size > 0 and spec.layout != "features"
+    for place in places if seen and not (made.changed is None and made.maps is None) else ():
+        clean = _bytes(x[place], spec)
+        found["picture_shape"][place], found["picture_clean"][place] = (
+            [*clean.shape],
+            clean.tobytes(),
+        )
+    if seen and made.changed is not None:
+        said = names.gather(model.predict(made.changed[places])).to_list()
+        for place, name in zip(places, said, strict=True):
+            found["picture_prediction"][place] = name
+            found["picture_changed"][place] = _bytes(made.changed[place], spec).tobytes()
+    if seen and made.maps is not None:
+        maps = np.asarray(made.maps, np.float64)
+        for place, values in zip(places, pixels(maps[places], spec), strict=True):
+            scale = float(np.abs(values).max()) / _STEPS
+            steps = np.rint(values / scale) if scale else np.zeros_like(values)
+            found["picture_map"][place] = steps.astype(np.int8).tobytes()
+            found["picture_scale"][place] = scale
+    types = (pl.List(pl.Int64), pl.Binary, pl.Binary, names.dtype, pl.Binary, pl.Float64)
+    return pl.DataFrame(found, schema=dict(zip(PICTURES, types, strict=True)))
 
 
 def _bytes(image: Floats, spec: Spec) -> NDArray[np.uint8]:
@@ -109,7 +125,7 @@ def pictures_of(parts: pl.DataFrame, inputs: Inputs, by: Sequence[str]) -> pl.Da
         by: The column of groups that the examples were chosen by, or none.
 
     """
-    names = dict(zip(PICTURES, COLUMNS[-4:], strict=True))
+    names = dict(zip(PICTURES, COLUMNS[-len(PICTURES) :], strict=True))
     group = inputs.table[by[0]].cast(pl.String) if by else pl.Series([None] * len(inputs))
     groups = pl.DataFrame({"source": inputs.ids.tolist(), "group": group.cast(pl.String)})
     shown = parts.filter(pl.col("picture_clean").is_not_null())

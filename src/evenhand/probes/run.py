@@ -357,7 +357,7 @@ class _Work:
             progress=tell,
         )
         table = beside(rows.table, examples, labels, model.spec)
-        pictures = pictured(model, examples.x, rows.changed, shown)
+        pictures = pictured(model, examples.x, rows, shown)
         return table.hstack(pictures).with_columns(pl.lit(model.queries - asked).alias(_ASKED))
 
     def _cost(self, examples: int) -> int:

@@ -143,7 +143,11 @@ def _read(path: Path) -> pl.DataFrame | None:
         table = pl.read_parquet(path)
     except (OSError, pl.exceptions.PolarsError):
         return None
-    return table if {*COLUMNS} <= {*table.columns} and len(table) else None
+    if not {*COLUMNS} - {"map", "scale"} <= {*table.columns}:
+        return None
+    # What was explained and not changed is shown beside its card.
+    changed = table.filter(pl.col("changed").is_not_null())
+    return changed if len(changed) else None
 
 
 def _picture(row: dict[str, Any]) -> Picture:
