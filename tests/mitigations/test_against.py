@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from fractions import Fraction
 
@@ -16,6 +17,7 @@ from evenhand.mitigations.deterministic import DetCons, DetConstSort, DetGreedy,
 from evenhand.mitigations.fair_topk import FAStarIR
 from evenhand.mitigations.linear_program import FairnessOfExposure
 from evenhand.mitigations.registry import reranked
+from evenhand.mitigations.target import REQUEST
 from made_candidates import floats, random_request
 from mitigations.naive import (
     best_first,
@@ -105,6 +107,27 @@ def test_fa_ir_loses_nothing_in_long_lists():
     found = held_against(method, asked, method.rerank(asked, 25)).certificate
     assert found.lost == pytest.approx(0, abs=1e-12)
     assert (found.by_score - found.best).max() > 0.1
+
+
+@pytest.mark.parametrize("targets", [{"a": 0.3, "b": 0.7}, {"a": 0.55, "b": 0.45}, REQUEST])
+def test_of_two_groups_greedy_loses_nothing(targets):
+    rng = np.random.default_rng(6)
+    requests = [random_request(rng, "ab", 60, unknown=True) for _ in range(2000)]
+    asked = candidates_of(*zip(*requests, strict=True), "ab")
+    method = DetGreedy(targets)
+    found = held_against(method, asked, method.rerank(asked, 25)).certificate
+    assert found.lost == pytest.approx(0, abs=1e-12)
+    assert (found.by_score - found.best).max() > 0.1
+
+
+def test_of_three_groups_greedy_may_lose():
+    # The first two may hold one a at most, though no minimum asks for another before the fourth.
+    method = DetGreedy({"a": 0.5, "b": 0.25, "c": 0.25})
+    asked = candidates_of([[9, 8, 1, 1]], [list("aabc")])
+    found = held_against(method, asked, method.rerank(asked, 4))
+    assert found.order.tolist() == [[0, 2, 1, 3]]
+    assert found.certificate.best[0] == pytest.approx(discounted([9, 8, 1, 1], [0, 1, 2, 3]))
+    assert found.certificate.lost[0] == pytest.approx(7 / math.log2(3) - 7 / math.log2(4))
 
 
 def test_the_certificate_says_in_how_many_requests_minima_were_not_kept():

@@ -120,6 +120,11 @@ class DetGreedy(Deterministic):
     less than one candidate more than p i, so no two are due at once. Of four, two may be: with
     targets of 1/6, 1/6, 1/3 and 1/3 the first two may take slots 1 and 2, and slot 3 is due twice.
 
+    Of two groups it gives the largest discounted sum of scores among all orders that hold the
+    minima: the maximum of one is what the minimum of the other leaves, so that every prefix has as
+    many of each as it has by score, or the nearest that may be, as with `FAStarIR`. Of three it
+    need not: who is best now may be due later anyway.
+
     >>> from evenhand.mitigations.candidates import candidates_of
     >>> made = candidates_of([[9, 8, 7, 6, 5, 4]], [["m", "m", "m", "m", "f", "f"]])
     >>> DetGreedy({"m": 0.5, "f": 0.5}).rerank(made, 4).order.tolist()
