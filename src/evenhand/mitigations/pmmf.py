@@ -177,18 +177,8 @@ class PMMF(Controller):
         count = self.state.requests + candidates.requests
         at_once = max(candidates.requests, 1)
         bound = self.bound(count, at_once=at_once)
-        text = (
-            f"after {count} requests, at most {at_once} at a time, mean score plus {self.weight:g} "
-            f"times the worst group's share of its target is expected within {bound:.3g} of the "
-            "best policy's, if requests are drawn alike"
-        )
-        if self.keep:
-            text = (
-                f"{promise(self.keep)}; {text}, both policies keep that, and the mean shortfall "
-                "of all requests is added"
-            )
         certificate = PMMFCertificate(
-            guarantee=text,
+            guarantee=self._guarantee(count, at_once, bound),
             violated=found.violated,
             utility=found.utility,
             best=found.best,
@@ -215,6 +205,19 @@ class PMMF(Controller):
         shown = candidates.groups_at(order)
         received = self.by_group(shown, np.broadcast_to(attention / attention.sum(), shown.shape))
         return self.counting(received, np.zeros(len(received)), len(order))
+
+    def _guarantee(self, requests: int, at_once: int, bound: float) -> str:
+        """Return what is guaranteed, in words."""
+        kept, policy = "", "of the best policy"
+        if self.keep:
+            kept = f"{promise(self.keep)}; "
+            policy = f"and the mean shortfall of all requests {policy} that keeps that too"
+        batches = "one at a time" if at_once == 1 else f"at most {at_once} at a time"
+        return (
+            f"{kept}after {requests} requests, {batches}, mean score plus {self.weight:g} times "
+            f"the worst group's share of its target is expected within {bound:.3g} {policy}, "
+            "if requests are drawn alike"
+        )
 
     def _reach(self) -> float:
         """Return the largest squared distance from the first prices to any."""
