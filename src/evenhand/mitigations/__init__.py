@@ -6,6 +6,7 @@
 [[0, 3]]
 """
 
+from evenhand.mitigations.against import held_against
 from evenhand.mitigations.calibrated import Calibrated
 from evenhand.mitigations.candidates import Candidates, candidates_of
 from evenhand.mitigations.certificate import Certificate, Reranked
@@ -33,4 +34,5 @@ __all__ = [
     "State",
     "Welfare",
     "candidates_of",
+    "held_against",
 ]
