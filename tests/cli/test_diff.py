@@ -62,6 +62,42 @@ def test_json_says_which_groups_gained_and_whether_a_gap_was_levelled(run, paths
     assert right["groups"][0]["difference"]["low"] > 0
 
 
+def test_a_report_is_written_beside_what_is_printed(run, paths, tmp_path):
+    for name, begins in (
+        ("changes.html", "<!doctype html>"),
+        ("changes.md", "# loans / score / v1"),
+    ):
+        report = tmp_path / name
+        code, out, _ = run(*paths, "--report", report)
+        assert code == 1
+        assert out.rstrip().endswith(f"report  {report}")
+        assert report.read_text().startswith(begins)
+
+
+def test_a_report_of_the_same_figures_exits_with_0(run, paths, tmp_path):
+    code, out, _ = run(paths[0], paths[0], "--report", tmp_path / "same.html", "--json")
+    assert code == 0
+    assert json.loads(out)["report"] == str(tmp_path / "same.html")
+    assert "Both audits have the same figures." in (tmp_path / "same.html").read_text()
+
+
+def test_a_report_of_another_format_is_refused_before_any_work(run, paths, tmp_path):
+    code, _, err = run(*paths, "--report", tmp_path / "changes.pdf")
+    assert code == 2
+    assert "Write changes.html or changes.md." in err
+
+
+def test_a_report_that_is_there_stays_unless_forced(run, paths, tmp_path):
+    report = tmp_path / "changes.html"
+    report.write_text("mine")
+    code, _, err = run(*paths, "--report", report)
+    assert (code, report.read_text()) == (2, "mine")
+    assert "--force" in err
+    code, _, _ = run(*paths, "--report", report, "--force")
+    assert code == 1
+    assert report.read_text() != "mine"
+
+
 def test_added_and_removed_findings_are_listed(run, paths, tmp_path):
     text = bundles.PLAN.split("measures:")[0] + "measures: [accuracy]\n"
     write_bundle(bundles.audited(bundles.rows_of(), text), tmp_path / "other.zip")

@@ -11,6 +11,7 @@ from rich.text import Text
 
 from evenhand.audits.evidence.comparison import Change, Comparison
 from evenhand.audits.evidence.levelling import Levelling, State
+from evenhand.render.gains import STATES
 from evenhand.render.wording import DASH, brief, first, name_of, number, own_reason
 
 
@@ -57,14 +58,6 @@ def _levelled(levelled: Sequence[Levelling]) -> list[Text]:
     how = f"  of these, intervals of the groups of a finding hold together at {level}"
     return [*lines, Text(how, style="dim")]
 
-
-STATES: Mapping[State, str] = {
-    "levelled_down": "levelled down",
-    "levelled_up": "levelled up",
-    "shifted": "shifted",
-    "not_shown": "not shown",
-}
-"""What became of groups and their gap, in words."""
 
 _STYLES: Mapping[State, str] = {"levelled_down": "bold", "levelled_up": "bold", "shifted": ""}
 

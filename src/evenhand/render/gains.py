@@ -1,0 +1,273 @@
+"""Two audits in words: the answer first, who gained and who lost, and what became of each figure.
+
+The page, its Markdown and the terminal say the same with these words.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from evenhand.audits.evidence.block import is_of_items
+from evenhand.audits.evidence.bundle import Bundle
+from evenhand.audits.evidence.comparison import Comparison, diff
+from evenhand.audits.evidence.legible import cut
+from evenhand.audits.evidence.levelling import GroupMove, Levelling, State, Word
+from evenhand.audits.evidence.moves import levellings
+from evenhand.audits.finding import ALL_ROWS
+from evenhand.render.wording import first, name_of
+
+WORDS: Mapping[Word, str] = {
+    "gained": "gained",
+    "lost": "lost",
+    "rose": "rose",
+    "fell": "fell",
+    "not_shown": "no change shown",
+    "unknown": "no interval",
+}
+STATES: Mapping[State, str] = {
+    "levelled_down": "levelled down",
+    "levelled_up": "levelled up",
+    "shifted": "shifted",
+    "not_shown": "not shown",
+}
+"""What became of groups and their gap, in words."""
+
+Tone = Literal["pass", "fail", "undecided", "none"]
+
+_MOST_NAMED, _MOST_MEASURES = 3, 2
+
+
+@dataclass(frozen=True)
+class Changes:
+    """Two audits and what is known of their changes.
+
+    Attributes:
+        before: The first audit.
+        after: The second.
+        found: Every figure of both, its change by itself.
+        levelled: The groups of every finding, their changes together.
+
+    """
+
+    before: Bundle
+    after: Bundle
+    found: Comparison
+    levelled: tuple[Levelling, ...]
+
+    @property
+    def moved(self) -> list[Levelling]:
+        """The findings of which some group is shown to have moved."""
+        return [one for one in self.levelled if one.moved(*_MOVED)]
+
+
+def changes_of(before: Bundle, after: Bundle, *, level: float | None = None) -> Changes:
+    """Return two audits with their changes.
+
+    Args:
+        before: The first audit.
+        after: The second.
+        level: Coverage; None for that of the first plan.
+
+    Raises:
+        BundleError: The level is none.
+
+    """
+    found = diff(before, after, level=level)
+    return Changes(before, after, found, levellings(before, after, level=level))
+
+
+def headline(changes: Changes) -> tuple[str, Tone]:
+    """Return the answer in a few words, and what it is a sign of."""
+    if changes.found.same:
+        return "The same figures", "none"
+    states = {one.state for one in changes.levelled}
+    words = {move.word for one in changes.levelled for move in one.groups if move.compared}
+    if "levelled_down" in states:
+        return "Levelling down", "fail"
+    if {"gained", "lost"} <= words:
+        return "Some groups gained, others lost", "undecided"
+    if "gained" in words:
+        return "Some groups gained, none is shown to have lost", "pass"
+    if "lost" in words:
+        return "Some groups lost, none is shown to have gained", "fail"
+    if {"rose", "fell"} & words:
+        return "Figures of groups changed", "undecided"
+    return "No group is shown to have gained or lost", "none"
+
+
+def answer(changes: Changes) -> list[str]:
+    """Return what changed in a few sentences: verdicts, groups, and levelling down."""
+    if changes.found.same:
+        return ["Both audits have the same figures."]
+    return [*filter(None, [_verdicts(changes), *_groups(changes), _levelling(changes)])]
+
+
+def _verdicts(changes: Changes) -> str:
+    one, other = changes.before.verdict, changes.after.verdict
+    if one is None and other is None:
+        return ""
+    told = [
+        f"{was.id} from {was.before or 'none'} to {was.after or 'none'}"
+        for was in rules_of(changes)
+        if was.before != was.after
+    ]
+    which = f": {'; '.join(first(told, _MOST_NAMED))}" if told else ""
+    if one == other:
+        return f"The verdict is {other}, as before{which}."
+    return f"The verdict went from {one or 'none'} to {other or 'none'}{which}."
+
+
+def _groups(changes: Changes) -> list[str]:
+    told = []
+    for word, lead in _LEADS:
+        by = _by_group(changes.levelled, word)
+        if by:
+            names = [
+                f"{name} ({', '.join(first(found, _MOST_MEASURES))})" for name, found in by.items()
+            ]
+            told.append(f"{lead}: {'; '.join(first(names, _MOST_NAMED))}.")
+    total, still = len(changes.levelled), len(changes.levelled) - len(changes.moved)
+    if not total:
+        return ["No finding of both audits compares groups."]
+    if total == still:
+        told.append("No group is shown to have gained or lost.")
+    elif still:
+        told.append(f"In {still:,} of {total:,} comparisons of groups no change is shown.")
+    return told
+
+
+_LEADS: Sequence[tuple[Word, str]] = (
+    ("gained", "Gained"),
+    ("lost", "Lost"),
+    ("rose", "Rose, where neither direction is better in itself"),
+    ("fell", "Fell, where neither direction is better in itself"),
+)
+
+
+def _levelling(changes: Changes) -> str:
+    down, up = (
+        [one for one in changes.levelled if one.state == state]
+        for state in ("levelled_down", "levelled_up")
+    )
+    if down:
+        told = [f"{title_of(one)}: {one.reason}" for one in down]
+        return f"Levelling down: {'. '.join(first(told, _MOST_NAMED))}."
+    if up:
+        told = [f"{title_of(one)}: {one.reason}" for one in up]
+        return f"Levelled up: {'. '.join(first(told, _MOST_NAMED))}."
+    return "Levelling down is not shown." if changes.levelled else ""
+
+
+def _by_group(levelled: Iterable[Levelling], *words: Word) -> dict[str, list[str]]:
+    """Return the measures in which each group has one of these words."""
+    found: dict[str, list[str]] = {}
+    for one in levelled:
+        for move in one.moved(*words):
+            if move.compared:
+                where = f" in {cut(one.finding.slice)}" if one.finding.slice else ""
+                found.setdefault(group_name(one, move), []).append(f"{what_of(one)}{where}")
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class RuleChange:
+    """A rule's verdict in two audits; None where it has none."""
+
+    id: str
+    rule: str
+    scope: str
+    before: str | None
+    after: str | None
+
+
+def rules_of(changes: Changes) -> list[RuleChange]:
+    """Return the verdicts of every rule of either audit, what changed first."""
+    sides = [
+        {(rule.id, rule.scope): rule for rule in bundle.rules}
+        for bundle in (changes.before, changes.after)
+    ]
+    found = []
+    for key in dict.fromkeys([*sides[0], *sides[1]]):
+        one, other = (side.get(key) for side in sides)
+        known = one or other
+        if known is not None:
+            verdicts = [None if rule is None else rule.verdict for rule in (one, other)]
+            scope = "" if known.scope == ALL_ROWS else known.scope
+            found.append(RuleChange(known.id, known.rule, scope, *verdicts))
+    return sorted(found, key=lambda one: one.before == one.after)
+
+
+def title_of(one: Levelling) -> str:
+    """Return what is compared, between whom, in which rows."""
+    finding = one.finding
+    over = "of items by" if is_of_items(finding) else "by"
+    given = f" within {', '.join(finding.given)}" if finding.given else ""
+    where = f" in {finding.slice}" if finding.slice else ""
+    return cut(f"{what_of(one)} {over} {', '.join(finding.by)}{given}{where}", 200)
+
+
+def what_of(one: Levelling) -> str:
+    """Return the figure of a group."""
+    measure = one.finding.measure
+    return cut(
+        f"share of {measure.partition('@')[0]}{_depth(measure)}" if one.zero_sum else measure
+    )
+
+
+def _depth(measure: str) -> str:
+    _, mark, depth = measure.rpartition("@")
+    return f"@{depth}" if mark else ""
+
+
+def group_name(one: Levelling, move: GroupMove) -> str:
+    """Return a group where it stands alone: with its attributes, and that it is one of items."""
+    items = "items of " if is_of_items(one.finding) else ""
+    return cut(f"{items}{name_of(move.group)} ({', '.join(move.group)})", 100)
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """A group over all findings.
+
+    Attributes:
+        name: The group.
+        shown: What is shown of it: a word, and that word with the measure.
+        still: In how many findings no change is shown.
+
+    """
+
+    name: str
+    shown: tuple[tuple[Word, str], ...]
+    still: int
+
+
+def tallies(changes: Changes) -> list[Tally]:
+    """Return every group that is compared, those that lost or gained first."""
+    by = {word: _by_group(changes.levelled, word) for word in (*_MOVED, "not_shown")}
+    still = by.pop("not_shown")
+    names = dict.fromkeys([name for found in by.values() for name in found] + [*still])
+    return [
+        Tally(
+            name,
+            tuple(
+                (word, f"{WORDS[word]} in {what}")
+                for word, found in by.items()
+                for what in found.get(name, ())
+            ),
+            len(still.get(name, ())),
+        )
+        for name in names
+    ]
+
+
+_MOVED: Sequence[Word] = ("lost", "gained", "fell", "rose")
+
+
+def direction(one: Levelling) -> str:
+    """Return in which direction a group gains, in a sentence."""
+    if one.finding.conventions.get("better") not in {"higher", "lower"} and one.better:
+        return "More is a gain for the group that has it."
+    told = {"higher": "Higher is better.", "lower": "Lower is better."}
+    return told.get(one.better or "", "Neither direction is better in itself.")
