@@ -15,13 +15,14 @@ from evenhand.errors import EvenhandError, ModelError, OutputError, SourceError
 from evenhand.models.function import FunctionModel, linear
 from evenhand.models.inputs import inputs_of
 from evenhand.models.spec import Spec
-from evenhand.probes import run as running
+from evenhand.probes import work as working
 from evenhand.probes.attack.attack import Attacked
 from evenhand.probes.attacking import Attacking
+from evenhand.probes.kept import forget, kept_in
 from evenhand.probes.log import read_made, to_parquet
 from evenhand.probes.method import Variant
 from evenhand.probes.probe import Probe
-from evenhand.probes.run import forget, kept_in, most_asked, run
+from evenhand.probes.run import most_asked, run
 from evenhand.probes.threat import Threat
 from evenhand.probes.written import probe_of
 
@@ -202,7 +203,7 @@ def test_folder_that_cannot_be_is_said(tmp_path):
 
 
 def test_progress_ends_at_the_whole_and_never_goes_back(monkeypatch):
-    monkeypatch.setattr(running, "_SOON", -1.0)
+    monkeypatch.setattr(working, "_SOON", -1.0)
     told = []
     probed(progress=lambda what, share: told.append((what, share)))
     shares = [share for _, share in told]

@@ -15,10 +15,12 @@ from evenhand.logs.reader import format_of
 from evenhand.models.inputs import Inputs
 from evenhand.models.model import Model
 from evenhand.probes import picture
+from evenhand.probes.kept import forget, kept_in
 from evenhand.probes.log import to_parquet
 from evenhand.probes.method import Progress, silent
 from evenhand.probes.probe import Probe
-from evenhand.probes.run import Probed, forget, kept_in, lasting, run
+from evenhand.probes.run import Probed, run
+from evenhand.probes.work import lasting
 
 
 def predicted(

@@ -63,13 +63,13 @@ class Made:
 
 
 def beside(rows: pl.DataFrame, inputs: Inputs, labels: Codes, spec: Spec) -> pl.DataFrame:
-    """Return rows with the ids and the true classes of their examples in front."""
-    return pl.DataFrame(
-        {
-            "source": pl.Series(inputs.ids.tolist()),
-            "label": pl.Series([*spec.labels]).gather(labels),
-        }
-    ).hstack(rows)
+    """Return rows with the ids and the true classes of their examples in front.
+
+    Where there are several for each example, all examples stand once before the next of any.
+    """
+    ids, known = pl.Series(inputs.ids.tolist()), pl.Series([*spec.labels]).gather(labels)
+    first = pl.DataFrame({"source": ids, "label": known})
+    return pl.concat([first] * (len(rows) // max(len(inputs), 1))).hstack(rows)
 
 
 def with_groups(rows: pl.DataFrame, inputs: Inputs, groups: Sequence[str]) -> pl.DataFrame:

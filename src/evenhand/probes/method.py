@@ -48,7 +48,8 @@ class Rows(NamedTuple):
 
     Attributes:
         table: A row for each example, in order: `prediction`, ``variant`` and what the method
-            found, without ``source``, ``label`` and groups.
+            found, without ``source``, ``label`` and groups. Of a pass that makes several variants,
+            those of the first for all examples, then those of the second, and so on.
         changed: The examples as they were changed, for people to look at; None where nothing is.
         maps: What explains each example, for people to look at; None where nothing does.
 
@@ -67,6 +68,7 @@ class Method(ABC):
         summary: Measures that sum up a variant, in notation.
         doubted: Whether reasons not to believe it can be looked for.
         apart: Whether figures are of each variant by itself; else of all together.
+        block: Examples that are changed, and kept, at once.
 
     """
 
@@ -74,6 +76,7 @@ class Method(ABC):
     summary: ClassVar[tuple[str, ...]]
     doubted: ClassVar[bool] = False
     apart: ClassVar[bool] = True
+    block: ClassVar[int] = 256
 
     @property
     @abstractmethod
@@ -85,13 +88,32 @@ class Method(ABC):
     def variants(self) -> tuple[Variant, ...]:
         """What is done, one row of the log for each and every example; all different."""
 
+    @property
+    def passes(self) -> tuple[Variant, ...]:
+        """What is done to a block after each other; by default each variant by itself.
+
+        A method that makes all its variants at once has one pass, by which `rows` is asked.
+        """
+        return self.variants
+
+    def among(self, inputs: Inputs, seed: int) -> Method:
+        """Return the method as it is for these examples, where it takes anything from all of them.
+
+        Args:
+            inputs: All examples.
+            seed: Where what is drawn of them comes from.
+
+        """
+        del inputs, seed
+        return self
+
     @abstractmethod
     def problems(self, model: Model) -> list[Problem]:
         """Return everything that stops it on a model, with what could be done instead."""
 
     @abstractmethod
     def most(self, model: Model) -> int:
-        """Return the most queries that one example can cost under one variant."""
+        """Return the most queries that one example can cost by one pass."""
 
     @abstractmethod
     def rows(
@@ -110,7 +132,7 @@ class Method(ABC):
         Args:
             model: The model.
             examples: A block of examples.
-            variant: What is done to them.
+            variant: What is done to them: one of `passes`.
             labels: Places of their true classes in `Spec.labels`, shape (n,).
             prediction: What the model says of them as they are, shape (n,).
             seed: Where every random number comes from, with the ids of the examples.

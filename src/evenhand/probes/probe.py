@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from evenhand.errors import ModelError
+from evenhand.models.inputs import Inputs
 from evenhand.models.model import Model
 from evenhand.probes.method import Method, Variant
 
@@ -27,6 +28,10 @@ class Probe:
         """What is done, one row of the log each."""
         return self.method.variants
 
+    def among(self, inputs: Inputs) -> Probe:
+        """Return the probe as it is for these examples, of which some methods must know all."""
+        return replace(self, method=self.method.among(inputs, self.seed))
+
     def check(self, model: Model) -> None:
         """Check that a model can be probed so.
 
@@ -43,4 +48,4 @@ class Probe:
 
         A query is one example in one forward pass; a gradient costs two.
         """
-        return examples * (1 + len(self.variants) * self.method.most(model))
+        return examples * (1 + len(self.method.passes) * self.method.most(model))
