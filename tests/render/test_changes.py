@@ -68,7 +68,7 @@ def test_the_headline_says_what_happened(changes, said, tone):
 
 
 def test_the_answer_names_levelling_down_with_who_lost():
-    lost, named = answer(DOWN)
+    named, lost = answer(DOWN)
     assert lost == "Lost: men (g) (accuracy)."
     assert named == (
         "Levelling down: accuracy by g: the gap became smaller while men lost; no group is shown "
@@ -82,7 +82,7 @@ def test_the_answer_says_that_levelling_down_is_not_shown():
 
 
 def test_the_answer_says_that_a_gap_was_levelled_up():
-    assert answer(UP)[-1].startswith(
+    assert answer(UP)[0].startswith(
         "Levelled up: accuracy by g: the gap became smaller while women"
     )
 

@@ -45,6 +45,7 @@ MOST = 40
 """Groups of a finding that are shown: of more, those that fell most and those that rose most."""
 
 _MOST_ROWS = 200
+_LONGEST = 400
 
 
 def changes_html(changes: Changes) -> str:
@@ -205,4 +206,7 @@ def _left(count: int, what: str) -> str:
 
 def _some(texts: Sequence[str], most: int = 50) -> list[str]:
     left = len(texts) - most
-    return [*map(cut, texts[:most]), *([f"and {left:,} more"] if left > 0 else [])]
+    return [
+        *(cut(text, _LONGEST) for text in texts[:most]),
+        *([f"and {left:,} more"] if left > 0 else []),
+    ]

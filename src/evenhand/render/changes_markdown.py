@@ -62,7 +62,7 @@ def _finding(changes: Changes, one: Levelling) -> list[str]:
     state = f" ({STATES[one.state]})" if one.state != "not_shown" else ""
     parts = [
         f"### {plain(title_of(one))}{state}",
-        f"{plain(direction(one))} {plain(capital(one.reason))}.",
+        f"{plain(direction(one))} {plain(capital(one.reason))}.".strip(),
     ]
     interval = f"{100 * one.level_of_each:.4g}% interval"
     if known:

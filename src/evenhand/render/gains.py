@@ -101,7 +101,9 @@ def answer(changes: Changes) -> list[str]:
     """Return what changed in a few sentences: verdicts, groups, and levelling down."""
     if changes.found.same:
         return ["Both audits have the same figures."]
-    return [*filter(None, [_verdicts(changes), *_groups(changes), _levelling(changes)])]
+    levelled = [_named(changes, "levelled_down"), _named(changes, "levelled_up")]
+    none = "" if any(levelled) or not changes.levelled else "Levelling down is not shown."
+    return [*filter(None, [_verdicts(changes), *levelled, *_groups(changes), none])]
 
 
 def _verdicts(changes: Changes) -> str:
@@ -146,18 +148,11 @@ _LEADS: Sequence[tuple[Word, str]] = (
 )
 
 
-def _levelling(changes: Changes) -> str:
-    down, up = (
-        [one for one in changes.levelled if one.state == state]
-        for state in ("levelled_down", "levelled_up")
-    )
-    if down:
-        told = [f"{title_of(one)}: {one.reason}" for one in down]
-        return f"Levelling down: {'. '.join(first(told, _MOST_NAMED))}."
-    if up:
-        told = [f"{title_of(one)}: {one.reason}" for one in up]
-        return f"Levelled up: {'. '.join(first(told, _MOST_NAMED))}."
-    return "Levelling down is not shown." if changes.levelled else ""
+def _named(changes: Changes, state: State) -> str:
+    """Return the findings in this state, each with what it rests on; empty without any."""
+    told = [f"{title_of(one)}: {one.reason}" for one in changes.levelled if one.state == state]
+    lead = "Levelling down" if state == "levelled_down" else "Levelled up"
+    return f"{lead}: {'. '.join(first(told, _MOST_NAMED))}." if told else ""
 
 
 def _by_group(levelled: Iterable[Levelling], *words: Word) -> dict[str, list[str]]:
@@ -210,10 +205,14 @@ def title_of(one: Levelling) -> str:
 
 def what_of(one: Levelling) -> str:
     """Return the figure of a group."""
-    measure = one.finding.measure
-    return cut(
-        f"share of {measure.partition('@')[0]}{_depth(measure)}" if one.zero_sum else measure
-    )
+    name, bracket, rest = one.finding.measure.partition("(")
+    if one.zero_sum:
+        name, bracket, rest = (
+            f"share of {name.partition('@')[0]}{_depth(one.finding.measure)}",
+            "",
+            "",
+        )
+    return cut(f"{name.replace('_', ' ')}{bracket}{rest}")
 
 
 def _depth(measure: str) -> str:
@@ -266,8 +265,8 @@ _MOVED: Sequence[Word] = ("lost", "gained", "fell", "rose")
 
 
 def direction(one: Levelling) -> str:
-    """Return in which direction a group gains, in a sentence."""
+    """Return in which direction a group gains, in a sentence; empty where neither is better."""
     if one.finding.conventions.get("better") not in {"higher", "lower"} and one.better:
         return "More is a gain for the group that has it."
     told = {"higher": "Higher is better.", "lower": "Lower is better."}
-    return told.get(one.better or "", "Neither direction is better in itself.")
+    return told.get(one.better or "", "")
