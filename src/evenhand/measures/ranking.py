@@ -220,8 +220,8 @@ class Ranking(Sums):
             written = getattr(self, field, None)
             if written is not None and isinstance(found := read(written), str):
                 return found
-        of = getattr(self, "of", "x")
-        return "" if isinstance(of, str) else "of= names one attribute of items."
+        of = getattr(self, "of", None)
+        return "" if of is None or isinstance(of, str) else "of= names one attribute of items."
 
     def conventions(self) -> Mapping[str, str]:
         """Return how the figure is defined where the field has several ways, by topic."""

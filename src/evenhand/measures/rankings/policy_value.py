@@ -12,6 +12,7 @@ from evenhand.measures.lists import Floats, Lists
 from evenhand.measures.measure import TermSums, measure
 from evenhand.measures.policy import SNIPS
 from evenhand.measures.ranking import Condition, Ranking, judged
+from evenhand.measures.rankings.item_group import is_name, named
 from evenhand.measures.rankings.overlap import (
     TOO_FEW,
     overlap_names,
@@ -65,7 +66,17 @@ ALIKE = "every shown item alike, before its weight: long lists count for more"
 
 
 class _Worth(OfPolicy):
-    """A figure of what the shown items are worth."""
+    """A figure of what the shown items are worth, or those of one group of them."""
+
+    of: str | None
+    group: Value | None
+
+    def problem(self) -> str:
+        if (self.of is None) != (self.group is None):
+            return "of= and group= go together: the attribute of items, and one group of it."
+        if self.group is not None and not is_name(self.group):
+            return "group= names one group of the items, which is known."
+        return super().problem()
 
     @property
     def conditions(self) -> tuple[Condition, ...]:
@@ -73,17 +84,48 @@ class _Worth(OfPolicy):
 
     @property
     def counted(self) -> tuple[str, ...]:
-        return (*super().counted, self.worth)
+        own = () if self.of is None else (self.own,)
+        return (*super().counted, self.worth, *own)
 
     @property
     def worth(self) -> str:
         """The sum of the relevance of the shown items, each times its weight."""
-        return f"relevance under {self.shown_by.weighing or 'the log'} of {self.items}"
+        return f"relevance under {self.shown_by.weighing or 'the log'} of {self.items}{self._whose}"
+
+    @property
+    def own(self) -> str:
+        """The sum of the weights of the group's shown items."""
+        return f"{self.weight}{self._whose}"
+
+    @property
+    def _whose(self) -> str:
+        return "" if self.group is None else f" of {self.of} {named(self.group)}"
+
+    def conventions(self) -> Mapping[str, str]:
+        if self.of is None:
+            return super().conventions()
+        says = f"items of unknown {self.of} are among those shown, and what they are worth is not"
+        return {**super().conventions(), "unknown": says}
+
+    def part(self, lists: Lists) -> Floats:
+        """Return the part of each row's item that counts: all of it, or that of the group."""
+        if self.of is None or self.group is None:
+            return np.ones(lists.rows)
+        return lists.items[self.of].of(named(self.group), lists.rows)
 
     def numbers(self, lists: Lists) -> Mapping[str, Floats]:
-        worth = self.shown_by.weights(lists) * lists.judged()
-        found = lists.total(np.where(lists.within(self.k), worth, 0.0))
-        return {**super().numbers(lists), self.worth: found}
+        weights = np.where(lists.within(self.k), self.shown_by.weights(lists), 0.0)
+        weights = weights * self.part(lists)
+        found = {**super().numbers(lists), self.worth: lists.total(weights * lists.judged())}
+        return found if self.of is None else {**found, self.own: lists.total(weights)}
+
+    def told(self, figure: SmoothFunction, s: TermSums) -> SmoothFunction:
+        """Return a figure that says, too, where the group is not among what was shown."""
+        found = super().told(figure, s)
+        if self.group is None or s.amounts[self.own].sum() > 0 or not s.amounts[self.weight].sum():
+            return found
+        says = f"no item of {self.of} '{named(self.group)}' is shown; check the name"
+        return replace(found, about={**found.about, "group": says})
 
     def per_item(self) -> Function:
         """Return the value of the policy as a function of sums."""
@@ -116,6 +158,10 @@ class PolicyValue(_Worth):
     propensity or its other chance, nor where too few items carry it: below 100 in effect, and a
     tenth of those shown.
 
+    With ``of=tier, group=small`` it is the part of the value that goes to one group of items: their
+    relevance, still over all items, so that groups add up to the value, but for items of unknown
+    group. An item of several groups gives each its part.
+
     >>> import evenhand as eh, polars as pl
     >>> rows = pl.DataFrame({"slot": [1, 1, 1], "by": [.5, .25, .25], "new": [.1, .4, .5]})
     >>> rows = rows.with_columns(click=pl.Series([0, 1, 1]), q=pl.Series([1, 2, 3]))
@@ -128,6 +174,8 @@ class PolicyValue(_Worth):
     """
 
     policy: Value
+    of: str | None = None
+    group: Value | None = None
     k: int | None = None
 
     def finalise(self, s: TermSums) -> Figure:
@@ -151,7 +199,8 @@ class PolicyGain(_Worth):
     """Value of another policy less that of the policy that wrote the log; in (-inf, inf).
 
     The ``policy_value`` under ``policy=ips(new)`` or ``policy=snips(new)`` less that under
-    ``policy=logged``, of the same shown items, which vary together. At 0 neither is better.
+    ``policy=logged``, of the same shown items, which vary together. At 0 neither is better. With
+    ``of=tier, group=small`` it is what one group of items gains.
 
     >>> import evenhand as eh, polars as pl
     >>> rows = pl.DataFrame({"slot": [1, 1, 1], "by": [.5, .25, .25], "new": [.1, .4, .5]})
@@ -163,6 +212,8 @@ class PolicyGain(_Worth):
     """
 
     policy: Value
+    of: str | None = None
+    group: Value | None = None
     k: int | None = None
 
     def problem(self) -> str:
@@ -175,10 +226,11 @@ class PolicyGain(_Worth):
     @property
     def logged(self) -> str:
         """The sum of the relevance of the shown items."""
-        return f"relevance of {self.items}"
+        return f"relevance of {self.items}{self._whose}"
 
     def numbers(self, lists: Lists) -> Mapping[str, Floats]:
-        logged = lists.total(np.where(lists.within(self.k), lists.judged(), 0.0))
+        worth = lists.judged() * self.part(lists)
+        logged = lists.total(np.where(lists.within(self.k), worth, 0.0))
         return {**super().numbers(lists), self.logged: logged}
 
     def finalise(self, s: TermSums) -> Figure:
