@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import functools
+from dataclasses import replace
 
 import numpy as np
 import polars as pl
 import pytest
 
-from evenhand.stats.bucket import correlation_over
+from evenhand.stats.bucket import correlation_over, degrees_of_freedom
 from evenhand.stats.change import (
     Version,
+    beside,
     change,
     correlation,
     gap_change,
     pair_change,
+    ratio_change,
     rescaled,
     worst_change,
 )
@@ -36,12 +39,93 @@ def test_independent_changes_add_their_squares():
     assert (limits.low[0], limits.high[0]) == pytest.approx((0.15, 0.25))
 
 
-def test_what_both_audits_share_narrows_the_change():
-    moved = np.random.default_rng(1).normal(size=(128, 1))
-    one, other = version([0.3], [0.03], moved), version([0.5], [0.03], moved)
-    _, limits = change(one, other, 0.95, "buckets")
-    # Correlation 1 is shrunk by 128 shared buckets, as everywhere: 1 - 1 / 127.
-    assert limits.high[0] - 0.2 == pytest.approx(0.03 * np.sqrt(2 / 127))
+def moved_by(buckets, rho, error, seed=1):
+    """Return deviations of two figures with exactly this correlation and standard error."""
+    one, other = np.random.default_rng(seed).normal(size=(2, buckets))
+    one -= one.mean()
+    other -= other.mean()
+    other -= one * (one @ other) / (one @ one)
+    scale = error * np.sqrt((buckets - 1) / buckets)
+    one, other = (scale * part[:, None] / np.sqrt(part @ part) for part in (one, other))
+    return one, rho * one + np.sqrt(1 - rho**2) * other
+
+
+def test_figures_that_are_the_same_unit_by_unit_have_surely_not_changed():
+    moved = np.random.default_rng(1).normal(size=(4, 2))
+    one = Version(
+        np.array([0.3, 0.97]),
+        Limits(np.array([0.27, 0.9]), np.array([0.34, 0.99])),
+        0.95,
+        RATE,
+        moved - moved.mean(axis=0),
+    )
+    value, limits = change(one, one, 0.9, "buckets")
+    np.testing.assert_array_equal([value, limits.low, limits.high], 0)
+
+
+@pytest.mark.parametrize("buckets", [3, 4, 8, 64])
+def test_a_change_that_is_small_beside_the_figures_has_students_interval(buckets):
+    error = 0.03
+    one, noise = (part / error for part in moved_by(buckets, 0, error))
+    small = 1e-4
+    before = version([0.3], [critical(0.95) * error], error * one)
+    after = version([0.5], [critical(0.95) * error], error * (one + small * noise))
+    _, limits = change(before, after, 0.95, "buckets")
+    df = degrees_of_freedom(np.square(noise), np.array([buckets]))[0]
+    expected = critical(0.95, df) * error * small
+    assert (limits.high[0] - limits.low[0]) / 2 == pytest.approx(expected, rel=1e-3)
+
+
+def test_with_very_many_buckets_the_correlation_is_as_if_it_were_known():
+    one, other = moved_by(100_000, 0.6, 0.03)
+    half = critical(0.95) * 0.03
+    _, limits = change(version([0.3], [half], one), version([0.5], [half], other), 0.95, "buckets")
+    assert limits.high[0] - 0.2 == pytest.approx(half * np.sqrt(2 * 0.4), rel=1e-3)
+
+
+def test_what_errs_alike_is_less_apart_and_what_errs_as_opposites_more():
+    half = critical(0.95) * 0.03
+    ends = []
+    for rho in (-0.8, 0.0, 0.8):
+        one, other = moved_by(16, rho, 0.03)
+        sides = version([0.3], [half], one), version([0.5], [half], other)
+        ends.append(change(*sides, 0.95, "buckets")[1].high[0] - 0.2)
+    assert ends[0] > ends[1] > ends[2]
+    assert ends[1] == pytest.approx(half * np.sqrt(2), rel=0.02)
+
+
+def test_figures_without_limits_have_a_change_without_limits():
+    moved = moved_by(8, 0.5, 0.1)
+    one = Version(np.array([2.0]), Limits(np.zeros(1), np.full(1, np.inf)), 0.95, (0, np.inf))
+    sides = (replace(one, deviations=part) for part in moved)
+    _, limits = change(*sides, 0.95, "buckets")
+    assert np.isposinf(limits.high[0])
+    assert np.isneginf(limits.low[0])
+
+
+def simulated_change(buckets, rho, turns=4_000):
+    """Return how often intervals of a change of 0 hold it, and their width beside unpaired ones."""
+    rng = np.random.default_rng(17)
+    mix = np.linalg.cholesky([[1, rho], [rho, 1]])
+    held, width = 0, 0.0
+    errors = rng.normal(size=(turns, 2)) @ mix.T
+    moved = rng.normal(size=(turns, buckets, 2)) @ mix.T / np.sqrt(buckets)
+    moved -= moved.mean(axis=1, keepdims=True)
+    half = np.full(turns, critical(0.95))
+    sides = [version(errors[:, k], half, moved[:, :, k].T) for k in (0, 1)]
+    _, (low, high) = change(*sides, 0.95, "buckets")
+    held = ((low <= 0) & (high >= 0)).mean()
+    width = (high - low).mean() / (2 * half[0] * np.sqrt(2))
+    return held, width
+
+
+# Of 4,000 logs a true coverage of .95 falls below .94 with probability .002.
+@pytest.mark.parametrize("rho", [0.5, 0.8, 0.95, 0.99])
+@pytest.mark.parametrize("buckets", [4, 8, 16, 128])
+def test_changes_are_covered_with_few_sums_too(buckets, rho):
+    held, width = simulated_change(buckets, rho)
+    assert held >= 0.935
+    assert width < 1
 
 
 def test_the_correlation_is_that_of_groups_within_an_audit():
@@ -85,22 +169,55 @@ def test_two_groups_that_stay_apart_change_as_their_signed_pair():
     assert (found.low, found.high) == (limits.low[0], limits.high[0])
 
 
-def test_a_gap_whose_sign_turned_is_not_taken_for_a_small_change():
+def test_a_gap_whose_sign_turned_has_the_change_of_its_size():
     before, after = version([0.2, 0.8], [0.02, 0.02]), version([0.8, 0.2], [0.02, 0.02])
     found = gap_change(before, after, 0.95, None)
-    assert found.value == pytest.approx(0.0, abs=1e-12)
-    # Each signed pair moved by 1.2: the gap's own change is not told, and 0 is inside.
-    assert found.low < -1.1
-    assert found.high > 1.1
+    # Another pair is the widest, so half of the error is left for each of two bounds.
+    half = 0.04 * critical(1 - 0.05 * 0.9 / 2) / critical(0.95)
+    assert found == pytest.approx((0.0, -half, half), abs=1e-12)
 
 
-def test_the_worst_group_is_followed_from_both_sides():
+def test_the_worst_group_may_be_another_one_than_before():
     before, after = version([0.2, 0.8], [0.01, 0.01]), version([0.9, 0.5], [0.01, 0.01])
     found = worst_change(before, after, 0.95, None, highest=False)
-    # The group that was worst rose by .7, the one that is worst now fell by .3: between is .3.
-    assert found.value == pytest.approx(0.3)
-    assert -0.35 < found.low < -0.3
-    assert 0.7 < found.high < 0.75
+    half = 0.01 * np.sqrt(2) * critical(1 - 0.05 * 0.9 / 2) / critical(0.95)
+    assert found == pytest.approx((0.3, 0.3 - half, 0.3 + half))
+
+
+def test_a_gap_of_the_same_units_that_all_stayed_has_surely_not_changed():
+    moved = np.random.default_rng(3).normal(size=(16, 3)) / 100
+    same = version([0.5, 0.52, 0.53], [0.03] * 3, moved - moved.mean(axis=0))
+    for found in (
+        gap_change(same, same, 0.95, "buckets"),
+        ratio_change(same, same, 0.95, "buckets"),
+        worst_change(same, same, 0.95, "buckets", highest=True),
+    ):
+        assert found.value == 0
+        assert found.low <= 0 <= found.high
+    assert gap_change(same, same, 0.95, "buckets").high < 0.1
+
+
+def test_the_ratio_of_groups_that_stay_apart_changes_as_that_of_their_pair():
+    before, after = version([0.4, 0.8], [0.01, 0.01]), version([0.6, 0.8], [0.01, 0.01])
+    found = ratio_change(before, after, 0.95, None)
+    # The delta method: each ratio a / b has the variance of a and of b times it, over b squared.
+    error = np.sqrt(((1 + 0.5**2) + (1 + 0.75**2)) / 0.8**2) * 0.01
+    half = error * critical(0.955) / critical(0.95)
+    assert found == pytest.approx((0.25, 0.25 - half, 0.25 + half), abs=2e-3)
+
+
+def test_a_ratio_whose_divisor_may_be_none_has_no_interval():
+    few = version([0.1, 0.2], [0.2, 0.25], within=RATE)
+    assert ratio_change(few, few, 0.95, None) is None
+
+
+def test_distances_from_targets_are_signed_both_ways():
+    moved = np.arange(8.0).reshape(4, 2)
+    found = beside(version([0.3, 0.7], [0.1, 0.2], moved), np.array([0.4, 0.6]))
+    np.testing.assert_allclose(found.value, [-0.1, 0.1, 0.1, -0.1])
+    np.testing.assert_allclose(found.limits.low, [-0.2, -0.1, 0.0, -0.3])
+    np.testing.assert_allclose(found.limits.high, [0.0, 0.3, 0.2, 0.1])
+    np.testing.assert_array_equal(found.deviations, np.hstack([moved, -moved]))
 
 
 def test_the_highest_worst_is_the_mirror_of_the_lowest():

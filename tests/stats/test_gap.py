@@ -26,13 +26,11 @@ def test_a_gap_whose_sign_turned_has_the_change_of_its_size():
     found = gap_moved(before, after, 0.95, None)
     half = 0.04 * critical(0.955) / critical(0.95)
     assert found == pytest.approx((0.0, -half, half), abs=1e-12)
-    assert gap_change(before, after, 0.95, None).high > 1.1
 
 
 def test_a_gap_that_closed_is_smaller_though_either_group_may_be_the_higher_one_now():
     before, after = version([0.8, 0.5], [0.03] * 2), version([0.55, 0.55], [0.03] * 2)
     assert gap_moved(before, after, 0.95, None).high < -0.2
-    assert gap_change(before, after, 0.95, None).high > 0
 
 
 def test_what_both_audits_share_narrows_the_change():

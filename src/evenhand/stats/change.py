@@ -2,8 +2,8 @@
 
 Two audits of the same units err alike, so a change is known better than either figure: by how much
 tell the deviations by bucket of units. Which groups are furthest apart, or which is worst, the data
-select in each audit anew; `gap_change` and `worst_change` allow for every group that may be it
-(docs/design/evidence.md).
+select in each audit anew; `gap_change`, `ratio_change` and `worst_change` allow for every group
+that may be it (docs/design/evidence.md).
 """
 
 from __future__ import annotations
@@ -14,8 +14,16 @@ from typing import NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from evenhand.stats.agreement import Agreement
 from evenhand.stats.bucket import Between, Dependence
-from evenhand.stats.interval import Floats, Limits, critical, mover_difference, wilson
+from evenhand.stats.interval import (
+    Floats,
+    Limits,
+    critical,
+    mover_difference,
+    mover_ratio,
+    wilson,
+)
 
 Places: TypeAlias = NDArray[np.intp]
 Pairs: TypeAlias = tuple[Places, Places]
@@ -55,6 +63,18 @@ class Version:
         moved = None if self.deviations is None else self.deviations[:, index]
         limits = Limits(low[index], high[index])
         return Version(self.value[index], limits, self.level, self.within, moved)
+
+
+def beside(version: Version, targets: Floats) -> Version:
+    """Return the signed distances of figures from fixed targets, and then the same reversed."""
+    low, high = (end - targets for end in version.limits)
+    value, moved = version.value - targets, version.deviations
+    return Version(
+        np.concatenate([value, -value]),
+        Limits(np.concatenate([low, -high]), np.concatenate([high, -low])),
+        version.level,
+        deviations=None if moved is None else np.concatenate([moved, -moved], axis=1),
+    )
 
 
 class Change(NamedTuple):
@@ -133,6 +153,10 @@ def change(
 ) -> tuple[Floats, Limits]:
     """Return ``after - before`` of each figure with its own limits.
 
+    Errors that both audits share move both figures to the same side, and only the difference of
+    their distances is left; the others are as in MOVER. Figures that are equal in value, limits
+    and deviations have thus changed by 0, and surely.
+
     Args:
         before: The figures in the first audit.
         after: The same in the second.
@@ -141,9 +165,45 @@ def change(
 
     Source: Zou and Donner 2008 (MOVER).
     """
-    tied = correlation(after.deviations, before.deviations, dependent)
-    first, second = ((one.value, one.at(level)) for one in (after, before))
-    return after.value - before.value, mover_difference(first, second, tied)
+    value = after.value - before.value
+    agreement = agreement_of(before, after, dependent)
+    one, other = after.at(level), before.at(level)
+    down, up = after.value - one.low, one.high - after.value
+    down_before, up_before = before.value - other.low, other.high - before.value
+    crit = critical(level)
+
+    def distance(mine: Floats, theirs: Floats, mine_back: Floats, theirs_back: Floats) -> Floats:
+        ends = np.isfinite(mine + theirs + mine_back + theirs_back)
+        parts = (np.where(ends, part, 0.0) for part in (mine, theirs, mine_back, theirs_back))
+        mine, theirs, mine_back, theirs_back = parts
+        together = np.maximum(np.maximum(mine - theirs_back, theirs - mine_back), 0.0)
+        found = agreement.distance(
+            np.square(mine) + np.square(theirs), np.square(together), mine * theirs, crit
+        )
+        # Where one has no limit the change has none.
+        return np.where(ends, found, np.inf)
+
+    return value, Limits(
+        value - distance(down, up_before, up, down_before),
+        value + distance(up, down_before, down, up_before),
+    )
+
+
+def agreement_of(before: Version, after: Version, dependent: Dependence | None) -> Agreement:
+    """Return how far both audits err alike, figure by figure."""
+    first, second = (one.deviations for one in (after, before))
+    if first is None or second is None or dependent is None:
+        return Agreement.none(len(before.value))
+    return Agreement.of(_standardised(after, first), _standardised(before, second), dependent)
+
+
+def _standardised(version: Version, deviations: Floats) -> Floats:
+    """Return deviations in units of the standard error that the limits tell."""
+    low, high = version.limits
+    error = (high - low) / (2 * critical(version.level))
+    known = np.isfinite(error) & (error > 0)
+    scaled: Floats = np.where(known, deviations / np.where(known, error, 1.0), 0.0)
+    return scaled
 
 
 def pair_change(
@@ -181,23 +241,44 @@ def gap_change(
 ) -> Change:
     """Return the change of the largest difference between two groups.
 
-    The pair that was widest, followed to the second audit, changed by no more than the gap did;
-    the pair that is widest now, followed back, by no less. Which pairs these are is not known, so
-    the limits are those of every pair that may be.
+    Args:
+        before: The figures in the first audit, at least two.
+        after: The same in the second.
+        level: Coverage.
+        dependent: What a bucket of deviations is; None for audits of other units.
 
-    Source: Berger and Boos 1994, for what is chosen by the data.
     """
-
-    def side(version: Version) -> Pairs:
-        top, bottom = (_candidates(version, level, highest=highest) for highest in (True, False))
-        first, second = (grid.ravel() for grid in np.meshgrid(top, bottom, indexing="ij"))
-        return first[first != second], second[first != second]
-
     at = _left(level)
-    low = pair_change(before, after, side(before), at, dependent).low
-    high = pair_change(before, after, side(after), at, dependent).high
-    value = float(np.ptp(after.value) - np.ptp(before.value))
-    return Change(value, float(low.min()), float(high.max()))
+    pairs = _pairs_of(before, after, level)
+    one, other = (_apart(version, pairs, at, dependent) for version in (before, after))
+    low, high = _selected(one, other, level, dependent, highest=True)
+    return Change(float(np.ptp(after.value) - np.ptp(before.value)), low, high)
+
+
+def ratio_change(
+    before: Version, after: Version, level: float, dependent: Dependence | None
+) -> Change | None:
+    """Return the change of the smallest over the largest figure; None where a figure may be 0.
+
+    The ratio of a pair has MOVER-R's limits, and each bucket moves it as the delta method says.
+
+    Args:
+        before: The figures in the first audit, at least two, none below 0.
+        after: The same in the second.
+        level: Coverage.
+        dependent: What a bucket of deviations is; None for audits of other units.
+
+    Source: Donner and Zou 2012 (MOVER-R).
+    """
+    at = _left(level)
+    top, bottom = _pairs_of(before, after, level)
+    one, other = (_over(version, (bottom, top), at, dependent) for version in (before, after))
+    if one is None or other is None:
+        return None
+    low, high = _selected(one, other, level, dependent, highest=False)
+    ratio, ratio_before = (side.value.min() / side.value.max() for side in (after, before))
+    # Both ratios are between 0 and 1.
+    return Change(float(ratio - ratio_before), max(low, -1.0), min(high, 1.0))
 
 
 def worst_change(
@@ -212,27 +293,99 @@ def worst_change(
         dependent: What a bucket of deviations is; None for audits of other units.
         highest: Whether the highest figure is the worst.
 
-    Source: Berger and Boos 1994.
     """
-    least, most = (_candidates(one, level, highest=highest) for one in (before, after))
-    pick = np.max
-    if not highest:
-        # The group that was worst rises by no less than the smallest figure does.
-        least, most, pick = most, least, np.min
-    low, high = (
-        change(before.take(index), after.take(index), _left(level), dependent)[1]
-        for index in (least, most)
-    )
-    value = float(pick(after.value) - pick(before.value))
-    return Change(value, float(low.low.min()), float(high.high.max()))
+    low, high = _selected(before, after, level, dependent, highest=highest)
+    pick = np.max if highest else np.min
+    return Change(float(pick(after.value) - pick(before.value)), low, high)
+
+
+def _selected(
+    before: Version,
+    after: Version,
+    level: float,
+    dependent: Dependence | None,
+    *,
+    highest: bool,
+) -> tuple[float, float]:
+    """Return limits of the change of the highest, or lowest, of several figures.
+
+    Let p be the one that is truly highest before, and q after. The change is q's figure after less
+    p's before; and since none is higher than the highest, it is at least the change of p itself,
+    and at most that of q. Of these bounds each limit takes the better one, at half of the error
+    where p and q differ; where they are one all are the same. Which they are is not known: the
+    limits are those of all that may be, and no correction is due for their number, since only
+    those of the true two have to hold.
+
+    Args:
+        before: The figures in the first audit.
+        after: The same in the second.
+        level: Coverage of the change.
+        dependent: What a bucket of deviations is.
+        highest: Whether the highest is selected; else the lowest.
+
+    Source: Berger and Boos 1994, for what is chosen by the data.
+    """
+    was, now = (_candidates(one, level, highest=highest) for one in (before, after))
+    at = _left(level)
+    if len(was) * len(now) > _MOST:
+        low_of, high_of = (was, now) if highest else (now, was)
+        low = change(before.take(low_of), after.take(low_of), at, dependent)[1].low
+        high = change(before.take(high_of), after.take(high_of), at, dependent)[1].high
+        return float(low.min()), float(high.max())
+    first, second = (grid.ravel() for grid in np.meshgrid(was, now, indexing="ij"))
+    half = 1 - (1 - at) / 2
+    straight = change(before.take(first), after.take(second), half, dependent)[1]
+    own = first == second
+    followed = change(before, after, half, dependent)[1]
+    alone = change(before, after, at, dependent)[1]
+    low_of, high_of = (first, second) if highest else (second, first)
+    low = np.where(own, alone.low[first], np.maximum(straight.low, followed.low[low_of]))
+    high = np.where(own, alone.high[first], np.minimum(straight.high, followed.high[high_of]))
+    return float(low.min()), float(high.max())
+
+
+_MOST = 4096
+"""Pairs of figures before and after that are tried; beyond, each is followed alone."""
+
+
+def _pairs_of(before: Version, after: Version, level: float) -> Pairs:
+    """Return ordered pairs of different groups: all, or those of many that may be the widest."""
+    count = len(before.value)
+    if count * (count - 1) <= _MOST_PAIRS:
+        first, second = (grid.ravel() for grid in np.indices((count, count)))
+        return first[first != second], second[first != second]
+    codes = []
+    for version in (before, after):
+        top, bottom = (_candidates(version, level, highest=highest) for highest in (True, False))
+        first, second = (grid.ravel() for grid in np.meshgrid(top, bottom, indexing="ij"))
+        codes.append((first * count + second)[first != second])
+    every = np.union1d(*codes)
+    return every // count, every % count
+
+
+_MOST_PAIRS = 400
+
+
+def _over(
+    version: Version, pairs: Pairs, level: float, dependent: Dependence | None
+) -> Version | None:
+    """Return the ratios of pairs of groups; None where one may be divided by 0."""
+    first, second = (version.take(index) for index in pairs)
+    if (second.value <= 0).any():
+        return None
+    ratio = first.value / second.value
+    tied = correlation(first.deviations, second.deviations, dependent)
+    limits = mover_ratio((first.value, first.at(level)), (second.value, second.at(level)), tied)
+    if not np.isfinite(limits.high).all():
+        return None
+    moved = None
+    if first.deviations is not None and second.deviations is not None:
+        moved = (first.deviations - ratio * second.deviations) / second.value
+    return Version(ratio, limits, level, (0.0, np.inf), moved)
 
 
 def _left(level: float) -> float:
-    """Return the level of changes when part of the error is spent on selection.
-
-    The pair or group that is truly the one is among the candidates, whatever else is, and its own
-    interval is enough: no correction for the number of candidates is due.
-    """
+    """Return the level of changes when part of the error is spent on selection."""
     return 1 - (1 - level) * (1 - _SELECTION)
 
 

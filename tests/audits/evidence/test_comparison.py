@@ -77,9 +77,9 @@ def test_a_group_that_did_change_is_told_from_those_that_did_not(after):
     comparison = diff(bundles.bundle(), after)
     assert comparison.paired
     assert found(comparison, GAP, "a").difference.low > 0
+    # Of group b no decision is another one, and evidence tells so unit by unit.
     still = found(comparison, GAP, "b").difference
-    assert still.value == 0
-    assert still.low < 0 < still.high
+    assert (still.value, still.low, still.high) == (0, 0, 0)
 
 
 def test_paired_intervals_are_shorter_than_independent_ones(after):
@@ -106,8 +106,11 @@ def test_a_lower_level_shortens_every_interval(after):
     wide, short = (diff(bundles.bundle(), after, level=level) for level in (0.95, 0.8))
     for one, other in zip(wide.changes, short.changes, strict=True):
         if one.difference.low is not None:
-            assert one.difference.low < other.difference.low
-            assert other.difference.high < one.difference.high
+            assert one.difference.low <= other.difference.low
+            assert other.difference.high <= one.difference.high
+            if one.difference.low < one.difference.high:
+                width = other.difference.high - other.difference.low
+                assert width < one.difference.high - one.difference.low
 
 
 def test_a_gap_and_a_worst_group_have_intervals_that_hold_their_values(after):
@@ -117,11 +120,19 @@ def test_a_gap_and_a_worst_group_have_intervals_that_hold_their_values(after):
         assert gap.low <= gap.value <= gap.high
 
 
-def test_a_contrast_without_an_interval_says_so(after):
+def test_a_ratio_has_an_interval_that_holds_its_change(after):
     gap = found(diff(bundles.bundle(), after), "ratio(selection_rate, by=group)").difference
+    assert gap.paired
+    assert -1 <= gap.low < gap.value < gap.high <= 1
+
+
+def test_a_contrast_without_an_interval_says_so(after):
+    none = replace(bundles.bundle().findings[1], contrast="relative_std")
+    before, later = (replace(one, findings=(none,), rules=()) for one in (bundles.bundle(), after))
+    gap = diff(before, later).changes[0].difference
     assert gap.value is not None
     assert gap.low is None
-    assert "ratio" in gap.reason
+    assert "relative_std" in gap.reason
 
 
 def test_pairs_are_compared_pair_by_pair(after):
@@ -254,4 +265,4 @@ def test_the_json_of_a_comparison_is_that_of_the_contract(after):
     for one in document["changes"]:
         assert {"key", "slice", "group", "before", "after", "difference"} <= {*one}
         assert {"verdict_before", "verdict_after"} <= {*one}
-        assert {*one["difference"]} == {"value", "low", "high", "reason"}
+        assert {*one["difference"]} == {"value", "low", "high", "reason", "paired"}

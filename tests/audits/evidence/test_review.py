@@ -96,7 +96,12 @@ def test_a_group_that_is_always_selected_does_not_undo_the_pairing_of_a_gap():
     sure = sure.with_columns(score=pl.lit(0.9), label=1, decided=1)
     both = pl.concat([rows.select(sure.columns), sure], how="vertical_relaxed")
     bundle = bundle_of(both, GAP)
-    whole, *groups = diff(bundle, bundle).changes
-    assert whole.difference.high is not None
-    narrow = max(one.difference.high for one in groups if one.group != {"group": "c"})
-    assert whole.difference.high < 4 * narrow
+    # Every tenth unit of the others is decided anew.
+    anew = pl.col("unit").str.ends_with("7") & (pl.col("group") != "c")
+    later = both.with_columns(
+        decided=pl.when(anew).then(1 - pl.col("decided")).otherwise(pl.col("decided"))
+    )
+    whole, *groups = diff(bundle, bundle_of(later, GAP)).changes
+    assert whole.difference.paired
+    wide = [one.difference.high - one.difference.low for one in (whole, *groups)]
+    assert 0 < wide[0] < 4 * max(wide[1:])

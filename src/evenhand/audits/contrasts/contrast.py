@@ -16,6 +16,7 @@ from evenhand.logs.log import Log
 from evenhand.measures.measure import Measure
 from evenhand.notation import Value
 from evenhand.stats.estimate import Estimate
+from evenhand.stats.figure import Figures
 from evenhand.stats.interval import Limits
 
 if TYPE_CHECKING:
@@ -38,6 +39,8 @@ class Contrast(ABC):
         fewest: How many groups a rule about it needs.
         form: What kind of figure it is, which says how it is put in words and how its change
             between two audits is judged.
+        shows_own: Whether the groups of its findings have figures of its own in place of the
+            measure's.
 
     """
 
@@ -49,6 +52,7 @@ class Contrast(ABC):
     takes_bounds: ClassVar[bool] = False
     fewest: ClassVar[int] = 2
     form: ClassVar[Form] = "distance"
+    shows_own: ClassVar[bool] = False
 
     @property
     def example(self) -> str:
@@ -102,6 +106,10 @@ class Contrast(ABC):
         alone = _limits(self.findings(asked.at(level)))
         together = _limits(self.findings(asked.at(both_sides(level))))
         return Compared(((),) * len(alone.low), alone, together, never)
+
+    def shown(self, asked: Asked, grouped: Grouped) -> Figures:  # noqa: ARG002 - for some
+        """Return the figures that findings show of the groups compared."""
+        return grouped.compare(grouped.compared)
 
     @abstractmethod
     def findings(self, asked: Asked) -> list[Finding]:

@@ -45,6 +45,7 @@ class Shares(Contrast):
     order = 45
     parameters = {"target": _CANDIDATES}  # noqa: RUF012 - as the base class has it
     fewest = 1
+    shows_own = True
 
     @property
     def example(self) -> str:
@@ -61,6 +62,10 @@ class Shares(Contrast):
         if _target_of(question) not in _TARGETS:
             return f"target is {', '.join(_TARGETS)}.", f"Write {self.example}."
         return None
+
+    def shown(self, asked: Asked, grouped: Grouped) -> Figures:
+        """Return the shares of the groups compared."""
+        return _Sharing.of(asked, grouped).shares
 
     def findings(self, asked: Asked) -> list[Finding]:
         """Return the one finding."""

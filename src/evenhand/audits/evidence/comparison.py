@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from evenhand.audits.contrasts import form_of
+from evenhand.audits.evidence.block import has_target
 from evenhand.audits.evidence.bundle import Bundle
 from evenhand.audits.evidence.manifest import named
 from evenhand.audits.evidence.pairing import Pairing, pairing_of
@@ -18,7 +19,14 @@ from evenhand.audits.gate.verdict import Verdict, of_all
 from evenhand.engine.sketch import STANDARD_ERROR
 from evenhand.errors import BundleError, Problem
 from evenhand.stats.change import Change as Moved
-from evenhand.stats.change import Version, change, gap_change, worst_change
+from evenhand.stats.change import (
+    Version,
+    beside,
+    change,
+    gap_change,
+    ratio_change,
+    worst_change,
+)
 from evenhand.stats.estimate import Estimate, Outcome
 from evenhand.stats.interval import Limits
 
@@ -32,6 +40,7 @@ class Difference:
         low: The lower limit of the change; None where there is no interval.
         high: The upper limit.
         reason: Why there is no change or no interval; empty where there is.
+        paired: Whether the interval takes into account what units share between the audits.
 
     """
 
@@ -39,6 +48,7 @@ class Difference:
     low: float | None = None
     high: float | None = None
     reason: str = ""
+    paired: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +100,7 @@ class Change:
                 "low": gap.low,
                 "high": gap.high,
                 "reason": gap.reason or None,
+                "paired": gap.paired,
             },
             "verdict_before": self.verdict_before,
             "verdict_after": self.verdict_after,
@@ -164,8 +175,23 @@ def diff(before: Bundle, after: Bundle, *, level: float | None = None) -> Compar
             added += [f"{name}: {', '.join(group)}" for group in sorted(other - mine)]
             removed += [f"{name}: {', '.join(group)}" for group in sorted(mine - other)]
     return Comparison(
-        pairing.paired, pairing.why, wanted, tuple(changes), tuple(added), tuple(removed)
+        pairing.paired,
+        f"{pairing.why}{_unpaired(changes) if pairing.paired else ''}",
+        wanted,
+        tuple(changes),
+        tuple(added),
+        tuple(removed),
     )
+
+
+def _unpaired(changes: Iterable[Change]) -> str:
+    """Return how many intervals are not paired in audits that are."""
+    known = [one.difference.paired for one in changes if one.difference.low is not None]
+    lacking = known.count(False)
+    if not lacking:
+        return ""
+    few = "whose groups have too few units to tell how these move them"
+    return f"; {lacking} of {len(known)} changes, {few}, are taken as independent"
 
 
 def _by_name(bundle: Bundle) -> dict[str, Finding]:
@@ -240,8 +266,10 @@ class _Both:
             case None | "pair":
                 groups = self.first.pair or ({},)
                 return self._moved([self.first.outcome], [self.second.outcome], groups)
-            case "gap" | "worst":
+            case "gap" | "worst" | "ratio":
                 return self._selected(gap)
+            case _ if has_target(self.first) and has_target(self.second):
+                return self._from_targets(gap)
             case _:
                 reason = f"no interval is defined for the change of '{self.first.contrast}'"
                 return Difference(gap.value, reason=reason)
@@ -260,10 +288,45 @@ class _Both:
     ) -> Difference:
         one, other = self._versions(before, after, groups, signed=len(groups) > len(before))
         value, (low, high) = change(one, other, self.level, self.pairing.dependent)
-        return _shown(Moved(float(value[0]), float(low[0]), float(high[0])))
+        return _shown(Moved(float(value[0]), float(low[0]), float(high[0])), one, other)
 
     def _selected(self, gap: Difference) -> Difference:
         """Return the change of what the data select among groups."""
+        found = self._compared()
+        if isinstance(found, str):
+            return Difference(gap.value, reason=found)
+        one, other = self._of_groups(*found)
+        dependent = self.pairing.dependent
+        match form_of(self.first.contrast):
+            case "gap":
+                moved = gap_change(one, other, self.level, dependent)
+            case "ratio":
+                smallest = ratio_change(one, other, self.level, dependent)
+                if smallest is None:
+                    return Difference(gap.value, reason="a group that is divided by may be 0")
+                moved = smallest
+            case _:
+                highest = self.first.conventions.get("better") == "lower"
+                moved = worst_change(one, other, self.level, dependent, highest=highest)
+        return _shown(moved, one, other)
+
+    def _from_targets(self, gap: Difference) -> Difference:
+        """Return the change of the largest distance of a group from its target."""
+        found = self._compared()
+        if isinstance(found, str):
+            return Difference(gap.value, reason=found)
+        mine, theirs = found
+        aims = [[one.target for one in groups] for groups in (mine, theirs)]
+        known = [[np.nan if aim is None else aim for aim in side] for side in aims]
+        if not np.allclose(known[0], known[1], rtol=0, atol=1e-9):
+            return Difference(gap.value, reason="the targets are not the same")
+        # A distance is the larger of both signed ones.
+        one, other = (beside(each, np.array(known[0])) for each in self._of_groups(mine, theirs))
+        moved = worst_change(one, other, self.level, self.pairing.dependent, highest=True)
+        return _shown(moved, one, other)
+
+    def _compared(self) -> tuple[list[GroupFinding], list[GroupFinding]] | str:
+        """Return the groups that both audits compare, in one order, or why they do not."""
         mine, theirs = (
             {
                 _values(one): one
@@ -274,19 +337,18 @@ class _Both:
         )
         if mine.keys() != theirs.keys():
             only = sorted(mine.keys() ^ theirs.keys())
-            reason = f"not the same groups are compared: {'; '.join(map(', '.join, only))[:200]}"
-            return Difference(gap.value, reason=reason)
-        names = [*mine]
-        one, other = self._versions(
-            [mine[name].outcome for name in names],
-            [theirs[name].outcome for name in names],
-            [mine[name].group for name in names],
+            return f"not the same groups are compared: {'; '.join(map(', '.join, only))[:200]}"
+        return [*mine.values()], [theirs[name] for name in mine]
+
+    def _of_groups(
+        self, mine: Sequence[GroupFinding], theirs: Sequence[GroupFinding]
+    ) -> tuple[Version, Version]:
+        return self._versions(
+            [one.outcome for one in mine],
+            [one.outcome for one in theirs],
+            [one.group for one in mine],
             signed=False,
         )
-        if form_of(self.first.contrast) == "gap":
-            return _shown(gap_change(one, other, self.level, self.pairing.dependent))
-        highest = self.first.conventions.get("better") == "lower"
-        return _shown(worst_change(one, other, self.level, self.pairing.dependent, highest=highest))
 
     def _versions(
         self,
@@ -327,10 +389,11 @@ def _apart(before: Outcome, after: Outcome) -> Difference:
     return Difference(None, reason="only a set is identified")
 
 
-def _shown(moved: Moved) -> Difference:
+def _shown(moved: Moved, one: Version, other: Version) -> Difference:
     if not (math.isfinite(moved.low) and math.isfinite(moved.high)):
         return Difference(moved.value, reason="its interval has no end")
-    return Difference(*moved)
+    paired = one.deviations is not None and other.deviations is not None
+    return Difference(*moved, paired=paired)
 
 
 def _value(outcome: Outcome) -> float | None:

@@ -8,10 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
+from evenhand.audits.evidence.block import has_target, is_of_items
 from evenhand.audits.evidence.bundle import Bundle
-from evenhand.audits.evidence.replicate import folded, written_by, written_group
+from evenhand.audits.evidence.replicate import FEWEST, folded, written_by, written_group
 from evenhand.audits.finding import Finding
 from evenhand.audits.unit import DEPENDENCE
+from evenhand.logs.log import ITEM
 from evenhand.logs.unit import CROSSED, Unit, UnitKind
 from evenhand.stats.bucket import Dependence
 from evenhand.stats.interval import Floats
@@ -47,16 +49,34 @@ class Pairing:
         """
         if not self.paired:
             return None
-        by = written_by(finding.by, finding.given)
-        places = [(finding.measure, by, finding.slice or "", written_group(one)) for one in groups]
-        found = [table.get(place) for table in self.tables for place in places]
-        if any(one is None for one in found):
+        # Groups of items are called so where they were asked for, and not in a finding.
+        prefix = ITEM if is_of_items(finding) else ""
+        by = written_by([f"{prefix}{name}" for name in finding.by], finding.given)
+        name = finding.key if has_target(finding) else finding.measure
+        # Evidence that was read has attributes in another order than evidence just made.
+        named = [{key: one[key] for key in (*finding.by, *one) if key in one} for one in groups]
+        places = [(name, by, finding.slice or "", written_group(one)) for one in named]
+        empty = [{*one.group.items()} for one in finding.groups if one.units == 0]
+        # What no row has in either audit moves with no unit.
+        still = [
+            {*one.items()} in empty and not self._told(place)
+            for one, place in zip(groups, places, strict=True)
+        ]
+        told = [place for place, none in zip(places, still, strict=True) if not none]
+        found = [table.get(place) for table in self.tables for place in told]
+        if not found or any(one is None for one in found):
             return None
         # Both audits by the buckets of the one that has fewer.
         fewest = min(int(one["buckets"][0]) for one in found if one is not None)
-        columns = [self._folded(self.tables[audit][place], fewest) for place in places]
-        known = [column for column in columns if column is not None]
-        return np.column_stack(known) if len(known) == len(columns) else None
+        columns = {place: self._folded(self.tables[audit][place], fewest) for place in told}
+        known = {place: column for place, column in columns.items() if column is not None}
+        if len(known) < len(columns):
+            return None
+        nothing = np.zeros_like(next(iter(known.values())))
+        return np.column_stack([known.get(place, nothing) for place in places])
+
+    def _told(self, place: tuple[str, ...]) -> bool:
+        return any(place in table for table in self.tables)
 
     def _folded(self, table: pl.DataFrame, fewest: int) -> Floats | None:
         buckets, bucket = int(table["buckets"][0]), table["bucket"].to_numpy()
@@ -79,8 +99,11 @@ def pairing_of(before: Bundle, after: Bundle) -> Pairing:
         return _apart(f"the units are not the same: {units[0]} and {units[1]}")
     if units[0] == "row":
         return _apart("rows are the units, and nothing tells which row is which in the other audit")
-    if before.replicates.is_empty() or after.replicates.is_empty():
-        return _apart("the evidence does not say how units move the figures")
+    for bundle in (before, after):
+        if bundle.replicates.is_empty():
+            least = FEWEST * max(1, bundle.plan.min_units)
+            why = "the evidence does not say how units move the figures"
+            return _apart(f"{why}, which takes figures of {least} units or more")
     why = "of the same units"
     if sets[0] is None or sets[0] != sets[1]:
         why = "of different sets of units; what they share is taken into account"

@@ -6,15 +6,19 @@ one figure it adds to the other. The deviations by bucket tell by how much.
 
 from __future__ import annotations
 
+import functools
 import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 import polars as pl
+from scipy.linalg import hadamard, helmert
 
 from evenhand.audits.asked import Asked
 from evenhand.audits.cells import Floats, Indices
+from evenhand.audits.contrasts import Contrast
 from evenhand.audits.evidence.bundle import REPLICATES
 from evenhand.audits.grouped import Grouped
 from evenhand.audits.unit import DEPENDENCE
@@ -25,14 +29,18 @@ def replicates_of(asked: Iterable[Asked]) -> pl.DataFrame:
     """Return the deviations of every measure in every group that is shown; columns `REPLICATES`.
 
     Their squares, summed over buckets, are the variance of the figure but for a factor near 1.
-    A measure of independent rows has none: its rows are told apart by nothing.
+    A measure of independent rows has none: its rows are told apart by nothing. Figures that a
+    contrast shows of its groups in place of the measure's, such as shares, are named by its key.
     """
     parts = {}
     for one in asked:
-        question = one.question
-        place = (str(question.measure), written_by(question.by, question.given), one.scope or "")
+        question, own = one.question, None
+        name = str(question.measure)
+        if question.contrast is not None and question.contrast.shows_own:
+            name, own = question.key, question.contrast
+        place = (name, written_by(question.by, question.given), one.scope or "")
         if place not in parts:
-            parts[place] = _of(one, place)
+            parts[place] = _of(one, place, own)
     frames = [frame for frame in parts.values() if frame is not None]
     return pl.concat(frames) if frames else pl.DataFrame(schema=REPLICATES)
 
@@ -47,20 +55,20 @@ def written_group(group: Mapping[str, str]) -> str:
     return json.dumps([*group.values()], ensure_ascii=False)
 
 
-def _of(one: Asked, place: tuple[str, str, str]) -> pl.DataFrame | None:
+def _of(one: Asked, place: tuple[str, str, str], contrast: Contrast | None) -> pl.DataFrame | None:
     grouped = one.grouped()
     compared = grouped.compared
     if compared.size == 0 or not one.question.measure.listed:
         # Bounds and distributions are no figures that move by so much.
         return None
-    deviations = _deviations(one, grouped, compared)
+    deviations = _deviations(one, grouped, compared, contrast)
     if deviations is None:
         return None
     kind = one.log.unit.kind
     units = float(grouped.units.by_group[compared].min()) / one.least
     if kind in {"two_way", "dyadic"}:
         units = min(units**2, float(grouped.rows[compared].min()) / one.least)
-    deviations = folded(deviations, kind, kept(deviations, units))
+    deviations = folded(deviations, kind, kept(deviations, units, kind))
     if deviations is None:
         return None
     buckets = pl.int_range(len(deviations), eager=True, dtype=pl.Int32)
@@ -84,50 +92,97 @@ def _of(one: Asked, place: tuple[str, str, str]) -> pl.DataFrame | None:
     )
 
 
-def kept(deviations: Floats, most: float) -> int:
-    """Return how many buckets are kept: a power of two, at most this many; 0 for fewer than 8.
+def kept(deviations: Floats, most: float, kind: UnitKind) -> int:
+    """Return how many sums are kept, at most this many; 0 where they would be too few.
 
-    So a bucket holds at least as many units, on average, as a group that is shown.
-
-    A bucket of one unit would tell what was decided about it to whoever knows its id.
+    So a sum holds at least as many units, on average, as a group that is shown: a bucket of one
+    unit would tell what was decided about it to whoever knows its id.
     """
+    if kind == "column":
+        buckets = int(min(len(deviations), most))
+        if buckets >= _ENOUGH:
+            buckets = 2 ** (buckets.bit_length() - 1)
+        return buckets if buckets >= FEWEST else 0
     buckets = len(deviations)
-    while buckets > most and buckets >= _FEWEST:
+    while buckets > most and buckets >= _FEWEST_PAIRS:
         buckets //= 2
-    return buckets if buckets >= _FEWEST else 0
+    return buckets if buckets >= _FEWEST_PAIRS else 0
 
 
-_FEWEST = 8
-"""With fewer buckets nothing is known of how two figures go together."""
+FEWEST = 3
+"""Fewer sums than these tell nothing of how two figures go together."""
+
+_ENOUGH = 16
+"""From here on one bucket more or less does not matter, and powers of two are kept."""
+
+_FEWEST_PAIRS = 8
 
 
 def folded(deviations: Floats, kind: UnitKind, buckets: int) -> Floats | None:
-    """Return deviations by fewer buckets, those of equal last bits together.
+    """Return deviations by fewer buckets.
+
+    For a power of two those of equal last bits are taken together. Other numbers of sums are made
+    of all buckets: of each sum over the buckets with signs by the last bits of their numbers (a
+    Walsh function), the first ``buckets - 1`` are kept, and turned so that what is left behaves
+    like buckets: it adds up to 0, and its squares to the variance. So no sum tells of fewer units
+    than it would among the next lower power of two, and of two audits that keep different
+    numbers the fewer are in both.
 
     Args:
         deviations: By bucket and figure.
         kind: What a bucket is; of two units the pair of both buckets.
-        buckets: How many there are to be, a power of two, for two units of four; 0 for none.
+        buckets: How many there are to be; for two units a power of four; 0 for none.
 
     """
     if kind in {"row", "column"}:
-        return deviations.reshape(-1, buckets, deviations.shape[1]).sum(axis=0) if buckets else None
+        if not buckets:
+            return None
+        if buckets == len(deviations):
+            return deviations
+        if _is_power(buckets) and _is_power(len(deviations)):
+            together: Floats = deviations.reshape(-1, buckets, deviations.shape[1]).sum(axis=0)
+            return together
+        signed = (_turned(len(deviations)) @ deviations)[: buckets - 1]
+        mixed: Floats = _turned(buckets).T @ signed * (len(deviations) / buckets) ** 0.5
+        return mixed
     side = round(len(deviations) ** 0.5)
     new = 2 ** (int(math.log2(buckets)) // 2) if buckets else 0
-    if new < _FEWEST:
+    if new < _FEWEST_PAIRS:
         return None
     cells = deviations.reshape(side // new, new, side // new, new, -1)
     by_pair: Floats = cells.sum(axis=(0, 2)).reshape(new * new, -1)
     return by_pair
 
 
-def _deviations(one: Asked, grouped: Grouped, compared: Indices) -> Floats | None:
+def _is_power(number: int) -> bool:
+    return number & (number - 1) == 0
+
+
+@functools.cache
+def _turned(buckets: int) -> Floats:
+    """Return orthonormal rows that each add up to 0, shape (buckets - 1, buckets).
+
+    Of a power of two Walsh functions in the order of their bits, of other numbers Helmert's.
+    """
+    if _is_power(buckets):
+        signs: Floats = hadamard(buckets, dtype=np.float64)[1:] / buckets**0.5
+        return signs
+    contrasts: Floats = helmert(buckets)
+    return contrasts
+
+
+def _deviations(
+    one: Asked, grouped: Grouped, compared: Indices, contrast: Contrast | None
+) -> Floats | None:
     """Return how far each bucket moves the figures, shape (buckets, groups); None for rows.
 
     Units of a single row each are independent, and yet the same in the next audit.
     """
-    found = grouped.compare(compared).deviations
     kind = one.log.unit.kind
+    if contrast is not None:
+        together = replace(grouped.units, dependent=DEPENDENCE.get(kind))
+        return contrast.shown(one, replace(grouped, units=together)).deviations
+    found = grouped.compare(compared).deviations
     if found is not None or kind == "row":
         return found
     members = np.zeros((len(grouped.groups), len(compared)))
