@@ -160,8 +160,15 @@ def test_the_page_of_an_audit_is_whole(page):
 
 def test_the_answer_comes_before_every_other_heading(page):
     headings = re.findall(r"<h2[^>]*>(.*?)</h2>", page)
-    assert headings[0] == "Levelling down"
+    # Of all rows and in the slice; selection rates have no direction.
+    assert headings[0] == "Levelling down in 2 of 3 comparisons of groups"
     assert headings[1:3] == ["The two audits", "Verdicts"]
+
+
+def test_two_versions_of_a_model_share_a_headline(audit):
+    other = PLAN.replace("v7", "v8")
+    changes = changes_of(audit(PLAN, decisions(0.8)), audit(other, decisions(0.8)))
+    assert "<h1>lending / credit / v7 → v8</h1>" in changes_html(changes)
 
 
 def test_verdicts_stand_side_by_side(audits):

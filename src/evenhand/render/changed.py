@@ -16,11 +16,13 @@ _MOST_NAMED = 4
 def signed(value: float | None) -> str:
     """Return a change with its sign.
 
-    >>> signed(0.0754), signed(-0.25), signed(None)
-    ('+0.0754', '−0.2500', '–')
+    >>> signed(0.0754), signed(-0.25), signed(0.0), signed(None)
+    ('+0.0754', '−0.2500', '0', '–')
     """
     if value is None:
         return DASH
+    if value == 0:
+        return "0"
     text = number(abs(value))
     return f"{MINUS}{text}" if value < 0 else f"+{text}"
 

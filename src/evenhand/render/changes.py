@@ -87,7 +87,13 @@ def changes_html(changes: Changes) -> str:
 def subject(changes: Changes) -> str:
     """Return what was audited twice, for a headline; of two subjects both."""
     one, other = (subject_of(bundle) for bundle in (changes.before, changes.after))
-    return cut(one if one == other else f"{one} → {other}", 160)
+    mine, theirs = (bundle.plan.subject for bundle in (changes.before, changes.after))
+    if one == other:
+        return cut(one, 160)
+    named = (mine.product, mine.model) == (theirs.product, theirs.model)
+    if named and one and theirs.version:
+        return cut(f"{one} → {theirs.version}", 160)
+    return cut(f"{one} → {other}", 160)
 
 
 def sides(changes: Changes) -> list[tuple[str, str, str]]:
@@ -196,7 +202,8 @@ def _table(rows: Sequence[Sequence[str]], level: float) -> Table | None:
 def _others(groups: int, moved: int) -> str:
     told = f"{moved - MOST:,} more groups moved. " if moved > MOST else ""
     still = groups - moved
-    return f"{told}Of {still:,} other groups no change is shown." if still else told
+    plural = "s" * (still != 1)
+    return f"{told}Of {still:,} other group{plural} no change is shown." if still else told
 
 
 def _left(count: int, what: str) -> str:

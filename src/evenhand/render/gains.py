@@ -85,7 +85,9 @@ def headline(changes: Changes) -> tuple[str, Tone]:
     states = {one.state for one in changes.levelled}
     words = {move.word for one in changes.levelled for move in one.groups if move.compared}
     if "levelled_down" in states:
-        return "Levelling down", "fail"
+        total, count = len(changes.levelled), len(_in_state(changes, "levelled_down"))
+        where = f" in {count:,} of {total:,} comparisons of groups" if total > 1 else ""
+        return f"Levelling down{where}", "fail"
     if {"gained", "lost"} <= words:
         return "Some groups gained, others lost", "undecided"
     if "gained" in words:
@@ -150,9 +152,13 @@ _LEADS: Sequence[tuple[Word, str]] = (
 
 def _named(changes: Changes, state: State) -> str:
     """Return the findings in this state, each with what it rests on; empty without any."""
-    told = [f"{title_of(one)}: {one.reason}" for one in changes.levelled if one.state == state]
+    told = [f"{title_of(one)}: {one.reason}" for one in _in_state(changes, state)]
     lead = "Levelling down" if state == "levelled_down" else "Levelled up"
     return f"{lead}: {'. '.join(first(told, _MOST_NAMED))}." if told else ""
+
+
+def _in_state(changes: Changes, state: State) -> list[Levelling]:
+    return [one for one in changes.levelled if one.state == state]
 
 
 def _by_group(levelled: Iterable[Levelling], *words: Word) -> dict[str, list[str]]:
