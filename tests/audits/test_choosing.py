@@ -12,8 +12,9 @@ import pytest
 from typer.testing import CliRunner
 
 import evenhand as eh
-from evenhand.audits.choosing import AS_THEY_WERE, BY_SCORE, choose
+from evenhand.audits.choosing import choose
 from evenhand.audits.half import drawn, halves
+from evenhand.audits.tradeoff import AS_THEY_WERE, BY_SCORE
 from evenhand.cli.main import app
 from evenhand.errors import EvenhandError
 from evenhand.logs.expression import Expression
@@ -252,7 +253,8 @@ def test_without_relevance_utility_is_that_of_the_certificate():
     for name in METHODS[:2]:
         one = found.of(name).held_out
         assert value(one.figures.utility) == pytest.approx(one.certificate.utility.mean())
-        assert value(one.figures.lost) == pytest.approx(-one.certificate.lost.mean())
+        best = value(found.of(BY_SCORE).held_out.figures.utility)
+        assert value(one.figures.lost) == pytest.approx(one.certificate.utility.mean() - best)
         assert one.figures.lost.low < value(one.figures.lost) < one.figures.lost.high
 
 
@@ -324,7 +326,7 @@ def test_what_is_tried_unasked_fits_the_log():
         "fa_star_ir",
     ]
     assert not any(one.failed for one in found.contenders)
-    assert found.left_out == {"welfare": "it is tried only where it is named"}
+    assert found.left_out["welfare"] == "it is tried only where it is named"
 
 
 def test_lists_that_nobody_ranked_have_no_lists_as_they_were():
@@ -333,3 +335,22 @@ def test_lists_that_nobody_ranked_have_no_lists_as_they_were():
     found = choose(bare, "tier", 5, methods=["det_greedy"])
     assert [one.name for one in found.contenders] == [BY_SCORE, "det_greedy"]
     assert Expression("slot") == log.roles["rank"]
+
+
+def test_candidates_that_are_there_because_they_are_relevant_are_doubted():
+    rows = table(30)
+    biased = rows.filter(pl.col("slot").is_not_null() | (pl.col("worth") > 0))
+    (doubt,) = choose(log_of(biased), "tier", 5, methods=["det_greedy"]).doubts
+    assert "because they are" in doubt
+    assert not choose(log_of(rows), "tier", 5, methods=["det_greedy"]).doubts
+
+
+def test_targets_of_each_request_are_its_own_shares():
+    log = log_of(table(20))
+    found = choose(log, "tier", 5, methods=["det_greedy"], target="request")
+    own = choose(log, "tier", 5, methods=["det_greedy(targets=request)"])
+    assert found.targets == "request"
+    assert found.yardstick == own.yardstick
+    mine, same = (one.contenders[-1].held_out for one in (found, own))
+    assert mine.figures == same.figures
+    assert mine.certificate.kept.all()

@@ -7,17 +7,17 @@ on the other half, which no choice has seen.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from evenhand.audits.finding import GroupFinding
 from evenhand.audits.half import Half, halves, together
+from evenhand.audits.tradeoff import AS_THEY_WERE, BY_SCORE, Choice, Contender, On, Tradeoff
 from evenhand.audits.yardstick import (
+    SCORES,
     Audited,
-    Figures,
     Yardstick,
     audited,
     figures,
@@ -30,163 +30,15 @@ from evenhand.mitigations.aim import POPULATION, targets_of
 from evenhand.mitigations.candidates import Label
 from evenhand.mitigations.certificate import Certificate
 from evenhand.mitigations.registry import Reranker, read, reranked
+from evenhand.mitigations.target import REQUEST, Targets
 from evenhand.mitigations.tried import tried
-from evenhand.stats.estimate import Estimate, Outcome, Undefined
-
-BY_SCORE, AS_THEY_WERE = "by score", "as they were"
-"""Contenders that are no re-rankers."""
+from evenhand.stats.estimate import Estimate
 
 Progress = Callable[[str, float], None]
 
 
 def _silent(_: str, __: float) -> None:
     """Show nothing."""
-
-
-@dataclass(frozen=True)
-class On:
-    """A contender on one half.
-
-    Attributes:
-        figures: What its lists are measured at.
-        certificate: What is guaranteed of them; None of lists that no re-ranker made.
-
-    """
-
-    figures: Figures
-    certificate: Certificate | None
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return it as JSON."""
-        found = self.figures
-        return {
-            "requests": found.requests,
-            "units": found.units,
-            "exposure": _limits(found.exposure),
-            "utility": {**_limits(found.utility), "value": found.worth},
-            "utility_less_by_score": _limits(found.lost),
-            "groups": [_share(one) for one in found.groups],
-            "certificate": None if self.certificate is None else self.certificate.to_dict(),
-        }
-
-
-@dataclass(frozen=True)
-class Contender:
-    """A re-ranker, or an order that needs none.
-
-    Attributes:
-        name: As it is written; `BY_SCORE` or `AS_THEY_WERE` for no re-ranker.
-        choosing: On the half to choose on; None where it failed.
-        held_out: On the half held out; None where it failed.
-        failed: Why there are no figures of a half; empty where there are.
-        front: Whether, on the half to choose on, no other has more of one and no less of the other.
-        like: The first contender whose lists of the half held out are the very same; empty for
-            none.
-
-    """
-
-    name: str
-    choosing: On | None
-    held_out: On | None
-    failed: str = ""
-    front: bool = False
-    like: str = ""
-
-    @property
-    def reranks(self) -> bool:
-        """Whether it is a re-ranker."""
-        return self.name not in {BY_SCORE, AS_THEY_WERE}
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return it as JSON."""
-        return {
-            "method": self.name,
-            "reranks": self.reranks,
-            "front": self.front,
-            "same_lists_as": self.like or None,
-            "failed": self.failed or None,
-            "choosing": None if self.choosing is None else self.choosing.to_dict(),
-            "held_out": None if self.held_out is None else self.held_out.to_dict(),
-        }
-
-
-@dataclass(frozen=True)
-class Choice:
-    """What was chosen.
-
-    Attributes:
-        at_least: The least figure of exposure, on the half to choose on.
-        name: The contender of most utility that reaches it; empty where none does.
-        closest: Where none does, the contender that comes closest.
-        held: Whether it is reached on the half held out as well: ``yes`` or ``no`` where the
-            interval says so, else ``open``; empty where nothing was chosen.
-
-    """
-
-    at_least: float
-    name: str
-    closest: str
-    held: str
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return it as JSON."""
-        return {
-            "at_least": self.at_least,
-            "chosen": self.name or None,
-            "closest": self.closest or None,
-            "held": self.held or None,
-        }
-
-
-@dataclass(frozen=True)
-class Tradeoff:
-    """Re-rankers of one log, utility against exposure.
-
-    Attributes:
-        yardstick: What they are measured by.
-        contenders: The order by score, the lists as they were where the log has a rank, then the
-            re-rankers in the order in which they were named.
-        choice: What was chosen; None where nothing was asked for.
-        targets: The share that each group is to have, learnt on the half to choose on.
-        left_out: Why re-rankers were not tried, by name.
-        unit: The column of what is independent.
-        units: Number of units to choose on, and held out.
-        seed: Of the split.
-        share: Of the units that are chosen on.
-
-    """
-
-    yardstick: Yardstick
-    contenders: tuple[Contender, ...]
-    choice: Choice | None
-    targets: Mapping[Label, float]
-    left_out: Mapping[str, str]
-    unit: str
-    units: tuple[int, int]
-    seed: int
-    share: float
-
-    def of(self, name: str) -> Contender:
-        """Return a contender by name."""
-        return next(one for one in self.contenders if one.name == name)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return what ``evenhand mitigate --compare --json`` prints."""
-        return {
-            "item_group": self.yardstick.of,
-            "top": self.yardstick.k,
-            "exposure": self.yardstick.exposure,
-            "utility": self.yardstick.utility,
-            "level": self.yardstick.level,
-            "targets": {str(name): share for name, share in self.targets.items()},
-            "unit": self.unit,
-            "units": {"choosing": self.units[0], "held_out": self.units[1]},
-            "seed": self.seed,
-            "choose_on": self.share,
-            "choice": None if self.choice is None else self.choice.to_dict(),
-            "contenders": [one.to_dict() for one in self.contenders],
-            "left_out": dict(self.left_out),
-        }
 
 
 def choose(
@@ -213,11 +65,12 @@ def choose(
         methods: Re-rankers as `evenhand.mitigations.registry.read` reads them; by default those
             that apply.
         target: The share each group is to have: ``population`` (of the candidates of the half to
-            choose on; by default), ``equal``, or ``a=0.5,b=0.5``.
+            choose on; by default), ``request`` (of each request's own candidates), ``equal``, or
+            ``a=0.5,b=0.5``.
         at_least: The least figure of exposure, by which the choice is made; None for no choice.
         exposure: The notation of a figure of exposure of which more is better; by default the ratio
-            of groups' mean exposure, or with other targets than ``population`` the least share of
-            exposure over its target.
+            of groups' mean exposure, or with ``equal`` and other shares the least share of exposure
+            over its target.
         utility: The notation of a figure of utility; by default nDCG where the log has relevance,
             else the sum of scores by slot.
         seed: Of the split.
@@ -233,9 +86,13 @@ def choose(
     progress("reading", 0.0)
     _check(at_least)
     target = target or POPULATION
+    of_candidates = target in {POPULATION, REQUEST}
     chosen_on, held_out = halves(log, of, seed=seed, share=share)
-    targets = targets_of(target, chosen_on.listed.candidates) or {}
-    misnamed = {str(name) for name in targets} - {*map(str, together(chosen_on, held_out))}
+    targets = targets_of(target, chosen_on.listed.candidates) or REQUEST
+    # What a request's own shares come to, for what asks for one target.
+    due = targets_of(POPULATION, chosen_on.listed.candidates) if targets == REQUEST else targets
+    due = due if isinstance(due, Mapping) else {}
+    misnamed = {str(name) for name in due} - {*map(str, together(chosen_on, held_out))}
     if misnamed:
         what = f"there are no candidates of {sorted(misnamed)}."
         hint = f"There are {', '.join(map(str, together(chosen_on, held_out)))}."
@@ -244,23 +101,23 @@ def choose(
         chosen_on.written(chosen_on.listed.candidates.best(k)),
         of,
         k,
-        fixed=target != POPULATION,
+        fixed=not of_candidates,
         exposure=exposure,
         utility=utility,
         level=level,
     )
     # The half to choose on must not know which other groups there are.
-    chosen_on = chosen_on.of(together(chosen_on, also=targets))
+    chosen_on = chosen_on.of(together(chosen_on, also=due))
     held_out = held_out.of(together(held_out, chosen_on))
     left_out: Mapping[str, str] = {}
     if not methods:
-        found = tried(chosen_on.listed.candidates, k, targets)
+        found = tried(chosen_on.listed.candidates, k, due)
         methods, left_out = found.methods, found.left_out
-    asked = _Asked(yardstick, k, targets, tuple(dict.fromkeys(methods)), seed)
+    asked = _Asked(yardstick, k, targets, due, tuple(dict.fromkeys(methods)), seed)
     contenders = _contenders(asked, chosen_on, held_out, progress)
-    failures = [one for one in contenders if one.failed]
-    if len(failures) == len([one for one in contenders if one.reranks]):
-        raise RoleError([Problem(f"'{one.name}'", f"{one.failed}") for one in failures])
+    named = [one for one in contenders if one.reranks]
+    if all(one.failed for one in named):
+        raise RoleError([Problem(f"'{one.name}'", one.failed) for one in named])
     contenders = _with_front(contenders)
     progress("done", 1.0)
     return Tradeoff(
@@ -273,7 +130,28 @@ def choose(
         (chosen_on.units, held_out.units),
         seed,
         share,
+        tuple(_doubts(chosen_on, yardstick)),
     )
+
+
+def _doubts(half: Half, yardstick: Yardstick) -> Iterator[str]:
+    """Yield what speaks against believing figures of utility."""
+    log = half.log
+    if yardstick.utility == SCORES or not {"rank", "relevance"} <= {*log.roles}:
+        return
+    rows = log.source.frame.select(
+        log.roles["rank"].lower(log.schema).is_null().alias("unshown"),
+        (log.roles["relevance"].lower(log.schema) > 0).alias("relevant"),
+    )
+    table = rows.lazy().collect(backend="polars").to_native()
+    unshown = table.filter("unshown")["relevant"]
+    shown = table.filter(~table["unshown"])["relevant"]
+    if len(unshown) and unshown.all() and not shown.all():
+        yield (
+            f"All {len(unshown):,} candidates that were not shown are relevant: it seems that they "
+            "are in the log because they are. A re-ranker that moves them up then looks better "
+            f"than it is by {yardstick.utility}. Leave them out, or log all candidates."
+        )
 
 
 def _check(at_least: float | None) -> None:
@@ -288,7 +166,8 @@ class _Asked:
 
     yardstick: Yardstick
     k: int
-    targets: Mapping[Label, float]
+    targets: Targets
+    due: Mapping[Label, float]
     methods: tuple[str, ...]
     seed: int
 
@@ -331,9 +210,9 @@ _Result = tuple[On, str] | str
 
 def _on(asked: _Asked, half: Half, step: Callable[[str], None]) -> dict[str, _Result]:
     """Return every contender on a half."""
-    known = set(half.listed.candidates.names) - {*asked.targets}
     # A group that the half to choose on did not have was due nothing there.
-    targets = {**asked.targets, **dict.fromkeys(known, 0.0)}
+    due = {name: asked.due.get(name, 0.0) for name in half.listed.candidates.names}
+    targets: Targets = REQUEST if asked.targets == REQUEST else due
     step(BY_SCORE)
     best = half.listed.candidates.best(asked.k)
     by_score = audited(half.written(best), best, asked.yardstick, asked.seed)
@@ -341,7 +220,7 @@ def _on(asked: _Asked, half: Half, step: Callable[[str], None]) -> dict[str, _Re
     found: dict[str, _Result] = {}
 
     def add(name: str, lists: Audited, certificate: Certificate | None) -> None:
-        measured = figures(half, lists, by_score, asked.yardstick, targets)
+        measured = figures(half, lists, by_score, asked.yardstick, due)
         like = seen.setdefault(lists.order.tobytes(), name)
         found[name] = (On(measured, certificate), "" if like == name else like)
 
@@ -387,7 +266,8 @@ def _at(one: Contender) -> Any:  # noqa: ANN401 - an array
     exposure, worth = one.choosing.figures.exposure, one.choosing.figures.worth
     if worth is None or not isinstance(exposure, Estimate):
         return None
-    return np.array([exposure.value, worth])
+    # The same lists, added up in another order, must not beat each other.
+    return np.array([float(f"{value:.10g}") for value in (exposure.value, worth)])
 
 
 def _choice(contenders: Sequence[Contender], at_least: float) -> Choice:
@@ -408,23 +288,3 @@ def _held(one: Contender, at_least: float) -> str:
     if found.low >= at_least:
         return "yes"
     return "no" if found.high < at_least else "open"
-
-
-def _limits(outcome: Outcome) -> dict[str, Any]:
-    if isinstance(outcome, Undefined):
-        return {"value": None, "low": None, "high": None, "undefined": outcome.reason}
-    return {
-        "value": outcome.value,
-        "low": outcome.low,
-        "high": outcome.high,
-        "undefined": None,
-    }
-
-
-def _share(one: GroupFinding) -> dict[str, Any]:
-    return {
-        "group": ", ".join(one.group.values()),
-        "share": _limits(one.outcome),
-        "candidates": one.target,
-        "compared": one.compared,
-    }

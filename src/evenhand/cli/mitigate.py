@@ -41,8 +41,8 @@ def mitigate(
     target: Annotated[
         str | None,
         typer.Option(
-            help="The share each group is to have: population (of all candidates), equal, or "
-            "a=0.5,b=0.5."
+            help="The share each group is to have: population (of all candidates), request (of a "
+            "request's own), equal, or a=0.5,b=0.5."
         ),
     ] = None,
     kind: flags.Kind = "recommendation",
@@ -120,6 +120,8 @@ def mitigate(
             utility=utility,
             seed=seed,
             choose_on=choose_on,
+            source=source,
+            words=_words(source, kind, where, roles),
         )
         compared.check_out(out, force=force)
         log = _opened(source, roles, kind, where)
@@ -209,6 +211,17 @@ def _rank_anew(source: str, asked: _Asked, out: Path, *, force: bool, as_json: b
         "next": following,
     }
     show(_shown(document), document, as_json=as_json)
+
+
+def _words(source: str, kind: str, where: str | None, roles: Mapping[str, str]) -> Sequence[str]:
+    """Return the flags that say the same roles again."""
+    from evenhand.audits.plan.file import is_plan
+
+    # As one word: what a role is may begin with a minus.
+    words = [f"--{name}={text}" for name, text in roles.items()]
+    if is_plan(source):
+        return words
+    return [f"--kind={kind}", *([] if where is None else [f"--where={where}"]), *words]
 
 
 def _audit_of(out: Path, asked: _Asked, rank: str) -> str:

@@ -5,17 +5,18 @@ from __future__ import annotations
 import numpy as np
 
 from evenhand.errors import Problem, RoleError
-from evenhand.mitigations.candidates import Candidates, Label
+from evenhand.mitigations.candidates import Candidates
+from evenhand.mitigations.target import REQUEST, Targets
 
 POPULATION, EQUAL = "population", "equal"
 
 
-def targets_of(text: str | None, candidates: Candidates) -> dict[Label, float] | None:
+def targets_of(text: str | None, candidates: Candidates) -> Targets | None:
     """Return the share of each group that a text says; None for no text.
 
     Args:
-        text: ``population``, the share of all candidates that are of the group; ``equal``; or
-            shares by name, ``a=0.5,b=0.5``.
+        text: ``population``, the share of all candidates that are of the group; ``request``, of
+            each request's own; ``equal``; or shares by name, ``a=0.5,b=0.5``.
         candidates: Of which the population is.
 
     Raises:
@@ -27,8 +28,8 @@ def targets_of(text: str | None, candidates: Candidates) -> dict[Label, float] |
     ({'a': 0.75, 'b': 0.25}, {'a': 0.5, 'b': 0.5})
     """
     names = candidates.names
-    if text is None:
-        return None
+    if text is None or text == REQUEST:
+        return None if text is None else REQUEST
     if text in {POPULATION, EQUAL}:
         if not names:
             what = "no candidate has a group."
@@ -43,5 +44,5 @@ def targets_of(text: str | None, candidates: Candidates) -> dict[Label, float] |
         return {name.strip(): float(share) for name, share in pairs}
     except ValueError:
         what = f"'{text}' is no target."
-        hint = "Write population, equal, or a=0.5,b=0.5."
+        hint = "Write population, request, equal, or a=0.5,b=0.5."
         raise RoleError(Problem("--target", what, hint)) from None

@@ -9,7 +9,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from evenhand.audits.choosing import BY_SCORE, Choice, Contender, On, Tradeoff
+from evenhand.audits.tradeoff import BY_SCORE, Choice, Contender, On, Tradeoff
 from evenhand.audits.yardstick import ATTAINED, SCORES
 from evenhand.render.wording import DASH, first
 from evenhand.stats.estimate import Estimate, Outcome, Undefined
@@ -18,6 +18,7 @@ CHOOSING, HELD_OUT = "half to choose on", "half held out"
 
 _NAMED = 6
 """Contenders that a sentence names."""
+
 
 def short(value: float) -> str:
     """Return a number in as many digits as a comparison needs.
@@ -34,7 +35,16 @@ def limits(outcome: Outcome) -> str:
     """Return a figure with its interval; that it is undefined where there is none."""
     if isinstance(outcome, Undefined):
         return "undefined"
+    if outcome.low == outcome.high:
+        return short(outcome.value)
     return f"{short(outcome.value)} [{short(outcome.low)}, {short(outcome.high)}]"
+
+
+def percent(outcome: Outcome) -> str:
+    """Return a share with its interval, in per cent; that it is undefined where there is none."""
+    if isinstance(outcome, Undefined):
+        return "undefined"
+    return f"{outcome.value:.1%} [{100 * outcome.low:.1f}, {100 * outcome.high:.1f}]"
 
 
 def exposure_in_words(found: Tradeoff) -> str:
@@ -77,7 +87,8 @@ def said(found: Tradeoff) -> tuple[str, str]:
     )
     if one.name == BY_SCORE:
         told = f"On the {CHOOSING} the order by score reaches {least}: {limits(exposure)}. "
-    return (f"Chosen: {one.name}", f"{told}{_kept(one, choice)}")
+    name = "the order by score" if one.name == BY_SCORE else one.name
+    return (f"Chosen: {name}", f"{told}{_kept(one, choice)}")
 
 
 def _kept(one: Contender, choice: Choice) -> str:
@@ -117,10 +128,9 @@ def notes(found: Tradeoff) -> list[str]:
         ATTAINED: "Exposure is the least share over its target among groups; 1 is as targeted.",
     }.get(found.yardstick.exposure, f"Exposure is {found.yardstick.exposure}.")
     worth = f"Utility is {found.yardstick.utility}, less that of the order by score"
-    targets = ", ".join(f"{name} {share:.1%}" for name, share in found.targets.items())
     told = [
         f"{what} {worth}, paired by {found.unit}.",
-        f"Targets, learnt on the {CHOOSING}: {targets}.",
+        _targets(found),
         f"Intervals have {100 * found.yardstick.level:g} %.",
     ]
     told += [
@@ -132,8 +142,21 @@ def notes(found: Tradeoff) -> list[str]:
     return told
 
 
-def text(found: Tradeoff) -> RenderableType:
-    """Return a comparison for a terminal."""
+def _targets(found: Tradeoff) -> str:
+    if isinstance(found.targets, str):
+        return "Targets are the shares of each request's own candidates."
+    shares = ", ".join(f"{name} {share:.1%}" for name, share in found.targets.items())
+    return f"Targets, learnt on the {CHOOSING}: {shares}."
+
+
+def text(found: Tradeoff, following: str = "") -> RenderableType:
+    """Return a comparison for a terminal.
+
+    Args:
+        found: The comparison.
+        following: The command that writes the lists of what was chosen; empty for none.
+
+    """
     title, sentences = said(found)
     table = Table(box=None, pad_edge=False, header_style="dim")
     choosing, held_out = found.units
@@ -144,7 +167,7 @@ def text(found: Tradeoff) -> RenderableType:
         "utility less by score",
         "kept in",
         f"exposure, chosen on ({choosing:,})",
-        "utility",
+        "utility less by score",
     ):
         table.add_column(heading, overflow="fold")
     chosen = "" if found.choice is None else found.choice.name
@@ -156,8 +179,10 @@ def text(found: Tradeoff) -> RenderableType:
     return Group(
         Text(title, style="bold"),
         Text(sentences),
+        *(Text(doubt, style="bold") for doubt in found.doubts),
         Padding(table, (1, 0, 1, 0)),
         *(Text(line, style="dim") for line in (legend, *failures, *notes(found))),
+        *([Text(f"\n  {following}")] if following else []),
     )
 
 
