@@ -48,7 +48,7 @@ def whole(changes: Changes, one: Levelling) -> list[Row]:
         for change in changes.found.changes
         if change.name in one.names and change.group is None
     ]
-    rows = [_row(change, _gap_of(change, one)) for change in mine]
+    rows = [_row(change) for change in mine]
     if one.zero_sum or any(_is_gap(change) for change in mine):
         return rows
     known = [move for move in one.groups if move.compared and move.word != "unknown"]
@@ -70,12 +70,7 @@ def _is_gap(change: Change) -> bool:
     return form_of(term_of(change.key).name) == "gap"
 
 
-def _gap_of(change: Change, one: Levelling) -> str | None:
-    # The interval that the judgement rests on: one that follows a single pair is wider.
-    return limits(one.gap.low, one.gap.high) if _is_gap(change) else None
-
-
-def _row(change: Change, interval: str | None = None) -> Row:
+def _row(change: Change) -> Row:
     gap = change.difference
     verdict: str = change.verdict_before or ""
     if change.verdict_before != change.verdict_after:
@@ -85,7 +80,7 @@ def _row(change: Change, interval: str | None = None) -> Row:
         figure(change.before),
         figure(change.after),
         signed(gap.value),
-        interval or limits(gap.low, gap.high),
+        limits(gap.low, gap.high),
         verdict,
     )
 

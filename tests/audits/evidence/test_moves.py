@@ -100,6 +100,20 @@ def test_intervals_of_the_groups_hold_together_and_that_of_the_gap_by_itself():
         if change.group is not None and change.name == one.name
     }
     assert {move.group["group"]: move.difference for move in one.groups} == alone
+    (gap,) = [
+        change.difference
+        for change in diff(before, after, level=0.9).changes
+        if change.group is None and change.name == one.name
+    ]
+    assert one.gap == gap
+
+
+def test_one_group_has_no_gap():
+    before, after = contrast(group("a", 0.9)), contrast(group("a", 0.3))
+    before, after = (replace(found, contrast="ratio", key="r") for found in (before, after))
+    (one,) = levellings(bundle_of(before), bundle_of(after))
+    assert (one.state, one.gap.reason) == ("not_shown", "fewer than two groups are compared")
+    assert one.groups[0].word == "gained"
 
 
 def test_a_suppressed_group_is_none_of_those_that_hold_together():

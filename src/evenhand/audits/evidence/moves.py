@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-
-import numpy as np
 
 from evenhand.audits.evidence.block import has_target, is_of_items, term_of
 from evenhand.audits.evidence.bundle import Bundle
@@ -19,12 +16,8 @@ from evenhand.audits.evidence.levelling import (
     word_of,
 )
 from evenhand.audits.evidence.manifest import named
-from evenhand.audits.evidence.pairing import Pairing, pairing_of
 from evenhand.audits.finding import Finding
-from evenhand.stats.change import Version
 from evenhand.stats.estimate import Estimate
-from evenhand.stats.gap import gap_moved
-from evenhand.stats.interval import Limits
 
 
 def levellings(
@@ -45,13 +38,14 @@ def levellings(
     """
     wanted = before.plan.level if level is None else level
     blocks = _blocks(before, after)
-    pairing = pairing_of(before, after)
-    gaps = [_gap(block, pairing, wanted) for block in blocks]
+    gaps = _gaps(before, after, blocks, wanted)
     moves: dict[int, list[Change]] = {}
     counts = [len(one.known) for one in blocks]
     for count in dict.fromkeys(counts):
-        places = [place for place, mine in enumerate(counts) if mine == count]
-        found = _again(before, after, [blocks[place] for place in places], _each(wanted, count))
+        places = [place for place, known in enumerate(counts) if known == count]
+        mine = [blocks[place] for place in places]
+        # Of a contrast that is none only the groups are compared.
+        found = _again(before, after, mine, "", _each(wanted, count))
         moves |= dict(zip(places, (changes[1:] for changes in found), strict=True))
     return tuple(
         _levelling(block, gaps[place], moves[place], wanted) for place, block in enumerate(blocks)
@@ -118,51 +112,30 @@ def _blocks(before: Bundle, after: Bundle) -> list[_Block]:
     ]
 
 
-def _gap(block: _Block, pairing: Pairing, level: float) -> Difference:
-    """Return the change of the largest difference between two groups that are compared."""
-    sides = [
-        {
-            _values(group.group): (group.group, group.outcome)
-            for group in finding.groups
-            if group.compared and not group.suppressed
-        }
-        for finding in (block.before, block.after)
-    ]
-    if only := sides[0].keys() ^ sides[1].keys():
-        told = "; ".join(", ".join(names) for names in sorted(only))
-        return Difference(None, reason=f"not the same groups are compared: {told[:200]}")
-    names = [*sides[0]]
-    versions = []
-    for place, finding in enumerate((block.before, block.after)):
-        groups = [sides[place][name][0] for name in names]
-        outcomes = [sides[place][name][1] for name in names]
-        known = [one for one in outcomes if isinstance(one, Estimate) and one.identified is None]
-        if len(known) < max(2, len(names)):
-            return Difference(None, reason="fewer than two groups have a figure, or not all")
-        versions.append(
-            Version(
-                np.array([one.value for one in known]),
-                Limits(np.array([one.low for one in known]), np.array([one.high for one in known])),
-                known[0].level,
-                (0.0, 1.0) if finding.is_rate else (-math.inf, math.inf),
-                pairing.deviations(place, finding, groups),
-            )
-        )
-    first, second = versions
-    moved = gap_moved(first, second, level, pairing.dependent)
-    if not (math.isfinite(moved.low) and math.isfinite(moved.high)):
-        return Difference(moved.value, reason="its interval has no end")
-    return Difference(*moved)
+def _gaps(
+    before: Bundle, after: Bundle, blocks: Sequence[_Block], level: float
+) -> list[Difference]:
+    """Return the change of the largest difference between two groups of each block."""
+    several = [place for place, one in enumerate(blocks) if len(one.known) >= _PAIR]
+    found = _again(before, after, [blocks[place] for place in several], "difference", level)
+    gaps = [Difference(None, reason="fewer than two groups are compared") for _ in blocks]
+    for place, changes in zip(several, found, strict=True):
+        gaps[place] = changes[0].difference
+    return gaps
+
+
+_PAIR = 2
 
 
 def _again(
-    before: Bundle, after: Bundle, blocks: Sequence[_Block], level: float
+    before: Bundle, after: Bundle, blocks: Sequence[_Block], contrast: str, level: float
 ) -> list[list[Change]]:
-    """Return the changes of the groups of blocks, each by itself; first of all a figure's."""
-    # Of a contrast that is none only the groups are compared.
-    some, none = Estimate(0.0, 0.0, 0.0, level, ""), ""
+    """Return the changes of blocks as if of another contrast: of the figure, then of its groups."""
+    some = Estimate(0.0, 0.0, 0.0, level, "")  # in place of that of the contrast they had
     one, other = (
-        replace(bundle, findings=tuple(replace(f, contrast=none, outcome=some) for f in findings))
+        replace(
+            bundle, findings=tuple(replace(f, contrast=contrast, outcome=some) for f in findings)
+        )
         for bundle, findings in (
             (before, [block.before for block in blocks]),
             (after, [block.after for block in blocks]),
