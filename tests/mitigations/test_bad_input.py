@@ -20,6 +20,7 @@ HALVES = {"f": 0.5, "m": 0.5}
 
 NOTATIONS = {
     "fa_star_ir": "fa_star_ir(protected=f, p=0.6)",
+    "multinomial_fa_star_ir": "multinomial_fa_star_ir(unprotected=m)",
     "det_greedy": "det_greedy",
     "det_cons": "det_cons",
     "det_relaxed": "det_relaxed",

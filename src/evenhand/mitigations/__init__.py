@@ -15,6 +15,7 @@ from evenhand.mitigations.deterministic import DetCons, DetConstSort, DetGreedy,
 from evenhand.mitigations.fair_topk import FAStarIR
 from evenhand.mitigations.fairco import FairCo
 from evenhand.mitigations.linear_program import FairnessOfExposure
+from evenhand.mitigations.multinomial_fair_topk import MultinomialFAStarIR
 from evenhand.mitigations.pmmf import PMMF
 from evenhand.mitigations.welfare import Welfare
 
@@ -30,6 +31,7 @@ __all__ = [
     "FAStarIR",
     "FairCo",
     "FairnessOfExposure",
+    "MultinomialFAStarIR",
     "Reranked",
     "State",
     "Welfare",
