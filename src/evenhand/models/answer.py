@@ -22,6 +22,15 @@ class UnansweredError(ModelError):
     """
 
 
+_NUMBERS = 2**18
+"""Numbers that are asked about at once, where one example has few of them."""
+
+
+def batch_of(spec: Spec) -> int:
+    """Return how many examples are asked about at once: of rows of a table more than of images."""
+    return max(BATCH, _NUMBERS // spec.size)
+
+
 def batches(count: int, size: int = BATCH) -> Iterator[slice]:
     """Yield slices of so many examples."""
     for start in range(0, count, size):

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from evenhand.errors import EvenhandError, ModelError, Problem, first_line
 from evenhand.models.answer import (
+    batch_of,
     batches,
     channelwise,
     check_inputs,
@@ -80,7 +81,7 @@ class FunctionModel:
             codes: Codes = np.argmax(self.scores(x), axis=1).astype(np.int64)
             return codes
         parts = [np.empty(0, np.int64)]
-        for some in batches(len(x)):
+        for some in batches(len(x), batch_of(self.spec)):
             found = codes_of(self.raw(x[some]), self.spec, self.name)
             if found.shape != (some.stop - some.start,):
                 what = f"{some.stop - some.start} inputs got answers of shape {found.shape}."
@@ -95,7 +96,7 @@ class FunctionModel:
             raise ModelError(Problem(self.name, what, "Use an attack by decisions: attack.hop."))
         parts = [
             check_scores(self.raw(x[some]), some.stop - some.start, self.spec, self.name)
-            for some in batches(len(x))
+            for some in batches(len(x), batch_of(self.spec))
         ]
         # Nothing is added to one part: an empty one of float64 would widen the others.
         return np.concatenate(parts) if parts else np.empty((0, self.spec.classes))

@@ -33,6 +33,7 @@ class Inputs:
         table: The other columns, n rows in the same order: groups.
         name: What reports call them.
         digest: Of examples, ids and labels, ``sha256:...``.
+        features: Names of the columns of one example, where it is a row of a table; else empty.
 
     """
 
@@ -42,6 +43,7 @@ class Inputs:
     table: pl.DataFrame
     name: str
     digest: str = field(default="")
+    features: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """Compute the digest."""
@@ -57,7 +59,9 @@ class Inputs:
         table = self.table
         if table.width:
             table = table[places] if isinstance(places, slice) else table[_places(places)]
-        return Inputs(self.x[places], self.ids[places], labels, table, self.name)
+        return Inputs(
+            self.x[places], self.ids[places], labels, table, self.name, features=self.features
+        )
 
 
 @dataclass(frozen=True)
@@ -70,6 +74,7 @@ class Read:
         labels: True classes as stored, shape (n,); None where no column was named.
         table: The other columns.
         name: What reports call them.
+        features: As `Inputs.features`.
 
     """
 
@@ -78,6 +83,7 @@ class Read:
     labels: NDArray[Any] | None
     table: pl.DataFrame
     name: str
+    features: tuple[str, ...] = ()
 
     def sample(self, count: int, low: float, high: float) -> Floats:
         """Return the first examples in the units of a range, for a model to be asked about."""
@@ -109,7 +115,7 @@ class Read:
                 problems += error.problems
         if problems:
             raise ModelError(problems)
-        return Inputs(x, self.ids, labels, self.table, self.name)
+        return Inputs(x, self.ids, labels, self.table, self.name, features=self.features)
 
 
 def inputs_of(

@@ -128,7 +128,7 @@ def _from_table(
         x = _pixels(table[asked.pixels], asked.shape or (), root, name)
         table = table.drop(asked.pixels)
     labels = table[asked.label].to_numpy() if asked.label else None
-    return Read(x, ids, labels, table, name)
+    return Read(x, ids, labels, table, name, tuple(asked.features or ()))
 
 
 _PLACE = "\0place"

@@ -25,6 +25,7 @@ COLUMNS = (
     *("corruption", "severity", "corrupted_prediction", "corrupted_correct"),
     *("baseline_correct", "baseline_error"),
     *("explanation", "fill", *OF_CARD),
+    *("error_rise", "log_loss_rise", "attribution", "recourse", "recourse_cost"),
 )
 """The columns that a log can have beside the groups, whichever method wrote it."""
 

@@ -22,12 +22,13 @@ from evenhand.probes.certifying import Certifying
 from evenhand.probes.corrupt.corruption import PREFIX as CORRUPT
 from evenhand.probes.corrupt.corruption import SEVERITIES
 from evenhand.probes.corrupting import Baseline, Corrupting
+from evenhand.probes.explain.explanation import PREFIX as EXPLAIN
 from evenhand.probes.method import Method, Variant
 from evenhand.probes.named import combinations, several
 from evenhand.probes.probe import Probe
 from evenhand.probes.threat import NORMS, Norm, Threat
 
-PREFIXES = (ATTACK, CORRUPT, CERTIFY, ATTRIBUTE)
+PREFIXES = (ATTACK, CORRUPT, CERTIFY, ATTRIBUTE, EXPLAIN)
 
 _FRACTION = re.compile(r"(?<![\w'\"./])(\d+ */ *\d+)(?![\w'\"./])")
 
@@ -98,6 +99,7 @@ _BESIDE = {
     ATTACK: ("eps", "norm", "certificate"),
     CORRUPT: ("severity", "baseline"),
     CERTIFY: (),
+    EXPLAIN: (),
     ATTRIBUTE: ("fill",),
 }
 _FOR = {
@@ -174,11 +176,19 @@ def _attributing(written: str, term: Term, said: dict[str, tuple[object, ...]]) 
     return Attributing(written, attributions_named(term), cards)
 
 
+def _explaining(written: str, term: Term, said: dict[str, tuple[object, ...]]) -> Method:
+    from evenhand.probes.explaining import explaining
+
+    del said
+    return explaining(written, term)
+
+
 _METHODS = {
     ATTACK: _attacking,
     CORRUPT: _corrupting,
     CERTIFY: _certifying,
     ATTRIBUTE: _attributing,
+    EXPLAIN: _explaining,
 }
 
 

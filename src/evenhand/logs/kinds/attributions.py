@@ -5,6 +5,45 @@ from evenhand.logs.role import Kind, Role
 _NOT_ASKED = "the explanation promises no such thing, or nobody measured it"
 _FLAT = "the model scores the fill as it scores the example, so nothing can be removed"
 
+_OF_TABLES = (
+    Role(
+        "error_rise",
+        "number",
+        "exclude",
+        "by how much the error, 0 or 1, rises with another example's value of the feature",
+        missing=_NOT_ASKED,
+    ),
+    Role(
+        "log_loss_rise",
+        "number",
+        "exclude",
+        "by how much the log-loss rises with another example's value of the feature",
+        missing="the model gives no chances, or nobody permuted the feature",
+    ),
+    Role(
+        "attribution",
+        "number",
+        "exclude",
+        "the feature's part of the score, above the mean of a background",
+        missing=_NOT_ASKED,
+    ),
+    Role(
+        "recourse",
+        "number",
+        "exclude",
+        "whether a change was found that turns an unfavourable decision, 0 or 1",
+        missing="the decision is favourable, or nobody looked for a change",
+    ),
+    Role(
+        "recourse_cost",
+        "number",
+        "exclude",
+        "what the cheapest change costs that was found",
+        missing="the decision is favourable, or no change was found that turns it",
+    ),
+)
+"""What explanations of tables say of an example, mostly of one of its features."""
+
 KIND = Kind(
     name="attributions",
     about="one row per source example and explanation of it, as evenhand probe writes them",
@@ -16,6 +55,7 @@ KIND = Kind(
         *("insertion", "insertion_random", "insertion_edges"),
         *("deletion", "deletion_random", "deletion_edges"),
         *("infidelity", "scaled_infidelity", "max_sensitivity", "relative_sensitivity"),
+        *(role.name for role in _OF_TABLES),
     ),
     roles=(
         Role("variant", "mark", "keep", "the explanation, such as 'integrated_gradients'"),
@@ -70,6 +110,7 @@ KIND = Kind(
             "the same, divided by the norm of the parts",
             missing=_NOT_ASKED,
         ),
+        *_OF_TABLES,
         Role("weight", "weight", "exclude", "sampling weight of a row, >= 0; not a count of rows"),
     ),
 )

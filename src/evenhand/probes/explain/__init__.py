@@ -1,0 +1,1 @@
+"""Explanations of models of tables: what each feature does to an answer."""

@@ -1,0 +1,92 @@
+"""Explanations of tables: hashable values that give columns for features of examples."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import ClassVar
+
+import polars as pl
+
+from evenhand.errors import Problem
+from evenhand.models.inputs import Inputs
+from evenhand.models.model import Codes, Model
+from evenhand.models.spec import Spec
+from evenhand.probes.explain.feature import Groups, remarks
+from evenhand.probes.explain.table import Table
+from evenhand.probes.named import written
+
+PREFIX = "explain."
+"""What the name of an explanation begins with where probes are named."""
+
+Told = Callable[[float], None]
+"""Told which share of a block is done."""
+
+
+@dataclass(frozen=True)
+class Explanation(ABC):
+    """Explains answers by features; ``str`` writes it as ``explain.permutation(repeats=9)``.
+
+    Attributes:
+        name: As the field names it: ``permutation``.
+        summary: Measures that sum up a feature, in notation.
+        columns: What it says of an example and a feature, with types.
+        whole: Whether there is one row for an example, not one for each of its features.
+
+    """
+
+    name: ClassVar[str]
+    summary: ClassVar[tuple[str, ...]]
+    columns: ClassVar[dict[str, pl.DataType]]
+    whole: ClassVar[bool] = False
+
+    groups: Groups = ()
+
+    @abstractmethod
+    def explained(
+        self,
+        model: Model,
+        examples: Inputs,
+        table: Table,
+        *,
+        labels: Codes,
+        prediction: Codes,
+        tell: Told,
+    ) -> pl.DataFrame:
+        """Return its columns: of the first feature for all examples, then of the second, and so on.
+
+        Args:
+            model: The model.
+            examples: Some of the examples of the table.
+            table: What is known of all.
+            labels: Places of their true classes, shape (n,).
+            prediction: What the model says of them, shape (n,).
+            tell: Told which share of them is done.
+
+        """
+
+    @abstractmethod
+    def most(self, model: Model, table: Table) -> int:
+        """Return the queries that one example costs at most, with all its features."""
+
+    def problems(self, model: Model, table: Table | None) -> list[Problem]:
+        """Return what stops it on a model, or on these examples."""
+        del table
+        if model.spec.layout == "features":
+            return []
+        what = "it explains by columns of tables, and these inputs are images."
+        return [Problem(str(self), what, "Explain them by attribute.common.")]
+
+    def notes(self, model: Model, table: Table) -> tuple[str, ...]:
+        """Return what is to be known by who reads its figures."""
+        del model
+        return remarks(table.x, table.features, table.names)
+
+    def asked(self, spec: Spec) -> tuple[str, ...]:
+        """Return the measures to ask for where nobody says any."""
+        del spec
+        return self.summary
+
+    def __str__(self) -> str:
+        return written(self, PREFIX)

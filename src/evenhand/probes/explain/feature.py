@@ -1,0 +1,190 @@
+"""Features of a table, alone or as groups that go together; what makes an importance misread."""
+
+from __future__ import annotations
+
+import fnmatch
+import itertools
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from evenhand.errors import ModelError, Problem, did_you_mean, listed
+from evenhand.models.model import Floats
+
+Groups = tuple[object, ...]
+"""Groups as notation gives them: lists of names, or text with ``*`` in it, such as ``race_*``."""
+
+
+@dataclass(frozen=True)
+class Features:
+    """What is explained by: each feature, or group of features, once.
+
+    Attributes:
+        names: Of a group its names joined by ``+``, or the text that stands for them.
+        members: The places of its columns, of each.
+
+    """
+
+    names: tuple[str, ...]
+    members: tuple[tuple[int, ...], ...]
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+
+def named_features(features: Sequence[str], count: int) -> tuple[str, ...]:
+    """Return the names of columns; without any they are called ``x0``, ``x1`` and so on."""
+    return tuple(features) or tuple(f"x{place}" for place in range(count))
+
+
+def grouped(features: Sequence[str], groups: Groups = ()) -> Features:
+    """Return features with some of them put together; a group stands where its first member did.
+
+    >>> grouped(["age", "race_a", "race_b", "sex"], ("race_*",)).names
+    ('age', 'race_*', 'sex')
+
+    Args:
+        features: Their names, in the model's order.
+        groups: Each a list of names, or text with ``*`` in it that stands for several.
+
+    Raises:
+        ModelError: A group names what is none, less than two features, or one that another has.
+
+    """
+    known = {name: place for place, name in enumerate(features)}
+    problems: list[Problem] = []
+    taken: dict[int, str] = {}
+    names: dict[int, str] = {}
+    members: dict[int, tuple[int, ...]] = {}
+    for group in groups:
+        name, wanted, wrong = _group(group, features)
+        strange = [one for one in wanted if one not in known]
+        where = f"groups, '{name}'"
+        problems += [Problem(where, *why) for why in wrong]
+        problems += [
+            Problem(where, f"there is no feature '{one}'.", did_you_mean(one, features))
+            for one in strange
+        ]
+        places = tuple(sorted({known[one] for one in wanted if one in known}))
+        problems += [
+            Problem(where, f"'{features[place]}' is in '{taken[place]}' too.", "Name it once.")
+            for place in places
+            if place in taken
+        ]
+        taken |= dict.fromkeys(places, name)
+        if places:
+            names[places[0]], members[places[0]] = name, places
+    if problems:
+        raise ModelError(problems)
+    first = [place for place in range(len(features)) if place in members or place not in taken]
+    return Features(
+        tuple(names.get(place, features[place]) for place in first),
+        tuple(members.get(place, (place,)) for place in first),
+    )
+
+
+def _group(group: object, features: Sequence[str]) -> tuple[str, list[str], list[tuple[str, str]]]:
+    """Return a group's name, the names of its members, and what is wrong with it."""
+    if isinstance(group, str):
+        wanted = [one for one in features if fnmatch.fnmatchcase(one, group)]
+        if len(wanted) < 2:  # noqa: PLR2004 - a group
+            what = f"{len(wanted)} feature{'s are' * (not wanted)}{' is' * bool(wanted)} called so."
+            hint = f"Write groups=[[a, b]] or groups=['race_*']. Features: {listed(features[:40])}."
+            return group, wanted, [(what, hint)]
+        return group, wanted, []
+    wanted = [str(one) for one in group] if isinstance(group, tuple) else [str(group)]
+    name = "+".join(wanted)
+    few = len({*wanted}) < 2  # noqa: PLR2004 - a group
+    return name, wanted, [("a group has two features or more.", "groups=[[a, b]]")] if few else []
+
+
+_ALIKE = 0.95
+"""From which correlation on two features are told of as nearly the same."""
+
+_SHOWN = 6
+
+
+def remarks(x: Floats, features: Features, names: Sequence[str]) -> tuple[str, ...]:
+    """Return what makes the importance of features misread, unless they are put together.
+
+    Constant features, features that are functions of each other, sets of 0 and 1 of which one is
+    set in every example (one-hot), and pairs whose correlation is .95 or more.
+
+    Args:
+        x: All examples, shape (n, columns).
+        features: Groups that were declared; inside of them nothing is remarked.
+        names: Of the columns.
+
+    """
+    values = np.asarray(x, np.float64)
+    apart = {place: at for at, places in enumerate(features.members) for place in places}
+    still = [place for place in range(len(names)) if np.ptp(values[:, place]) == 0]
+    found = []
+    if still:
+        what = f"constant: {_few(names[place] for place in still)}"
+        found.append(f"{what}; what never changes can have no importance in these examples")
+    hot = [
+        [names[place] for place in some]
+        for some in _one_hot(values, names, still)
+        if len({apart[place] for place in some}) > 1
+    ]
+    for some in hot:
+        what = f"one-hot: of {_few(some)} one is set in every example"
+        found.append(f"{what}; put them together, groups=[[{', '.join(some[:3])}, ...]]")
+    known = {name for some in hot for name in some}
+    pairs = [
+        (one, other, size)
+        for one, other, size in _related(values, still)
+        if apart[one] != apart[other] and not {names[one], names[other]} <= known
+    ]
+    same = [(one, other) for one, other, size in pairs if size > 1 - 1e-9]
+    near = [(one, other, size) for one, other, size in pairs if size <= 1 - 1e-9]
+    for one, other in same[:_SHOWN]:
+        what = f"duplicated: {names[one]} and {names[other]} tell the same of every example, so an "
+        what += "importance of 0 of one does not say that it is not used"
+        found.append(f"{what}; put them together, groups=[[{names[one]}, {names[other]}]]")
+    if near:
+        told = (f"{names[one]} and {names[other]} ({size:.2f})" for one, other, size in near)
+        what = f"strongly related: {_few(told)}"
+        found.append(f"{what}; what one has of importance may be the other's")
+    return tuple(found)
+
+
+def _few(names: Sequence[str] | Iterator[str]) -> str:
+    every = [*names]
+    more = f" and {len(every) - _SHOWN} more" if len(every) > _SHOWN else ""
+    return f"{', '.join(every[:_SHOWN])}{more}"
+
+
+def _related(values: NDArray[np.float64], still: Sequence[int]) -> Iterator[tuple[int, int, float]]:
+    """Yield pairs of columns with the size of their correlation, where it is large."""
+    moving = [place for place in range(values.shape[1]) if place not in {*still}]
+    if len(moving) < 2:  # noqa: PLR2004 - a pair
+        return
+    size = np.abs(np.corrcoef(values[:, moving], rowvar=False))
+    for one, other in itertools.combinations(range(len(moving)), 2):
+        if size[one, other] >= _ALIKE:
+            yield moving[one], moving[other], float(size[one, other])
+
+
+def _one_hot(
+    values: NDArray[np.float64], names: Sequence[str], still: Sequence[int]
+) -> Iterator[tuple[int, ...]]:
+    """Yield columns of 0 and 1 whose names begin alike and of which one is set in each example."""
+    binary = [
+        place
+        for place in range(values.shape[1])
+        if place not in {*still} and bool(np.isin(values[:, place], (0.0, 1.0)).all())
+    ]
+    by_start: dict[str, list[int]] = {}
+    for place in binary:
+        for mark in ("=", "_", "."):
+            start, _, rest = names[place].partition(mark)
+            if rest:
+                by_start.setdefault(start, []).append(place)
+                break
+    for some in by_start.values():
+        if len(some) > 1 and bool((values[:, some].sum(axis=1) == 1).all()):
+            yield tuple(some)

@@ -1,0 +1,191 @@
+"""Explanations of tables as a method: one variant for each feature, or group of features."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar
+
+import numpy as np
+import polars as pl
+
+import evenhand.probes.explain
+from evenhand.errors import NotationError, Problem
+from evenhand.models.inputs import Inputs
+from evenhand.models.model import Codes, Model
+from evenhand.models.spec import Spec
+from evenhand.notation import Term
+from evenhand.probes.explain.explanation import PREFIX, Explanation
+from evenhand.probes.explain.table import Table, table_of
+from evenhand.probes.method import Method, Progress, Rows, Variant, silent, slice_of
+from evenhand.probes.named import classes_in, made
+
+_ALL = "all features"
+"""The variant of what is said of an example as a whole, and the one pass of everything else."""
+
+
+@dataclass(frozen=True)
+class Explaining(Method):
+    """Answers are explained by features: all features of an example come out of one pass.
+
+    Attributes:
+        written: How the explanation is written.
+        explanation: What explains.
+        table: What is known of all examples; None before they are.
+
+    """
+
+    kind: ClassVar[str] = "attributions"
+    block: ClassVar[int] = 8192
+
+    written: str
+    explanation: Explanation
+    table: Table | None = None
+
+    @property
+    def summary(self) -> tuple[str, ...]:  # type: ignore[override]
+        """Those of the explanation."""
+        return self.explanation.summary
+
+    @property
+    def name(self) -> str:
+        """How the explanation is written."""
+        return self.written
+
+    @property
+    def known(self) -> str:
+        """How it is written, with everything that it takes from all examples."""
+        return f"{self.written} {self.explanation!r} {self.table!r}"
+
+    @property
+    def variants(self) -> tuple[Variant, ...]:
+        """Each feature, or group of features; none before the examples are known."""
+        if self.explanation.whole:
+            return self.passes
+        names = self.table.features.names if self.table else ()
+        return tuple(Variant(name, place) for place, name in enumerate(names))
+
+    @property
+    def passes(self) -> tuple[Variant, ...]:
+        """One, in which all features of a block are explained."""
+        return (Variant(_ALL, 0),)
+
+    def among(self, inputs: Inputs, seed: int) -> Method:
+        """Return the explanation of these examples by their features."""
+        return replace(self, table=table_of(inputs, self.explanation.groups, seed))
+
+    def columns(self, label: pl.DataType) -> dict[str, pl.DataType]:
+        """Return the columns of the explanation."""
+        return {
+            "prediction": label,
+            "variant": pl.String(),
+            "explanation": pl.String(),
+            "correct": pl.Boolean(),
+            **self.explanation.columns,
+            "queries": pl.Int64(),
+        }
+
+    def marks(self, variant: Variant) -> dict[str, Any]:
+        """Return the feature and the explanation."""
+        return {"variant": variant.name, "explanation": self.explanation.name}
+
+    def measured(
+        self, spec: Spec, reach: Mapping[str, tuple[float, ...]]
+    ) -> Iterator[tuple[Term, str]]:
+        """Yield what the explanation says, of each feature by itself."""
+        del reach
+        for variant in self.variants:
+            for plain in self.explanation.asked(spec):
+                yield Term(plain), slice_of(variant)
+
+    def first(self, rows: pl.DataFrame) -> tuple[str, ...]:
+        """Return what a feature is for."""
+        del rows
+        return self.summary[:1]
+
+    def problems(self, model: Model) -> list[Problem]:
+        """Return what stops the explanation."""
+        return self.explanation.problems(model, self.table)
+
+    def most(self, model: Model) -> int:
+        """Return the most that the explanation of an example costs."""
+        return self.explanation.most(model, self._known)
+
+    def notes(self, model: Model) -> tuple[str, ...]:
+        """Return what is to be known by who reads the figures."""
+        return self.explanation.notes(model, self._known)
+
+    def rows(
+        self,
+        model: Model,
+        examples: Inputs,
+        variant: Variant,
+        *,
+        labels: Codes,
+        prediction: Codes,
+        seed: int,
+        progress: Progress = silent,
+    ) -> Rows:
+        """Return a row for each feature of each example."""
+        del seed  # The table has it.
+        asked = model.queries
+        found = self.explanation.explained(
+            model,
+            examples,
+            self._known,
+            labels=labels,
+            prediction=prediction,
+            tell=lambda share: progress(variant.name, share),
+        )
+        each = (model.queries - asked) // max(len(labels), 1)
+        said = pl.Series([*model.spec.labels]).gather(prediction)
+        return Rows(
+            pl.concat(
+                pl.DataFrame(
+                    {
+                        "prediction": said,
+                        **{
+                            name: pl.Series([value] * len(labels), dtype=pl.String)
+                            for name, value in self.marks(one).items()
+                        },
+                        "correct": prediction == labels,
+                        **found[at * len(labels) : (at + 1) * len(labels)].to_dict(),
+                        # What all of them cost stands in the first.
+                        "queries": np.full(len(labels), each if at == 0 else 0, np.int64),
+                    }
+                )
+                for at, one in enumerate(self.variants)
+            )
+        )
+
+    @property
+    def _known(self) -> Table:
+        if self.table is None:
+            raise TypeError(f"{self.written} was asked before its examples were known")
+        return self.table
+
+
+@functools.cache
+def explanations() -> dict[str, type[Explanation]]:
+    """Return every explanation's class by name, sorted."""
+    # An abstract class is what mypy takes for no value of a type.
+    return classes_in(evenhand.probes.explain, Explanation, "explanation")  # type: ignore[type-abstract]
+
+
+def explaining(written: str, term: Term) -> Explaining:
+    """Return the method that a term names.
+
+    Raises:
+        NotationError: There is no such explanation, or it has no such parameter.
+        ModelError: A parameter is out of range.
+
+    """
+    name = term.name.removeprefix(PREFIX)
+    if name == "common":
+        what = "each explanation of tables is asked for by itself."
+        raise NotationError(
+            Problem(f"'{written}'", what, f"There are: {', '.join(explanations())}.")
+        )
+    plain = Term(name, term.args, term.params, term.cutoff)
+    return Explaining(written, made(plain, explanations(), prefix=PREFIX, what="explanation"))
