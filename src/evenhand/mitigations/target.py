@@ -168,7 +168,10 @@ def problems_of(where: str, targets: object) -> list[Problem]:
     """Return what is wrong with targets that are neither shares by group nor ``request``."""
     if isinstance(targets, Mapping) or targets == REQUEST:
         return []
-    hint = "Give the share of each group, or 'request': those of a request's own candidates."
+    hint = (
+        "Give the share of each group, or 'request': those of a request's own candidates. On a "
+        "command line --target says it."
+    )
     return [Problem(f"{where}, targets", f"{targets!r} is none.", hint)]
 
 
