@@ -223,7 +223,7 @@ def test_shares_are_said_to_be_no_matter_of_levelling():
     text = Page(changes_html(changes_of(shares(0.2), shares(0.7)))).text
     assert "share of exposure@8 of items by g shifted" in text
     assert "shares add up to 1, so that they cannot be levelled down" in text
-    assert "More is a gain for the group that has it." in text
+    assert "More is a gain for the group that has it: a gained, b lost; shares" in text
 
 
 def test_nothing_on_the_page_asks_for_anything(page):

@@ -29,14 +29,13 @@ from evenhand.render.gains import (
     WORDS,
     Changes,
     answer,
-    direction,
     headline,
+    judgement,
     rules_of,
     tallies,
     title_of,
 )
 from evenhand.render.html import LIMIT, asset, environment
-from evenhand.render.reading import capital
 from evenhand.render.section import title_of as subject_of
 from evenhand.render.table import Table
 from evenhand.render.wording import DASH, name_of
@@ -146,8 +145,7 @@ def view(changes: Changes, one: Levelling, place: int) -> dict[str, Any]:
         "title": title_of(one),
         "state": one.state,
         "state_text": STATES[one.state] if one.state != "not_shown" else "",
-        "direction": direction(one),
-        "reason": f"{capital(one.reason)}.",
+        "judgement": judgement(one),
         "level": f"{100 * one.level_of_each:.4g}%",
         "scale": scale(axis) if axis else "",
         "rows": [

@@ -12,14 +12,13 @@ from evenhand.render.gains import (
     WORDS,
     Changes,
     answer,
-    direction,
     headline,
+    judgement,
     rules_of,
     title_of,
 )
 from evenhand.render.gfm import bullets, code, plain
 from evenhand.render.gfm import table as grid
-from evenhand.render.reading import capital
 from evenhand.render.wording import DASH, name_of
 
 _MOST_FINDINGS, _MOST_ROWS = 100, 200
@@ -62,7 +61,7 @@ def _finding(changes: Changes, one: Levelling) -> list[str]:
     state = f" ({STATES[one.state]})" if one.state != "not_shown" else ""
     parts = [
         f"### {plain(title_of(one))}{state}",
-        f"{plain(direction(one))} {plain(capital(one.reason))}.".strip(),
+        plain(judgement(one)),
     ]
     interval = f"{100 * one.level_of_each:.4g}% interval"
     if known:

@@ -16,6 +16,7 @@ from evenhand.audits.evidence.legible import cut
 from evenhand.audits.evidence.levelling import GroupMove, Levelling, State, Word
 from evenhand.audits.evidence.moves import levellings
 from evenhand.audits.finding import ALL_ROWS
+from evenhand.render.reading import capital
 from evenhand.render.wording import first, name_of
 
 WORDS: Mapping[Word, str] = {
@@ -270,9 +271,10 @@ def tallies(changes: Changes) -> list[Tally]:
 _MOVED: Sequence[Word] = ("lost", "gained", "fell", "rose")
 
 
-def direction(one: Levelling) -> str:
-    """Return in which direction a group gains, in a sentence; empty where neither is better."""
-    if one.finding.conventions.get("better") not in {"higher", "lower"} and one.better:
-        return "More is a gain for the group that has it."
-    told = {"higher": "Higher is better.", "lower": "Lower is better."}
-    return told.get(one.better or "", "")
+def judgement(one: Levelling) -> str:
+    """Return in which direction a group gains, and what is shown of all, in a sentence."""
+    lead = {"higher": "Higher is better", "lower": "Lower is better"}.get(one.better or "", "")
+    if one.better and one.finding.conventions.get("better") not in {"higher", "lower"}:
+        lead = "More is a gain for the group that has it"
+    # A group's name keeps its letters, so that it stands first in no sentence.
+    return f"{lead}: {one.reason}." if lead else f"{capital(one.reason)}."
