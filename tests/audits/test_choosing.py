@@ -134,10 +134,10 @@ def test_the_choice_does_not_see_what_is_held_out():
     for one, same in zip(found.contenders, other.contenders, strict=True):
         assert (one.name, one.front) == (same.name, same.front)
         mine, theirs = one.choosing.figures, same.choosing.figures
-        assert (mine.exposure, mine.utility, mine.lost) == (
+        assert (mine.exposure, mine.utility, mine.utility_change) == (
             theirs.exposure,
             theirs.utility,
-            theirs.lost,
+            theirs.utility_change,
         )
     assert [value(one.held_out.figures.exposure) for one in found.contenders] != [
         value(one.held_out.figures.exposure) for one in other.contenders
@@ -188,13 +188,19 @@ def test_loss_of_ndcg_is_the_change_that_diff_says():
     rows = table()
     found = choose(log_of(rows), "tier", 5, methods=["det_const_sort"])
     by_score, after = (found.of(name).held_out.figures for name in (BY_SCORE, "det_const_sort"))
-    assert value(after.lost) == pytest.approx(value(after.utility) - value(by_score.utility))
-    assert value(by_score.lost) == 0
+    assert value(after.utility_change) == pytest.approx(
+        value(after.utility) - value(by_score.utility)
+    )
+    assert value(by_score.utility_change) == 0
+    for name, change in after.group_changes.items():
+        (old,) = (one for one in by_score.groups if name in one.group.values())
+        (new,) = (one for one in after.groups if name in one.group.values())
+        assert value(change) == pytest.approx(value(new.outcome) - value(old.outcome))
     # Paired: what both lists of a user share is no part of the change.
     apart = np.hypot(
         by_score.utility.high - by_score.utility.low, after.utility.high - after.utility.low
     )
-    assert after.lost.high - after.lost.low < apart
+    assert after.utility_change.high - after.utility_change.low < apart
 
 
 def planted(requests=40):
@@ -254,8 +260,14 @@ def test_without_relevance_utility_is_that_of_the_certificate():
         one = found.of(name).held_out
         assert value(one.figures.utility) == pytest.approx(one.certificate.utility.mean())
         best = value(found.of(BY_SCORE).held_out.figures.utility)
-        assert value(one.figures.lost) == pytest.approx(one.certificate.utility.mean() - best)
-        assert one.figures.lost.low < value(one.figures.lost) < one.figures.lost.high
+        assert value(one.figures.utility_change) == pytest.approx(
+            one.certificate.utility.mean() - best
+        )
+        assert (
+            one.figures.utility_change.low
+            < value(one.figures.utility_change)
+            < one.figures.utility_change.high
+        )
 
 
 def test_an_empty_slot_is_worth_no_more_than_the_lowest_score():
@@ -264,7 +276,7 @@ def test_an_empty_slot_is_worth_no_more_than_the_lowest_score():
     rows = rows.with_columns(slot=pl.when(pl.col("slot") != 2).then("slot"))
     roles = {name: text for name, text in ROLES.items() if name != "relevance"}
     found = choose(eh.log(rows, kind="recommendation", **roles), "tier", 5, methods=["det_greedy"])
-    assert value(found.of(AS_THEY_WERE).held_out.figures.lost) < 0
+    assert value(found.of(AS_THEY_WERE).held_out.figures.utility_change) < 0
 
 
 def test_other_targets_are_measured_by_the_least_share_over_its_target():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 
 import numpy as np
 import polars as pl
@@ -113,3 +114,16 @@ def test_lists_that_nobody_ranked_are_ranked_and_the_next_command_audits_them(fo
     assert (folder / "out.parquet").exists()
     result = CliRunner().invoke(app, [*document["next"].split()[1:], "--json"])
     assert result.exit_code == 0, result.output
+
+
+@pytest.mark.parametrize("ending", ["html", "json"])
+def test_what_was_chosen_can_be_written_by_the_next_command(folder, ending):
+    words = ["--method", "det_const_sort", "--item-group", "tier", "--top", "4"]
+    # By score less than half of the exposure is reached, so that a re-ranker is chosen.
+    out = ["--at-least", "0.5", "--out", f"found.{ending}"]
+    found = json.loads(run("--compare", *words, *out, "--json"))
+    assert found["choice"]["chosen"] == "det_const_sort"
+    assert "det_const_sort" in (folder / f"found.{ending}").read_text()
+    result = CliRunner().invoke(app, shlex.split(found["next"])[1:])
+    assert result.exit_code == 0, result.output
+    assert (folder / "reranked.parquet").exists()

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from evenhand.audits.asked import name_of
 from evenhand.audits.finding import GroupFinding
 from evenhand.audits.yardstick import Figures, Yardstick
 from evenhand.mitigations.certificate import Certificate
@@ -36,9 +37,13 @@ class On:
             "requests": found.requests,
             "units": found.units,
             "exposure": _limits(found.exposure),
+            "exposure_change": _limits(found.exposure_change),
             "utility": {**_limits(found.utility), "value": found.worth},
-            "utility_less_by_score": _limits(found.lost),
-            "groups": [_share(one) for one in found.groups],
+            "utility_change": _limits(found.utility_change),
+            "groups": [
+                {**_share(one), "change": _limits(found.group_changes[name_of(one.group)])}
+                for one in found.groups
+            ],
             "certificate": None if self.certificate is None else self.certificate.to_dict(),
         }
 
@@ -183,7 +188,7 @@ def _limits(outcome: Outcome) -> dict[str, Any]:
 
 def _share(one: GroupFinding) -> dict[str, Any]:
     return {
-        "group": ", ".join(one.group.values()),
+        "group": name_of(one.group),
         "share": _limits(one.outcome),
         "candidates": one.target,
         "compared": one.compared,

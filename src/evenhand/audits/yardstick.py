@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
+from evenhand.audits.asked import name_of
 from evenhand.audits.estimate import estimates
 from evenhand.audits.evidence.bundle import Bundle
 from evenhand.audits.evidence.comparison import diff
@@ -119,20 +120,24 @@ class Figures:
 
     Attributes:
         exposure: The figure of exposure.
+        exposure_change: The same less that of the order by score, paired by unit.
         utility: The figure of utility.
         worth: The value of utility, which is known where its interval is not; None for no figure.
-        lost: Utility less that of the order by score, paired by unit.
+        utility_change: Utility less that of the order by score, paired by unit.
         groups: The share of exposure of each group, with its share of candidates as target.
+        group_changes: By group that share less that of the order by score, paired by unit.
         requests: Number of requests.
         units: Number of units.
 
     """
 
     exposure: Outcome
+    exposure_change: Outcome
     utility: Outcome
     worth: float | None
-    lost: Outcome
+    utility_change: Outcome
     groups: tuple[GroupFinding, ...]
+    group_changes: Mapping[str, Outcome]
     requests: int
     units: int
 
@@ -223,25 +228,44 @@ def figures(
 
     """
     shares, *asked = found.bundle.findings
-    exposure: Outcome
+    # Lists of which no slot differs are alike, whatever stands below those that count.
+    same = np.array_equal(found.order, by_score.order)
+    changes = {} if same else _changes(by_score.bundle, found.bundle, yardstick.level)
+    unchanged = Estimate(0.0, 0.0, 0.0, yardstick.level, "the same lists")
+
+    def change(key: str, group: str = "") -> Outcome:
+        return unchanged if same else changes.get((key, group), Undefined("it is not in both"))
+
+    exposure_change: Outcome
     worth: float | None
     if yardstick.exposure == ATTAINED:
         exposure = attained(found.log, yardstick, targets)
+        none = Undefined("no interval is defined for the change of a least share over its target")
+        exposure_change = unchanged if same else none
     else:
         exposure = asked[0].outcome
+        exposure_change = change(yardstick.exposure)
     if yardstick.utility == SCORES:
         gained, best = (gained_by(half, one.order) for one in (found, by_score))
         utility = _mean(half, gained, np.zeros_like(gained), yardstick.level)
         worth = float(gained.mean())
-        lost = _mean(half, gained, best, yardstick.level)
+        utility_change = unchanged if same else _mean(half, gained, best, yardstick.level)
     else:
         utility = asked[-1].outcome
         worth = utility.value if isinstance(utility, Estimate) else None
-        lost = _changed(by_score.bundle, found.bundle, yardstick)
-    if np.array_equal(found.order, by_score.order):
-        lost = Estimate(0.0, 0.0, 0.0, yardstick.level, "the same lists")
-    size = half.listed.candidates.requests
-    return Figures(exposure, utility, worth, lost, shares.groups, size, half.units)
+        utility_change = change(yardstick.utility)
+    names = [name_of(one.group) for one in shares.groups]
+    return Figures(
+        exposure,
+        exposure_change,
+        utility,
+        worth,
+        utility_change,
+        shares.groups,
+        {name: change(shares.key, name) for name in names},
+        half.listed.candidates.requests,
+        half.units,
+    )
 
 
 def attained(log: Log, yardstick: Yardstick, targets: Mapping[Label, float]) -> Outcome:
@@ -281,14 +305,16 @@ def _mean(half: Half, gained: Floats, less: Floats, level: float) -> Outcome:
 _UNIT = "unit"
 
 
-def _changed(before: Bundle, after: Bundle, yardstick: Yardstick) -> Outcome:
-    """Return by how much utility changed, paired by unit, as `evenhand diff` says."""
-    changes = diff(before, after, level=yardstick.level).changes
-    found = next(
-        one.difference
-        for one in changes
-        if one.key == yardstick.utility and one.group is None and not one.part
-    )
-    if found.value is None or found.low is None or found.high is None:
-        return Undefined(found.reason)
-    return Estimate(found.value, found.low, found.high, yardstick.level, "paired by unit")
+def _changes(before: Bundle, after: Bundle, level: float) -> Mapping[tuple[str, str], Outcome]:
+    """Return by how much figures changed, paired by unit, as `evenhand diff` says.
+
+    By notation and group; the group of a figure itself is empty.
+    """
+    found: dict[tuple[str, str], Outcome] = {}
+    for one in diff(before, after, level=level).changes:
+        moved, group = one.difference, "" if one.group is None else name_of(one.group)
+        known: Outcome = Undefined(moved.reason)
+        if moved.value is not None and moved.low is not None and moved.high is not None:
+            known = Estimate(moved.value, moved.low, moved.high, level, "paired by unit")
+        found.setdefault((one.key, group), known)
+    return found

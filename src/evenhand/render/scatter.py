@@ -18,7 +18,7 @@ _TICKS = 5
 _LINE = 15
 """Height of a line of text."""
 
-_NEAR = 18
+_NEAR = 15
 """From a point to its name without a line between them."""
 
 _DISTANCES = (10, 16, 24, 34, 46, 60, 76, 94, 114, 136, 160, 190)

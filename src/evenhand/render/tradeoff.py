@@ -11,8 +11,8 @@ from rich.text import Text
 
 from evenhand.audits.tradeoff import BY_SCORE, Choice, Contender, On, Tradeoff
 from evenhand.audits.yardstick import ATTAINED, SCORES
-from evenhand.render.wording import DASH, first
-from evenhand.stats.estimate import Estimate, Outcome, Undefined
+from evenhand.render.wording import DASH, MINUS, first
+from evenhand.stats.estimate import Outcome, Undefined
 
 CHOOSING, HELD_OUT = "half to choose on", "half held out"
 
@@ -45,6 +45,28 @@ def percent(outcome: Outcome) -> str:
     if isinstance(outcome, Undefined):
         return "undefined"
     return f"{outcome.value:.1%} [{100 * outcome.low:.1f}, {100 * outcome.high:.1f}]"
+
+
+def value_of(outcome: Outcome, unit: str = "") -> str:
+    """Return a figure without its interval, or in per cent; a dash where there is none."""
+    if isinstance(outcome, Undefined):
+        return DASH
+    return f"{outcome.value:.1%}" if unit == "%" else short(outcome.value)
+
+
+def change_of(outcome: Outcome, *, points: bool = False) -> str:
+    """Return a change with its sign and its interval, or in points of per cent; else a dash.
+
+    >>> change_of(Estimate(0.02, -0.011, 0.051, 0.95, "paired"), points=True)
+    '+2.0 [−1.1, +5.1]'
+    """
+    if isinstance(outcome, Undefined):
+        return DASH
+    every = [outcome.value, outcome.low, outcome.high]
+    value, low, high = (
+        (f"{100 * each:+.1f}" if points else f"{each:+.3f}").replace("-", MINUS) for each in every
+    )
+    return "no change" if not any(every) else f"{value} [{low}, {high}]"
 
 
 def exposure_in_words(found: Tradeoff) -> str:
@@ -94,7 +116,7 @@ def said(found: Tradeoff) -> tuple[str, str]:
 def _kept(one: Contender, choice: Choice) -> str:
     if one.held_out is None:
         return f"It failed {one.failed}."
-    exposure, lost = _on(one.held_out)
+    exposure, change = _on(one.held_out)
     least = f"{choice.at_least:g}"
     held = {
         "yes": f"which is surely no less than {least}",
@@ -104,14 +126,14 @@ def _kept(one: Contender, choice: Choice) -> str:
     told = f"On the {HELD_OUT}, which the choice has not seen, it is {limits(exposure)}, {held}"
     if one.name == BY_SCORE:
         return f"{told}."
-    return f"{told}; utility less that of the order by score is {limits(lost)}."
+    return f"{told}; utility less that of the order by score is {limits(change)}."
 
 
 def _on(half: On | None) -> tuple[Outcome, Outcome]:
     if half is None:
         nothing = Undefined("it failed")
         return nothing, nothing
-    return half.figures.exposure, half.figures.lost
+    return half.figures.exposure, half.figures.utility_change
 
 
 def kept_of(one: Contender) -> str:
@@ -193,9 +215,5 @@ def _cells(one: Contender, mark: str) -> Sequence[Text]:
         Text(one.name),
         *(Text(limits(outcome)) for outcome in held_out),
         Text(kept_of(one)),
-        *(Text(_value(outcome)) for outcome in choosing),
+        *(Text(value_of(outcome)) for outcome in choosing),
     ]
-
-
-def _value(outcome: Outcome) -> str:
-    return short(outcome.value) if isinstance(outcome, Estimate) else DASH

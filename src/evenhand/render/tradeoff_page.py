@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Sequence
 from typing import Any
 
 from evenhand.audits.tradeoff import BY_SCORE, Contender, Tradeoff
+from evenhand.audits.yardstick import Figures
 from evenhand.notation import parse
 from evenhand.render.html import asset, environment
 from evenhand.render.scatter import Spot, scatter
@@ -14,16 +15,19 @@ from evenhand.render.table import Table
 from evenhand.render.tradeoff import (
     CHOOSING,
     HELD_OUT,
+    change_of,
     exposure_in_words,
     kept_of,
     limits,
     notes,
     percent,
     said,
+    short,
     utility_in_words,
+    value_of,
 )
-from evenhand.render.wording import DASH, MINUS, first, name_of
-from evenhand.stats.estimate import Estimate, Outcome, Undefined
+from evenhand.render.wording import DASH, first, name_of
+from evenhand.stats.estimate import Estimate, Undefined
 
 _WIDE, _NARROW = (760, 470), (400, 470)
 _TONES = {"yes": "pass", "no": "fail", "open": "undecided", "": "none"}
@@ -89,7 +93,7 @@ def spots_of(found: Tradeoff) -> list[Spot]:
     for one in found.contenders:
         if one.held_out is None or one.like:
             continue
-        x, y = one.held_out.figures.exposure, one.held_out.figures.lost
+        x, y = one.held_out.figures.exposure, one.held_out.figures.utility_change
         if not (isinstance(x, Estimate) and isinstance(y, Estimate)):
             continue
         same = [one, *(other for other in found.contenders if other.like == one.name)]
@@ -122,7 +126,6 @@ def table_of(found: Tradeoff) -> Table:
     choosing, held_out = found.units
     worth = found.yardstick.utility
     by_score = found.of(BY_SCORE)
-    level = "" if by_score.held_out is None else limits(by_score.held_out.figures.utility)
     headings = (
         "order of the lists",
         f"exposure, {held_out:,} units held out",
@@ -133,18 +136,22 @@ def table_of(found: Tradeoff) -> Table:
     )
     rows = []
     for one in found.contenders:
-        cells = []
-        for half in (one.held_out, one.choosing):
-            figures = None if half is None else half.figures
-            cells.append(
-                (DASH, DASH)
-                if figures is None
-                else (limits(figures.exposure), limits(figures.lost))
-            )
+        cells = (DASH, DASH)
+        if one.held_out is not None:
+            held = one.held_out.figures
+            cells = (limits(held.exposure), limits(held.utility_change))
+        chosen_on = (DASH, DASH)
+        if one.choosing is not None:
+            figures = one.choosing.figures
+            chosen_on = (value_of(figures.exposure), value_of(figures.utility_change))
         marked = [text for text in marks_of(one, found) if not text.startswith("same")]
         name = f"{one.name} ({', '.join(marked)})" if marked else one.name
-        rows.append((name, *cells[0], kept_of(one), *cells[1]))
-    told = (f"{worth} of the order by score is {level} on the {HELD_OUT}.",) if level else ()
+        rows.append((name, *cells, kept_of(one), *chosen_on))
+    told: tuple[str, ...] = ()
+    if by_score.held_out is not None:
+        utility, value = by_score.held_out.figures.utility, by_score.held_out.figures.worth
+        level = limits(utility) if value is None or isinstance(utility, Estimate) else short(value)
+        told = (f"The order by score has {worth} = {level} on the {HELD_OUT}.",)
     return Table(headings, 1, tuple(rows), told)
 
 
@@ -174,52 +181,40 @@ def _contender(one: Contender, place: int, found: Tradeoff) -> dict[str, Any]:
 
 def _gains(found: Tradeoff) -> list[tuple[str, Table]]:
     """Return what each group gets: of all in one table, or where there are many in one each."""
-    there = [one for one in found.contenders if one.held_out is not None and not one.like]
-    by_score = _shares(found.of(BY_SCORE))
-    names = list(by_score)
-    if not names:
+    there = [one for one in found.contenders if not one.like]
+    by_score = found.of(BY_SCORE).held_out
+    known = [(one.name, one.held_out.figures) for one in there if one.held_out is not None]
+    if by_score is None or not by_score.figures.groups:
         return []
+    groups = [each for each in by_score.figures.groups if each.compared]
+    names = [name_of(each.group) for each in groups]
+    due = [DASH if each.target is None else f"{each.target:.1%}" for each in groups]
+    old = [percent(each.outcome) for each in groups]
     if len(names) > _FEW:
-        headings = (found.yardstick.of, "of candidates", "by score", "ranked anew", "points")
+        headings = (found.yardstick.of, "of candidates", "by score", "ranked anew", "change")
         return [
             (
-                one.name,
-                Table(headings, 1, tuple(_moved(name, by_score, _shares(one)) for name in names)),
+                name,
+                Table(headings, 1, tuple(zip(names, due, old, *_moved(own, names), strict=True))),
             )
-            for one in there
-            if one.name != BY_SCORE
+            for name, own in known[1:]
         ]
-    rows = []
-    for one in there:
-        own = _shares(one)
-        cells = []
-        for name in names:
-            _, _, _, share, points = _moved(name, by_score, own)
-            cells += [share] if one.name == BY_SCORE else [f"{share} {points}"]
-        rows.append((one.name, *cells))
-    due = tuple(DASH if by_score[name][1] is None else f"{by_score[name][1]:.1%}" for name in names)
-    table = Table(("order of the lists", *names), 1, (("share of candidates", *due), *rows))
-    return [("", table)]
+    rows = [("share of candidates", *due), (BY_SCORE, *old)]
+    rows += [
+        (name, *(f"{share}; {change}" for share, change in zip(*_moved(own, names), strict=True)))
+        for name, own in known[1:]
+    ]
+    return [("", Table(("order of the lists", *names), 1, tuple(rows)))]
 
 
-def _shares(one: Contender) -> dict[str, tuple[Outcome, float | None]]:
-    """Return each group's share of exposure on the half held out, and of candidates."""
-    groups = () if one.held_out is None else one.held_out.figures.groups
-    return {name_of(each.group): (each.outcome, each.target) for each in groups if each.compared}
-
-
-def _moved(
-    name: str,
-    before: Mapping[str, tuple[Outcome, float | None]],
-    after: Mapping[str, tuple[Outcome, float | None]],
-) -> tuple[str, str, str, str, str]:
-    """Return a group: its share of candidates, of exposure before and after, and the change."""
-    old, due = before[name]
-    new, _ = after.get(name, (Undefined("no candidate"), None))
-    points = DASH
-    if isinstance(old, Estimate) and isinstance(new, Estimate):
-        points = f"{100 * (new.value - old.value):+.1f}".replace("-", MINUS)
-    return (name, DASH if due is None else f"{due:.1%}", percent(old), percent(new), points)
+def _moved(figures: Figures, names: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Return the share of exposure of each group, and by how many points it changed."""
+    shares = {name_of(each.group): each.outcome for each in figures.groups}
+    nothing = Undefined("no candidate")
+    return (
+        [value_of(shares.get(name, nothing), "%") for name in names],
+        [change_of(figures.group_changes.get(name, nothing), points=True) for name in names],
+    )
 
 
 def _caption(found: Tradeoff) -> str:
