@@ -65,31 +65,30 @@ def _of(one: Asked, place: tuple[str, str, str], contrast: Contrast | None) -> p
     if deviations is None:
         return None
     kind = one.log.unit.kind
-    units = float(grouped.units.by_group[compared].min()) / one.least
-    if kind in {"two_way", "dyadic"}:
-        units = min(units**2, float(grouped.rows[compared].min()) / one.least)
-    deviations = folded(deviations, kind, kept(deviations, units, kind))
-    if deviations is None:
-        return None
-    buckets = pl.int_range(len(deviations), eager=True, dtype=pl.Int32)
     measure, by, scope = place
-    return pl.concat(
-        [
-            pl.DataFrame(
-                {
-                    "measure": measure,
-                    "by": by,
-                    "slice": scope,
-                    "group": written_group(grouped.groups[index]),
-                    "buckets": len(deviations),
-                    "bucket": buckets,
-                    "deviation": deviations[:, column],
-                },
-                schema=REPLICATES,
-            ).filter((pl.col("deviation") != 0) | (pl.col("bucket") == 0))
-            for column, index in enumerate(compared.tolist())
-        ]
-    )
+    frames = []
+    for column, index in enumerate(compared.tolist()):
+        units = float(grouped.units.by_group[index]) / one.least
+        if kind in {"two_way", "dyadic"}:
+            units = min(units**2, float(grouped.rows[index]) / one.least)
+        mine = deviations[:, [column]]
+        moved = folded(mine, kind, kept(mine, units, kind))
+        if moved is None:
+            continue
+        told = pl.DataFrame(
+            {
+                "measure": measure,
+                "by": by,
+                "slice": scope,
+                "group": written_group(grouped.groups[index]),
+                "buckets": len(moved),
+                "bucket": pl.int_range(len(moved), eager=True, dtype=pl.Int32),
+                "deviation": moved[:, 0],
+            },
+            schema=REPLICATES,
+        )
+        frames.append(told.filter((pl.col("deviation") != 0) | (pl.col("bucket") == 0)))
+    return pl.concat(frames) if frames else None
 
 
 def kept(deviations: Floats, most: float, kind: UnitKind) -> int:
@@ -124,14 +123,17 @@ def folded(deviations: Floats, kind: UnitKind, buckets: int) -> Floats | None:
     For a power of two those of equal last bits are taken together. Other numbers of sums are made
     of all buckets: of each sum over the buckets with signs by the last bits of their numbers (a
     Walsh function), the first ``buckets - 1`` are kept, and turned so that what is left behaves
-    like buckets: it adds up to 0, and its squares to the variance. So no sum tells of fewer units
-    than it would among the next lower power of two, and of two audits that keep different
-    numbers the fewer are in both.
+    like buckets: it adds up to 0, and its squares to the variance. So of two audits that keep
+    different numbers the fewer are in both. Whatever is combined of them and of the figure itself
+    is about one in ``buckets`` of all buckets at least, as if they were taken together.
 
     Args:
         deviations: By bucket and figure.
         kind: What a bucket is; of two units the pair of both buckets.
         buckets: How many there are to be; for two units a power of four; 0 for none.
+
+    Source: Donoho and Stark 1989, for what combinations leave out (a function and its transform
+    are not both 0 almost everywhere).
 
     """
     if kind in {"row", "column"}:
