@@ -119,8 +119,12 @@ def test_lists_that_nobody_ranked_are_ranked_and_the_next_command_audits_them(fo
 @pytest.mark.parametrize("ending", ["html", "json"])
 def test_what_was_chosen_can_be_written_by_the_next_command(folder, ending):
     words = ["--method", "det_const_sort", "--item-group", "tier", "--top", "4"]
-    # By score less than half of the exposure is reached, so that a re-ranker is chosen.
-    out = ["--at-least", "0.5", "--out", f"found.{ending}"]
+    by_score, reranked = (
+        one["choosing"]["exposure"]["value"]
+        for one in json.loads(run("--compare", *words, "--json"))["contenders"]
+    )
+    assert by_score < reranked
+    out = ["--at-least", str((by_score + reranked) / 2), "--out", f"found.{ending}"]
     found = json.loads(run("--compare", *words, *out, "--json"))
     assert found["choice"]["chosen"] == "det_const_sort"
     assert "det_const_sort" in (folder / f"found.{ending}").read_text()
