@@ -104,6 +104,21 @@ def test_no_longer_order_fails_less_or_is_better(targets, unknown):
     assert_best(targets, [2, unknown, len(targets)], 30, unknown=unknown, ties=False)
 
 
+def test_weights_are_those_of_the_slots_that_are_left():
+    # The sixth slot is taken by one without a group: that decides whom to move down.
+    scores, groups = [19, 1, 19, 11, 10, 12, 11], ["m", None, "m", "a", "b", "m", None]
+    method = MultinomialFAStarIR("m", TWO, 0.4)
+    asked = candidates_of([scores], [groups], [*TWO])
+    level = method.test(asked, 7).level
+    passing = [
+        order for order in every_order(scores, groups, 7) if not failing(groups, order, TWO, level)
+    ]
+    best = max(discounted(scores, order) for order in passing)
+    found = method.rerank(asked, 7)
+    assert found.certificate.utility[0] == pytest.approx(best, abs=1e-12)
+    assert tuple(found.order[0].tolist()) in passing
+
+
 @pytest.mark.parametrize("unknown", [False, True])
 @pytest.mark.parametrize("adjusted", [False, True])
 def test_of_one_protected_group_it_is_fa_ir(adjusted, unknown):
