@@ -7,7 +7,7 @@ from itertools import combinations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from evenhand.errors import BundleError, RoleError, StateMergeError
@@ -52,6 +52,7 @@ def test_one_group_has_no_disparity():
     assert isinstance(one([1.0], [1.0], 1).disparity(), Undefined)
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.floats(0, 9), st.floats(0.1, 9)), min_size=2, max_size=6))
 def test_disparity_is_the_mean_over_pairs(groups):
     received, merit = zip(*groups, strict=True)
@@ -81,6 +82,7 @@ def states(history):
     return found
 
 
+@settings(deadline=None)
 @given(histories())
 def test_merging_is_commutative_associative_and_idempotent_bit_for_bit(history):
     x, y, z = states(history)
@@ -90,6 +92,7 @@ def test_merging_is_commutative_associative_and_idempotent_bit_for_bit(history):
     assert x.merge(y).total == y.merge(x).total
 
 
+@settings(deadline=None)
 @given(histories())
 def test_merging_keeps_of_each_server_what_it_answered_last(history):
     parts = states(history)
@@ -125,6 +128,7 @@ def test_new_groups_begin_with_nothing():
     assert state.errors().tolist() == [0.0, 2.5, 0.0]
 
 
+@settings(deadline=None)
 @given(histories())
 def test_a_snapshot_is_read_as_the_same_state_bit_for_bit(history):
     state = states(history)[0]
