@@ -11,7 +11,7 @@ from evenhand.errors import ModelError
 from evenhand.models.function import FunctionModel, linear, sklearn
 from evenhand.models.http import HttpModel, Way
 from evenhand.models.logits import with_logits
-from evenhand.models.model import Bounded
+from evenhand.models.model import Bounded, Randomisable
 from evenhand.models.onnx import OnnxModel
 from evenhand.models.torch import TorchModel
 from made_models import (
@@ -156,7 +156,7 @@ def _slope(scores, _some):
 
 
 def test_it_says_what_it_offers(model):
-    assert model.offers <= {"scores", "vjp", "bounds"}
+    assert model.offers <= {"scores", "vjp", "bounds", "randomised"}
     assert ("scores" in model.offers) == (model.spec.output != "labels")
 
 
@@ -284,6 +284,28 @@ def test_bounds_hold_of_everything_in_a_box(model):
 def _refuses_bounds(model):
     with pytest.raises(ModelError, match="bounds are"):
         model.margins(images(1), images(1), np.zeros(1, int))
+    return True
+
+
+def test_a_copy_of_other_parameters_is_another_model_that_counts_with_it(model):
+    if "randomised" not in model.offers:
+        assert not isinstance(model, Randomisable) or _refuses_copies(model)
+        return
+    x = images(6)
+    fingerprint, before = model.fingerprint(), model.queries
+    copies = [model.randomised(seed) for seed in (1, 1, 2)]
+    first, again, other = (one.numpy(one.scores(one.array(x))) for one in copies)
+    assert model.queries - before == 18
+    np.testing.assert_array_equal(first, again)
+    assert np.abs(first - other).max() > 1e-3
+    assert np.abs(first - model.numpy(model.scores(model.array(x)))).max() > 1e-3
+    assert model.fingerprint() == fingerprint
+    assert copies[0].spec == model.spec
+
+
+def _refuses_copies(model):
+    with pytest.raises(ModelError, match="parameters that can be drawn anew"):
+        model.randomised(1)
     return True
 
 

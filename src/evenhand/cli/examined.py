@@ -147,8 +147,9 @@ def _observed(found: Checked) -> str:
 
 
 def _offers(model: Model) -> str:
-    words = {"scores": "scores", "vjp": "gradients", "bounds": "interval bounds"}
-    return listed(["classes", *(words[one] for one in sorted(model.offers))])
+    from evenhand.models.model import OFFERS
+
+    return listed(["classes", *(OFFERS[one] for one in sorted(model.offers))])
 
 
 def _normalisation(mean: tuple[float, ...], std: tuple[float, ...]) -> str:

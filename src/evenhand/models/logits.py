@@ -12,7 +12,7 @@ from typing import Any
 
 from array_api_compat import array_namespace
 
-from evenhand.models.model import Array, Codes, Floats, Model, Offer, Slope
+from evenhand.models.model import Array, Codes, Floats, Model, Offer, Slope, need
 from evenhand.models.spec import Spec
 
 
@@ -80,6 +80,12 @@ class LogModel:
 
         probabilities, gradient = self.model.vjp(x, through)
         return _log(probabilities)[0], gradient
+
+    def randomised(self, seed: int) -> Model:
+        """Return a copy with other parameters, as `Randomisable.randomised`."""
+        need(self.model, "randomised", self.name)
+        whole: Any = self.model
+        return LogModel(whole.randomised(seed))
 
     def fingerprint(self) -> str:
         """Return the model's fingerprint."""

@@ -24,8 +24,9 @@ Slope: TypeAlias = Callable[[Array, slice], Array]
 It is handed the scores of a part of the inputs, and which part that is.
 """
 
-Offer = Literal["scores", "vjp", "bounds"]
-"""What `Model.scores`, `Model.vjp` and `Bounded.margins` are called where they are offered."""
+Offer = Literal["scores", "vjp", "bounds", "randomised"]
+"""What `Model.scores`, `Model.vjp`, `Bounded.margins` and `Randomisable.randomised` are called
+where they are offered."""
 
 
 class Model(Protocol):
@@ -118,6 +119,24 @@ class Bounded(Model, Protocol):
         """
 
 
+@runtime_checkable
+class Randomisable(Model, Protocol):
+    """A model that may be copied with other parameters; it offers ``randomised`` where it may."""
+
+    def randomised(self, seed: int) -> Model:
+        """Return a copy whose parameters are drawn anew, as they are before training.
+
+        What the copy is asked counts as asked of the model too.
+
+        Args:
+            seed: Where every number comes from: the same seed, the same parameters, on any device.
+
+        Raises:
+            ModelError: It does not offer it, or cannot be copied.
+
+        """
+
+
 def need(model: Model, offer: Offer, who: str, instead: str = "") -> None:
     """Refuse a model that lacks what somebody needs.
 
@@ -128,12 +147,14 @@ def need(model: Model, offer: Offer, who: str, instead: str = "") -> None:
     if offer in model.offers:
         return
     has = listed(["predict", *sorted(model.offers)])
-    what = f"it needs {_WORDS[offer]}, which {model.name} does not offer; it has {has}."
+    what = f"it needs {OFFERS[offer]}, which {model.name} does not offer; it has {has}."
     raise ModelError(Problem(who, what, instead))
 
 
-_WORDS: dict[Offer, str] = {
+OFFERS: dict[Offer, str] = {
     "scores": "scores",
     "vjp": "gradients",
     "bounds": "interval bounds",
+    "randomised": "parameters that can be drawn anew",
 }
+"""What each is in words."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,11 +14,19 @@ from numpy.typing import NDArray
 from evenhand.errors import EvenhandError, MissingExtraError, ModelError, Problem, first_line
 from evenhand.models import interval
 from evenhand.models.answer import BATCH, batches, channelwise, check_inputs, check_scores
-from evenhand.models.model import Array, Codes, Floats, Offer, Slope
+from evenhand.models.model import Array, Codes, Floats, Offer, Slope, need
+from evenhand.models.redrawn import drawn_anew
 from evenhand.models.spec import Label, Spec
 
 if TYPE_CHECKING:
     import torch
+
+
+@dataclass
+class Count:
+    """Examples that were asked about: of a model, together with its copies of other parameters."""
+
+    examples: int = 0
 
 
 class TorchModel:
@@ -30,7 +39,6 @@ class TorchModel:
         module: Takes a batch of inputs, after normalisation; gives scores.
         spec: What it takes and gives.
         name: What reports call it.
-        queries: Examples it was asked about.
         own_labels: None: a module does not name its classes.
 
     """
@@ -56,7 +64,7 @@ class TorchModel:
         self._torch = torch
         self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
         self.module = module.to(self.device)
-        self.spec, self.batch, self.queries = spec, batch, 0
+        self.spec, self.batch, self._count = spec, batch, Count()
         self.name = name or type(module).__name__
         floats = [one.dtype for one in module.parameters() if one.dtype.is_floating_point]
         self.dtype = floats[0] if floats else torch.float32
@@ -64,11 +72,19 @@ class TorchModel:
 
     @property
     def offers(self) -> frozenset[Offer]:
-        """Scores and gradients; bounds where those of every layer are known."""
+        """Scores and gradients; bounds where those of every layer are known; other parameters."""
+        found: set[Offer] = {"scores", "vjp"}
         with self._still():
-            return frozenset(
-                {"scores", "vjp"} if self._unbounded() else {"scores", "vjp", "bounds"}
-            )
+            if not self._unbounded():
+                found.add("bounds")
+        if any(True for _ in self.module.parameters()):
+            found.add("randomised")
+        return frozenset(found)
+
+    @property
+    def queries(self) -> int:
+        """Examples that it was asked about, and its copies of other parameters."""
+        return self._count.examples
 
     def array(self, x: Floats) -> Array:
         """Return inputs as a tensor on the model's device, of the type of its parameters.
@@ -115,7 +131,7 @@ class TorchModel:
                 with torch.no_grad():
                     weights = slope(scores.detach(), some)
                 (gradient,) = torch.autograd.grad(scores, inputs, weights)
-                self.queries += len(inputs)
+                self._count.examples += len(inputs)
                 found.append((scores.detach(), gradient))
         if not found:
             return self._none(), x
@@ -138,7 +154,7 @@ class TorchModel:
                     box = interval.affine(box, 1 / std, -mean / std, rounding)
                 whose = self._torch.as_tensor(codes[some], device=self.device)
                 ahead = interval.margins(self.module, box, whose, rounding)
-                self.queries += 2 * len(whose)
+                self._count.examples += 2 * len(whose)
                 found.append(np.asarray(self.numpy(ahead), np.float64))
         return np.concatenate(found)
 
@@ -161,6 +177,19 @@ class TorchModel:
             digest.update(np.ascontiguousarray(value.detach().cpu().numpy()).tobytes())
         return f"sha256:{digest.hexdigest()}"
 
+    def randomised(self, seed: int) -> TorchModel:
+        """Return a copy with other parameters, as `Randomisable.randomised`."""
+        need(self, "randomised", self.name)
+        other = TorchModel(
+            drawn_anew(self.module, seed, self.name),
+            self.spec,
+            name=f"{self.name}, parameters drawn anew",
+            device=str(self.device),
+            batch=self.batch,
+        )
+        other._count = self._count
+        return other
+
     def raw(self, x: Floats) -> Floats:
         """Return the module's own answer to inputs in evaluation mode; its shape is unchecked.
 
@@ -177,7 +206,7 @@ class TorchModel:
         return self.numpy(found)
 
     def _answer(self, x: Any) -> Any:  # noqa: ANN401 - tensors
-        self.queries += len(x)
+        self._count.examples += len(x)
         normal = x if self._mean is None else (x - self._mean) / self._std
         try:
             found = self.module(normal)

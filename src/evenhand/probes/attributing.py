@@ -46,6 +46,7 @@ class Attributing(Method):
         "faithful_share",
         "scaled_infidelity",
         "relative_sensitivity",
+        "randomisation_excess",
     )
 
     written: str
@@ -111,6 +112,11 @@ class Attributing(Method):
             one: Explained = variant.what
             if one.attribution.complete:
                 yield Term("completeness", params=(("within", 0.05),)), slice_of(variant)
+            if one.attribution.drawn:
+                yield Term("seed_stability"), slice_of(variant)
+            # Whether the model can be drawn anew is not in its spec: measures of nulls say so.
+            if one.card.randomisations:
+                yield Term("randomisation_excess"), slice_of(variant)
             for plain in asked:
                 yield Term(plain), slice_of(variant)
 
@@ -126,6 +132,13 @@ class Attributing(Method):
             wrong = refused(card.fill, model.spec)
             found += [Problem("fill", wrong)] if wrong else []
         return list(dict.fromkeys(found))
+
+    def notes(self, model: Model) -> tuple[str, ...]:
+        """Return that nothing is compared with a model that learned nothing, where none can be."""
+        if not any(card.randomisations for card in self.cards) or "randomised" in model.offers:
+            return ()
+        what = "randomisation is not measured: parameters of"
+        return (f"{what} {model.name} cannot be drawn anew",)
 
     def most(self, model: Model) -> int:
         """Return the most that an explanation with its card costs."""
@@ -161,6 +174,7 @@ class Attributing(Method):
             examples.x,
             prediction,
             streams,
+            seed=seed,
         )
         each = (model.queries - asked) // max(len(labels), 1)
         progress(variant.name, 1.0)

@@ -6,6 +6,7 @@ import itertools
 import re
 from collections.abc import Sequence
 from fractions import Fraction
+from typing import Any
 
 from evenhand.errors import EvenhandError, ModelError, NotationError, Problem, listed
 from evenhand.notation import Term, parse
@@ -25,6 +26,7 @@ from evenhand.probes.corrupting import Baseline, Corrupting
 from evenhand.probes.explain.explanation import PREFIX as EXPLAIN
 from evenhand.probes.method import Method, Variant
 from evenhand.probes.named import combinations, several
+from evenhand.probes.parameter import count_of
 from evenhand.probes.probe import Probe
 from evenhand.probes.threat import NORMS, Norm, Threat
 
@@ -42,6 +44,7 @@ def probe_of(
     norm: Sequence[str] | str = (),
     severity: Sequence[int] | int = (),
     fill: Sequence[str] | str = (),
+    randomisations: int | None = None,
     certificate: str | None = None,
     baseline: Baseline | None = None,
     seed: int = 1,
@@ -58,6 +61,8 @@ def probe_of(
         severity: Of corruptions: from 1 to 5; all by default.
         fill: Of attributions: what their card removes features with: ``mean`` (default), ``low``,
             ``blur``.
+        randomisations: Of attributions: how many networks that learned nothing their maps are
+            compared with, 10 by default; 0 for none, which is far cheaper.
         certificate: Of attacks: what proves how much of the rest no attack can break.
         baseline: Of corruptions: whose errors others are measured by.
         seed: Where every random number comes from, from 0.
@@ -76,6 +81,7 @@ def probe_of(
         "norm": several(norm),
         "severity": several(severity),
         "fill": several(fill),
+        "randomisations": () if randomisations is None else (randomisations,),
         "certificate": () if certificate is None else (certificate,),
         "baseline": () if baseline is None else (baseline,),
     }
@@ -100,13 +106,14 @@ _BESIDE = {
     CORRUPT: ("severity", "baseline"),
     CERTIFY: (),
     EXPLAIN: (),
-    ATTRIBUTE: ("fill",),
+    ATTRIBUTE: ("fill", "randomisations"),
 }
 _FOR = {
     "eps": "It says how far an attack may go; a certificate finds out how far none can.",
     "norm": "It says how an attack is measured; every certificate has its own.",
     "severity": "It is for corruptions: corrupt.common(severity=3).",
     "fill": "It is for attributions: their card removes features with it.",
+    "randomisations": "It is for attributions: their card compares networks that learned nothing.",
     "certificate": "It stands beside an attack; alone it is written certify.ibp.",
     "baseline": "It is for corruptions, whose errors are divided by its.",
 }
@@ -170,9 +177,13 @@ def _attributing(written: str, term: Term, said: dict[str, tuple[object, ...]]) 
 
     fills = said["fill"] or ("mean",)
     wrong = [Problem("fill", why) for why in map(refused, fills) if why]
+    times: Sequence[Any] = said["randomisations"] or (Card.randomisations,)
+    if len(times) > 1 or not count_of(times[0], 0):
+        what = f"{listed(map(str, times))} is no whole number from 0."
+        wrong.append(Problem("randomisations", what, "10 is usual, 0 is for none of them."))
     if wrong:
         raise ModelError(wrong)
-    cards = tuple(Card(fill=one) for one in BASELINES if one in fills)
+    cards = tuple(Card(fill=one, randomisations=times[0]) for one in BASELINES if one in fills)
     return Attributing(written, attributions_named(term), cards)
 
 

@@ -4,6 +4,7 @@ from evenhand.logs.role import Kind, Role
 
 _NOT_ASKED = "the explanation promises no such thing, or nobody measured it"
 _FLAT = "the model scores the fill as it scores the example, so nothing can be removed"
+_NOT_RANDOMISED = "the model cannot be drawn anew, nobody did, or all parts of a map are equal"
 
 _OF_TABLES = (
     Role(
@@ -55,6 +56,7 @@ KIND = Kind(
         *("insertion", "insertion_random", "insertion_edges"),
         *("deletion", "deletion_random", "deletion_edges"),
         *("infidelity", "scaled_infidelity", "max_sensitivity", "relative_sensitivity"),
+        *("randomisation", "randomisation_null", "seed_stability"),
         *(role.name for role in _OF_TABLES),
     ),
     roles=(
@@ -109,6 +111,27 @@ KIND = Kind(
             "exclude",
             "the same, divided by the norm of the parts",
             missing=_NOT_ASKED,
+        ),
+        Role(
+            "randomisation",
+            "number",
+            "exclude",
+            "likeness to the map of the same example under networks that learned nothing",
+            missing=_NOT_RANDOMISED,
+        ),
+        Role(
+            "randomisation_null",
+            "number",
+            "exclude",
+            "likeness to the map of another example under networks that learned nothing",
+            missing=_NOT_RANDOMISED,
+        ),
+        Role(
+            "seed_stability",
+            "number",
+            "exclude",
+            "likeness of two explanations of the example by other random numbers",
+            missing="the explanation draws no random numbers, or all its parts are equal",
         ),
         *_OF_TABLES,
         Role("weight", "weight", "exclude", "sampling weight of a row, >= 0; not a count of rows"),

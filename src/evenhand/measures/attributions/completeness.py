@@ -50,4 +50,5 @@ class Completeness(Sums):
 
     @property
     def _name(self) -> str:
-        return f"complete within {self.within!r}"
+        # Spark reads a point as a part of a column.
+        return f"complete within {self.within!r}".replace(".", "p")

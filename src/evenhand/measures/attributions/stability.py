@@ -1,4 +1,4 @@
-"""What noise tells of explanations: infidelity and sensitivity, as means over examples."""
+"""What noise tells of explanations: infidelity, sensitivity and seeds, as means over examples."""
 
 from __future__ import annotations
 
@@ -116,3 +116,26 @@ class MeanRelativeSensitivity(_Mean):
     >>> eh.estimate("relative_sensitivity", eh.log(rows, kind="attributions")).value
     0.75
     """
+
+
+@measure(
+    needs=("seed_stability",),
+    better="higher",
+    tags=("explainability", "fairness"),
+    cites="Alvarez-Melis and Jaakkola 2018",
+    name="seed_stability",
+)
+class MeanSeedStability(_Mean):
+    """Mean likeness of two maps by other random numbers: Spearman's, of signed parts; in [-1, 1].
+
+    1: the order of the parts is the same whatever is drawn, 0: it is drawn. Only of explanations
+    that draw; others hold no such number.
+
+    >>> import evenhand as eh, polars as pl
+    >>> rows = pl.DataFrame({"source": [1, 2], "variant": "smooth_grad mean",
+    ...                      "seed_stability": [0.5, 1]})
+    >>> eh.estimate("seed_stability", eh.log(rows, kind="attributions")).value
+    0.75
+    """
+
+    within = (-1.0, 1.0)

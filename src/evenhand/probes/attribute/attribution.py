@@ -8,9 +8,9 @@ of the score, or of the score by unit of the input for those that are slopes.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +28,19 @@ Maps = NDArray[np.float64]
 
 Streams = Sequence[np.random.Generator]
 """The generator of each example, so that no example hangs on its neighbours."""
+
+
+def states_of(streams: Streams) -> list[Mapping[str, Any]]:
+    """Return the states that generators are in."""
+    return [one.bit_generator.state for one in streams]
+
+
+def rewound(streams: Streams, states: Sequence[Mapping[str, Any]]) -> Streams:
+    """Return generators, put back into the states that they were in."""
+    for one, state in zip(streams, states, strict=True):
+        one.bit_generator.state = state
+    return streams
+
 
 _INSTEAD = {
     "vjp": "Explain it by scores alone: attribute.occlusion.",

@@ -8,21 +8,25 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from evenhand.models.model import Codes, Floats, Model
+from evenhand.models.model import Codes, Floats, Model, Randomisable
 from evenhand.models.spec import Spec
 from evenhand.probes.attribute.attribution import Attribution, Streams, pixels
 from evenhand.probes.attribute.baseline import Baseline, baseline_of
 from evenhand.probes.attribute.control import edges
 from evenhand.probes.card.completeness import completeness_error
 from evenhand.probes.card.infidelity import infidelity, slopes_of
+from evenhand.probes.card.likeness import likeness
+from evenhand.probes.card.randomisation import randomisation
 from evenhand.probes.card.removal import ends_of, orders_of, random_orders, removed
 from evenhand.probes.card.sensitivity import max_sensitivity
+from evenhand.probes.parameter import count_of, refuse
 
 COLUMNS = (
     "completeness_error",
     *("insertion", "insertion_random", "insertion_edges"),
     *("deletion", "deletion_random", "deletion_edges"),
     *("infidelity", "scaled_infidelity", "max_sensitivity", "relative_sensitivity"),
+    *("randomisation", "randomisation_null", "seed_stability"),
 )
 """What a card holds of each example: numbers, NaN where there is none."""
 
@@ -43,6 +47,8 @@ class Card:
         samples: Draws of infidelity.
         radius: Of the ball of sensitivity, in widths of the range.
         neighbours: Draws of sensitivity.
+        randomisations: Networks of parameters drawn anew, each two maps; 0 for none of them, since
+            they are the dearest part of the card.
 
     """
 
@@ -53,6 +59,16 @@ class Card:
     samples: int = 32
     radius: float = 0.02
     neighbours: int = 5
+    randomisations: int = 10
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be meant."""
+        what = f"randomisations={self.randomisations} is no whole number from 0."
+        refuse("card", [(not count_of(self.randomisations, 0), what)])
+
+    def randomises(self, model: Model) -> bool:
+        """Return whether maps of networks that learned nothing are looked at."""
+        return self.randomisations > 0 and "randomised" in model.offers
 
     def most(self, attribution: Attribution, model: Model) -> int:
         """Return the queries that the card of one map costs at most, without the map itself."""
@@ -60,7 +76,9 @@ class Card:
         kinds = 1 + self.orders + _edged(model.spec)
         curves = 2 * (steps - 1) * kinds + 2
         sums = 2 if attribution.complete else 0
-        return curves + sums + 1 + self.samples + self.neighbours * attribution.most(model)
+        again = 2 * self.randomisations if self.randomises(model) else 0
+        maps = self.neighbours + again + attribution.drawn
+        return curves + sums + 1 + self.samples + maps * attribution.most(model)
 
     def of(
         self,
@@ -69,6 +87,8 @@ class Card:
         x: Floats,
         codes: Codes,
         streams: Callable[[str], Streams],
+        *,
+        seed: int = 0,
     ) -> tuple[dict[str, NDArray[np.float64]], NDArray[np.float64]]:
         """Return each example's card by column, and its map.
 
@@ -79,6 +99,7 @@ class Card:
             codes: The class whose score is explained, shape (n,).
             streams: Gives the generators of the examples anew, in their first state, by what they
                 are for.
+            seed: Where the parameters of networks that learned nothing come from.
 
         """
         spec = model.spec
@@ -120,6 +141,21 @@ class Card:
             streams=streams("neighbours"),
             drawn=streams(MAP),
         )
+        if self.randomises(model) and isinstance(model, Randomisable):
+            found["randomisation"], found["randomisation_null"] = randomisation(
+                model,
+                x,
+                codes,
+                attribution,
+                maps,
+                times=self.randomisations,
+                seed=seed,
+                streams=streams("others"),
+                drawn=streams(MAP),
+            )
+        if attribution.drawn:
+            again = attribution.maps(model, x, codes, streams("again"))
+            found["seed_stability"] = likeness(maps, again)
         return found, maps
 
 

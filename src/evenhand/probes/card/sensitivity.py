@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evenhand.models.model import Codes, Floats, Model
-from evenhand.probes.attribute.attribution import Attribution, Maps, Streams
+from evenhand.probes.attribute.attribution import Attribution, Maps, Streams, rewound, states_of
 
 
 class Sensitivity(NamedTuple):
@@ -58,13 +58,11 @@ def max_sensitivity(
     spec = model.spec
     wide = radius * (spec.high - spec.low)
     farthest = np.zeros(len(x))
-    states = [one.bit_generator.state for one in drawn]
+    states = states_of(drawn)
     for _ in range(samples):
         moved = np.stack([one.uniform(-wide, wide, spec.shape) for one in streams])
         y = np.clip(x + moved, spec.low, spec.high).astype(np.asarray(x).dtype)
-        for one, state in zip(drawn, states, strict=True):
-            one.bit_generator.state = state
-        other = attribution.maps(model, y, codes, drawn)
+        other = attribution.maps(model, y, codes, rewound(drawn, states))
         farthest = np.maximum(farthest, _norm(other - maps))
     size = _norm(maps)
     relative = np.divide(farthest, size, out=np.full(len(x), np.nan), where=size > 0)

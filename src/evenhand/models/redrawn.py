@@ -1,0 +1,57 @@
+"""A module of PyTorch again, with parameters as if it had never been trained."""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+from typing import TYPE_CHECKING, Any
+
+from evenhand.errors import ModelError, Problem, first_line
+
+if TYPE_CHECKING:
+    import torch
+
+
+def drawn_anew(module: torch.nn.Module, seed: int, name: str) -> torch.nn.Module:
+    """Return a copy on the CPU whose parameters are drawn anew; buffers are copied as they are.
+
+    A layer draws its own as it did when it was made (``reset_parameters``). Parameters that no
+    layer draws keep their entries in another order. Neither the module nor the state of torch's
+    generators changes.
+
+    Source: Adebayo et al. 2018, section 3, independent of what was learned in every layer.
+
+    Args:
+        module: Is copied.
+        seed: Where every number comes from.
+        name: What errors call the module.
+
+    Raises:
+        ModelError: It cannot be copied.
+
+    """
+    import torch
+
+    try:
+        found = copy.deepcopy(module).cpu()
+    except Exception as error:
+        what = f"it cannot be copied, to draw its parameters anew: {first_line(error)}"
+        hint = "Leave the randomisation out of the card: randomisations=0."
+        raise ModelError(Problem(name, what, hint)) from error
+    learned = {key: value.detach().clone() for key, value in found.named_parameters()}
+    kept = {key: value.clone() for key, value in found.named_buffers()}
+    with torch.random.fork_rng(devices=[]), torch.no_grad():
+        # Not torch.manual_seed, which would seed accelerators too.
+        torch.default_generator.manual_seed(seed)
+        for part in found.modules():
+            reset: Any = getattr(part, "reset_parameters", None)
+            if callable(reset):
+                # A method of that name with parameters of its own is something else.
+                with contextlib.suppress(TypeError):
+                    reset()
+        for key, value in found.named_parameters():
+            if torch.equal(value, learned[key]):
+                value.copy_(value.flatten()[torch.randperm(value.numel())].view_as(value))
+        for key, buffer in found.named_buffers():
+            buffer.copy_(kept[key])
+    return found

@@ -1,0 +1,43 @@
+"""Likeness of maps: whether two of them put the parts of an example in one order."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from evenhand.probes.attribute.attribution import Maps
+
+
+def likeness(one: Maps, other: Maps) -> NDArray[np.float64]:
+    """Return Spearman's correlation of each example's two maps, from -1 to 1, shape (n,).
+
+    Equal parts share the mean of their ranks. NaN where all parts of a map are equal.
+
+    Args:
+        one: Shape (n, *spec.shape).
+        other: Of the same shape.
+
+    """
+    first, second = _centred(one), _centred(other)
+    sizes = np.sqrt((first**2).sum(axis=1) * (second**2).sum(axis=1))
+    found: NDArray[np.float64] = np.divide(
+        (first * second).sum(axis=1), sizes, out=np.full(len(one), np.nan), where=sizes > 0
+    )
+    return found
+
+
+def _centred(maps: Maps) -> NDArray[np.float64]:
+    """Return the ranks of each map's parts, less their mean, shape (n, parts)."""
+    values = maps.reshape(len(maps), -1)
+    order = np.argsort(values, axis=1, kind="stable")
+    ordered = np.take_along_axis(values, order, axis=1)
+    count = values.shape[1]
+    places = np.broadcast_to(np.arange(count), values.shape)
+    rises = np.diff(ordered, axis=1) != 0
+    edge = np.ones((len(values), 1), dtype=bool)
+    begins, ends = np.hstack([edge, rises]), np.hstack([rises, edge])
+    first = np.maximum.accumulate(np.where(begins, places, 0), axis=1)
+    last = np.minimum.accumulate(np.where(ends, places, count)[:, ::-1], axis=1)[:, ::-1]
+    ranks = np.empty(values.shape)
+    np.put_along_axis(ranks, order, (first + last) / 2, axis=1)
+    return ranks - (count - 1) / 2
