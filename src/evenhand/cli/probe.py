@@ -152,6 +152,7 @@ def probe(
         shape=modelled.shape_of(shape),
         where=where,
         groups=group or [],
+        observed=wanted.method.of_tables,
     )
     address, source = both(model, inputs)
     way = modelled.way_of(form=form, rate=rate, timeout=timeout, max_queries=max_queries, keep=keep)
@@ -170,6 +171,7 @@ def probe(
         )
         wanted = probe_of(what, certificate=certificate, baseline=beside, **said)  # type: ignore[arg-type]
     groups = check_groups(examples, group or [])
+    wanted = wanted.among(examples)
     wanted.check(found)
     most = most_asked(wanted, found, len(examples), judged=judge, pictures=pictures)
     typer.echo(predicted(wanted, found, len(examples), most, rate), err=True)

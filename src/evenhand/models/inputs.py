@@ -34,6 +34,7 @@ class Inputs:
         name: What reports call them.
         digest: Of examples, ids and labels, ``sha256:...``.
         features: Names of the columns of one example, where it is a row of a table; else empty.
+        values: For columns of text, the values that their numbers stand for, by place.
 
     """
 
@@ -44,6 +45,7 @@ class Inputs:
     name: str
     digest: str = field(default="")
     features: tuple[str, ...] = ()
+    values: Mapping[str, Sequence[object]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Compute the digest."""
@@ -60,7 +62,13 @@ class Inputs:
         if table.width:
             table = table[places] if isinstance(places, slice) else table[_places(places)]
         return Inputs(
-            self.x[places], self.ids[places], labels, table, self.name, features=self.features
+            self.x[places],
+            self.ids[places],
+            labels,
+            table,
+            self.name,
+            features=self.features,
+            values=self.values,
         )
 
 
@@ -75,6 +83,7 @@ class Read:
         table: The other columns.
         name: What reports call them.
         features: As `Inputs.features`.
+        values: As `Inputs.values`.
 
     """
 
@@ -84,6 +93,7 @@ class Read:
     table: pl.DataFrame
     name: str
     features: tuple[str, ...] = ()
+    values: Mapping[str, Sequence[object]] = field(default_factory=dict)
 
     def sample(self, count: int, low: float, high: float) -> Floats:
         """Return the first examples in the units of a range, for a model to be asked about."""
@@ -115,7 +125,15 @@ class Read:
                 problems += error.problems
         if problems:
             raise ModelError(problems)
-        return Inputs(x, self.ids, labels, self.table, self.name, features=self.features)
+        return Inputs(
+            x,
+            self.ids,
+            labels,
+            self.table,
+            self.name,
+            features=self.features,
+            values=self.values,
+        )
 
 
 def inputs_of(

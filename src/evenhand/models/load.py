@@ -88,6 +88,23 @@ def load(
     )
 
 
+def imported_or_unpickled(model: object, *, trust_pickle: bool) -> object:
+    """Return the Python object at an address, of those that are one; other things as they are.
+
+    Raises:
+        ModelError: There is none, or it is a pickle that nobody trusts.
+
+    """
+    if not isinstance(model, str | Path):
+        return _built(model, "")
+    address = str(model)
+    if Path(address).suffix.lower() in _PICKLED and Path(address).is_file():
+        return _pickled(address, trust=trust_pickle)
+    if ":" in address and "://" not in address:
+        return _built(imported(address), address)
+    return model
+
+
 def model_of(
     thing: object,
     told: Told | None = None,

@@ -45,6 +45,7 @@ class Columns:
     ids: str | None = None
     where: str | None = None
     encode: Encoding = field(default_factory=dict)
+    coded: bool = False
 
     def problems(self, table: pl.DataFrame, name: str) -> list[Problem]:
         """Return everything that stops these from being read of a table."""
@@ -77,6 +78,7 @@ def read_inputs(
     ids: str | None = None,
     where: str | None = None,
     encode: Encoding | None = None,
+    coded: bool = False,
 ) -> Read:
     """Return examples as they are stored.
 
@@ -91,13 +93,15 @@ def read_inputs(
         ids: The column of ids; by default places in the source, before anything is left out.
         where: Which rows are meant, as an expression over the columns.
         encode: For features that are text, the number of each value: nobody can guess those.
+        coded: Whether text is told by the places of its values among all of them, sorted, since
+            the model gets the values themselves; `Read.values` says which they are.
 
     Raises:
         SourceError: It cannot be read.
         ModelError: Everything in it that makes no examples.
 
     """
-    asked = Columns(shape, pixels, features, label, ids, where, encode or {})
+    asked = Columns(shape, pixels, features, label, ids, where, encode or {}, coded)
     if isinstance(source, pl.DataFrame):
         return _from_table(source, "table", asked)
     path = Path(source)
@@ -121,14 +125,17 @@ def _from_table(
         raise ModelError(problems)
     table = _filtered(table.with_row_index(_PLACE), asked.where, name)
     ids = table[asked.ids or _PLACE].to_numpy()
-    table = table.drop(_PLACE)
+    table = beside = table.drop(_PLACE)
+    values: dict[str, tuple[object, ...]] = {}
     if asked.pixels is None:
+        if asked.coded:
+            table, values = _coded(table, asked.features or ())
         x = _features(table, asked.features or (), asked.encode, name)
     else:
         x = _pixels(table[asked.pixels], asked.shape or (), root, name)
-        table = table.drop(asked.pixels)
-    labels = table[asked.label].to_numpy() if asked.label else None
-    return Read(x, ids, labels, table, name, tuple(asked.features or ()))
+        beside = table.drop(asked.pixels)
+    labels = beside[asked.label].to_numpy() if asked.label else None
+    return Read(x, ids, labels, beside, name, tuple(asked.features or ()), values)
 
 
 _PLACE = "\0place"
@@ -176,6 +183,27 @@ def _features(
     if problems:
         raise ModelError(problems)
     return np.stack(columns, axis=1)
+
+
+def _coded(
+    table: pl.DataFrame, features: Sequence[str]
+) -> tuple[pl.DataFrame, dict[str, tuple[object, ...]]]:
+    """Return a table whose text features are places among their values, and these values.
+
+    What is missing is a value too, the last one.
+    """
+    values: dict[str, tuple[object, ...]] = {}
+    for feature in features:
+        column = table[feature]
+        if column.dtype.is_numeric() or column.dtype == pl.Boolean:
+            continue
+        text = column.cast(pl.String)
+        known = text.drop_nulls().unique().sort().to_list()
+        places = {one: place for place, one in enumerate(known)}
+        values[feature] = (*known, *([None] if text.null_count() else []))
+        codes = [places.get(one, len(known)) for one in text.to_list()]
+        table = table.with_columns(pl.Series(feature, codes, pl.Float64))
+    return table, values
 
 
 def _encoded(column: pl.Series, numbers: Mapping[str, float], where: str) -> NDArray[Any]:

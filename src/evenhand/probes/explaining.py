@@ -37,6 +37,7 @@ class Explaining(Method):
     """
 
     kind: ClassVar[str] = "attributions"
+    of_tables: ClassVar[bool] = True
     block: ClassVar[int] = 8192
 
     written: str

@@ -68,6 +68,7 @@ class Method(ABC):
         summary: Measures that sum up a variant, in notation.
         doubted: Whether reasons not to believe it can be looked for.
         apart: Whether figures are of each variant by itself; else of all together.
+        of_tables: Whether it is of tables, whose columns have ranges of their own.
         block: Examples that are changed, and kept, at once.
 
     """
@@ -76,6 +77,7 @@ class Method(ABC):
     summary: ClassVar[tuple[str, ...]]
     doubted: ClassVar[bool] = False
     apart: ClassVar[bool] = True
+    of_tables: ClassVar[bool] = False
     block: ClassVar[int] = 256
 
     @property

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +11,7 @@ import numpy as np
 import polars as pl
 
 from evenhand.errors import ModelError, Problem
+from evenhand.models.framed import Framed, fitted_on_names
 from evenhand.models.inputs import Inputs, Read, distinct
 from evenhand.models.load import load, model_of
 from evenhand.models.model import Model
@@ -38,6 +39,7 @@ class Asked:
         where: Which rows are meant.
         groups: Columns of the inputs that go into the log, or values by name.
         encode: For features that are text, the number of each value.
+        observed: Whether the range of the inputs is that of their values, where none was said.
 
     """
 
@@ -49,6 +51,7 @@ class Asked:
     where: str | None = None
     groups: Sequence[str] | Mapping[str, Sequence[object]] | pl.DataFrame | None = None
     encode: Encoding = field(default_factory=dict)
+    observed: bool = False
 
     @property
     def group_names(self) -> tuple[str, ...]:
@@ -89,16 +92,24 @@ def opened(
         sample = inputs.x[:_SAMPLE]
         found = _model(model, told, sample, (), architecture, trust=trust_pickle, way=way)
         return found, inputs
-    read = _read(inputs, asked)
+    thing: object = model
+    names: tuple[str, ...] = ()
+    table = isinstance(inputs, str | Path | pl.DataFrame)
+    if table and asked.features is None and asked.pixels is None and asked.shape is None:
+        thing, names = fitted_on_names(model, trust_pickle=trust_pickle)
+    read = _read(inputs, replace(asked, features=names or asked.features), coded=bool(names))
+    if names or asked.observed:
+        told = _observed(read, told or Told(), model)
     low, high = _range(model, told)
     found = _model(
-        model,
+        Framed(thing, names, read.values) if names else model,
         told,
         read.sample(_SAMPLE, low, high),
         distinct(read.labels),
         architecture,
         trust=trust_pickle,
         way=way,
+        name=Path(model).name if isinstance(model, str | Path) else "",
     )
     return found, read.fit(found.spec)
 
@@ -146,7 +157,10 @@ def _model(
     *,
     trust: bool,
     way: Way | None,
+    name: str = "",
 ) -> Model:
+    if isinstance(model, Framed):
+        return model_of(model, told, sample=sample, seen=seen, name=name)
     if isinstance(model, str | Path):
         return load(
             str(model),
@@ -160,7 +174,17 @@ def _model(
     return model_of(model, told, sample=sample, seen=seen)
 
 
-def _read(inputs: object, asked: Asked) -> Read:
+def _observed(read: Read, told: Told, model: object) -> Told:
+    """Return what was said, with the range of the values where none was and the model has none."""
+    if told.low is not None or hasattr(model, "spec") or read.x.dtype == np.uint8:
+        return told
+    if read.x.dtype.kind not in "fiub" or not np.isfinite(read.x).all():
+        return told
+    low, high = float(read.x.min()), float(read.x.max())
+    return replace(told, low=low, high=high if high > low else low + 1.0)
+
+
+def _read(inputs: object, asked: Asked, *, coded: bool = False) -> Read:
     if isinstance(inputs, str | Path | pl.DataFrame):
         return read_inputs(
             inputs,
@@ -171,6 +195,7 @@ def _read(inputs: object, asked: Asked) -> Read:
             ids=asked.ids,
             where=asked.where,
             encode=asked.encode,
+            coded=coded,
         )
     x = np.asarray(inputs)
     if x.ndim < 2 or x.dtype.kind not in "fiub":  # noqa: PLR2004 - the batch and one axis
