@@ -47,12 +47,19 @@ def log_of(ids: np.ndarray, relevance: np.ndarray, side: np.ndarray, slot: np.nd
     )
 
 
-def audited(rows: pl.DataFrame, *measures: str, min_units: int = 1, **groups: str) -> Bundle:
+def audited(
+    rows: pl.DataFrame,
+    *measures: str,
+    min_units: int = 1,
+    unit: str | list[str] = "request",
+    **groups: str,
+) -> Bundle:
     """Return the evidence of an audit of ranked lists."""
     content = {
         "evenhand": 1,
         "log": {"source": "lists", "kind": "search"},
         "roles": {"request": "request", "item": "item", "rank": "slot", "relevance": "relevance"},
+        "unit": unit,
         "groups": groups,
         "item_groups": {"side": "side"},
         "measures": [*measures],
@@ -210,6 +217,30 @@ def test_sums_of_replicates_have_on_average_as_many_units_as_a_group_that_is_sho
     for min_units, most in ((1, 120), (5, 24), (10, 12), (30, 4)):
         told = with_kinds(0.2, min_units)[0].replicates
         assert told["buckets"].max() <= most
+
+
+def test_where_rows_have_two_units_lists_and_rows_are_both_paired():
+    relevance, side, before, after = kinds_of_requests(150, 0.2)
+    one, other = (
+        audited(
+            log_of(np.arange(150), relevance, side, slot),
+            NDCG,
+            "exposure_gini@4",
+            "shares(exposure@4, of=side)",
+            unit=["request", "item"],
+        )
+        for slot in (before, after)
+    )
+    told = {name: table["bucket"].max() for (name,), table in one.replicates.group_by("measure")}
+    assert told[NDCG] < BUCKETS
+    assert told["shares(exposure@4, of=side, target=candidates)"] >= BUCKETS
+    apart = one.__class__(**{**vars(one), "replicates": one.replicates[:0]})
+    found, alone, still = diff(one, other), diff(apart, other), diff(one, one)
+    for mine, wide, none in zip(found.changes, alone.changes, still.changes, strict=True):
+        gap = mine.difference
+        assert gap.paired
+        assert gap.high - gap.low < 0.8 * (wide.difference.high - wide.difference.low)
+        assert (none.difference.low, none.difference.high) == (0, 0)
 
 
 DRAWS, REQUESTS, TYPES = 200, 120, 400

@@ -287,7 +287,7 @@ class _Both:
         groups: Sequence[Mapping[str, str]],
     ) -> Difference:
         one, other = self._versions(before, after, groups, signed=len(groups) > len(before))
-        value, (low, high) = change(one, other, self.level, self.pairing.dependent)
+        value, (low, high) = change(one, other, self.level, self.pairing.dependent_of(self.first))
         return _shown(Moved(float(value[0]), float(low[0]), float(high[0])), one, other)
 
     def _selected(self, gap: Difference) -> Difference:
@@ -296,7 +296,7 @@ class _Both:
         if isinstance(found, str):
             return Difference(gap.value, reason=found)
         one, other = self._of_groups(*found)
-        dependent = self.pairing.dependent
+        dependent = self.pairing.dependent_of(self.first)
         match form_of(self.first.contrast):
             case "gap":
                 moved = gap_change(one, other, self.level, dependent)
@@ -322,7 +322,9 @@ class _Both:
             return Difference(gap.value, reason="the targets are not the same")
         # A distance is the larger of both signed ones.
         one, other = (beside(each, np.array(known[0])) for each in self._of_groups(mine, theirs))
-        moved = worst_change(one, other, self.level, self.pairing.dependent, highest=True)
+        moved = worst_change(
+            one, other, self.level, self.pairing.dependent_of(self.first), highest=True
+        )
         return _shown(moved, one, other)
 
     def _compared(self) -> tuple[list[GroupFinding], list[GroupFinding]] | str:

@@ -10,11 +10,21 @@ import polars as pl
 
 from evenhand.audits.evidence.block import has_target, is_of_items
 from evenhand.audits.evidence.bundle import Bundle
-from evenhand.audits.evidence.replicate import FEWEST, folded, written_by, written_group
+from evenhand.audits.evidence.replicate import (
+    FEWEST,
+    folded,
+    is_of_lists,
+    written_by,
+    written_group,
+)
 from evenhand.audits.finding import Finding
 from evenhand.audits.unit import DEPENDENCE
+from evenhand.errors import EvenhandError
 from evenhand.logs.log import ITEM
 from evenhand.logs.unit import CROSSED, Unit, UnitKind
+from evenhand.measures.ranking import Ranking
+from evenhand.measures.registry import measure_named
+from evenhand.notation import parse
 from evenhand.stats.bucket import Dependence
 from evenhand.stats.interval import Floats
 
@@ -68,7 +78,8 @@ class Pairing:
             return None
         # Both audits by the buckets of the one that has fewer.
         fewest = min(int(one["buckets"][0]) for one in found if one is not None)
-        columns = {place: self._folded(self.tables[audit][place], fewest) for place in told}
+        kind: UnitKind = "column" if self.dependent_of(finding) == "buckets" else "two_way"
+        columns = {place: _folded(self.tables[audit][place], fewest, kind) for place in told}
         known = {place: column for place, column in columns.items() if column is not None}
         if len(known) < len(columns):
             return None
@@ -78,14 +89,29 @@ class Pairing:
     def _told(self, place: tuple[str, ...]) -> bool:
         return any(place in table for table in self.tables)
 
-    def _folded(self, table: pl.DataFrame, fewest: int) -> Floats | None:
-        buckets, bucket = int(table["buckets"][0]), table["bucket"].to_numpy()
-        if not 0 < buckets <= _MOST or bucket.min() < 0 or bucket.max() >= buckets:
-            return None
-        whole = np.zeros((buckets, 1))
-        whole[bucket, 0] = table["deviation"].to_numpy()
-        kind: UnitKind = "column" if self.dependent == "buckets" else "two_way"
-        return folded(whole, kind, fewest)
+    def dependent_of(self, finding: Finding) -> Dependence | None:
+        """Return what a bucket is in the deviations of a finding.
+
+        Where rows have two units, figures of whole lists still have one.
+        """
+        return "buckets" if self.dependent is not None and _is_of_lists(finding) else self.dependent
+
+
+def _is_of_lists(finding: Finding) -> bool:
+    try:
+        measure = measure_named(parse(finding.measure))
+    except EvenhandError:
+        return False
+    return isinstance(measure, Ranking) and is_of_lists(measure)
+
+
+def _folded(table: pl.DataFrame, fewest: int, kind: UnitKind) -> Floats | None:
+    buckets, bucket = int(table["buckets"][0]), table["bucket"].to_numpy()
+    if not 0 < buckets <= _MOST or bucket.min() < 0 or bucket.max() >= buckets:
+        return None
+    whole = np.zeros((buckets, 1))
+    whole[bucket, 0] = table["deviation"].to_numpy()
+    return folded(whole, kind, fewest)
 
 
 _MOST = CROSSED * CROSSED

@@ -22,7 +22,10 @@ from evenhand.audits.contrasts import Contrast
 from evenhand.audits.evidence.bundle import REPLICATES
 from evenhand.audits.grouped import Grouped
 from evenhand.audits.unit import DEPENDENCE
+from evenhand.engine.view import LISTS, unit_of_lists
 from evenhand.logs.unit import UnitKind
+from evenhand.measures.items import PerItem
+from evenhand.measures.ranking import Ranking
 
 
 def replicates_of(asked: Iterable[Asked]) -> pl.DataFrame:
@@ -64,7 +67,7 @@ def _of(one: Asked, place: tuple[str, str, str], contrast: Contrast | None) -> p
     deviations = _deviations(one, grouped, compared, contrast)
     if deviations is None:
         return None
-    kind = one.log.unit.kind
+    kind = kind_of(one)
     measure, by, scope = place
     frames = []
     for column, index in enumerate(compared.tolist()):
@@ -89,6 +92,18 @@ def _of(one: Asked, place: tuple[str, str, str], contrast: Contrast | None) -> p
         )
         frames.append(told.filter((pl.col("deviation") != 0) | (pl.col("bucket") == 0)))
     return pl.concat(frames) if frames else None
+
+
+def kind_of(one: Asked) -> UnitKind:
+    """Return what a bucket of a question's sums is: figures of whole lists have no second unit."""
+    measure, log = one.question.measure, one.log
+    whole = isinstance(measure, Ranking) and is_of_lists(measure)
+    return (unit_of_lists(log) if whole else log.unit).kind
+
+
+def is_of_lists(measure: Ranking) -> bool:
+    """Return whether a measure is one of whole lists or of the catalogue, not of rows."""
+    return measure.view in LISTS or isinstance(measure, PerItem)
 
 
 def kept(deviations: Floats, most: float, kind: UnitKind) -> int:
@@ -180,7 +195,7 @@ def _deviations(
 
     Units of a single row each are independent, and yet the same in the next audit.
     """
-    kind = one.log.unit.kind
+    kind = kind_of(one)
     if contrast is not None:
         together = replace(grouped.units, dependent=DEPENDENCE.get(kind))
         return contrast.shown(one, replace(grouped, units=together)).deviations
