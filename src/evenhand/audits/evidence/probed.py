@@ -23,7 +23,7 @@ RELIABLE = "reliable"
 KEY, UNKNOWN = "probes", "files_without_probe"
 """The keys of an environment: what made the rows, and how many files beside do not tell."""
 
-_UNDOUBTED = ("corrupt.", "certify.")
+_UNDOUBTED = ("corrupt.", "certify.", "attribute.", "explain.")
 """What the names of probes begin with that attack nothing, so that no attack can be too weak."""
 
 Number = Annotated[float, Field(allow_inf_nan=False)]

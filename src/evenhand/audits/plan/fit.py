@@ -481,7 +481,7 @@ def _limits(
             problems.append(Problem(places.where(place), what, hint))
             continue
         limits[rule.id] = replace(limit, notation=question.key)
-        if rule.reliable and not log.kind.variant:
+        if rule.reliable and "robust" not in log.kind.own:
             what = f"rows of kind '{log.kind.name}' come from no attack that could be reliable."
             where = places.where(("gate", index, "reliable"))
             problems.append(Problem(where, what, "Leave it out; it is for the kind perturbed."))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Annotated, Any, Literal
@@ -10,10 +11,12 @@ from pydantic import Field, StringConstraints
 
 from evenhand.audits.plan.lines import Place
 from evenhand.audits.plan.part import Name, Part, Scalar, Text
+from evenhand.errors import EvenhandError, listed
 from evenhand.models.spec import Layout, Output
+from evenhand.probes.written import probe_of
 
 KIND = "perturbed"
-"""What the rows are that probes write."""
+"""What the rows of a probe are that cannot be read."""
 
 SHOWN = 24
 """Examples that are kept to be looked at, where nobody says how many."""
@@ -88,7 +91,9 @@ class ModelSource(Part):
 class ProbeEntry(Part):
     """What is done to every input, which gives rows of the log."""
 
-    probe: Text = Field(description="attack.auto(eps=8/255), corrupt.common, certify.ibp.")
+    probe: Text = Field(
+        description="attack.auto(eps=8/255), corrupt.common, certify.ibp, attribute.common."
+    )
     baseline: Text | None = Field(
         None, description="Of corruptions: a model, as address, whose errors mCE divides by."
     )
@@ -116,12 +121,24 @@ def as_probe(value: object) -> object:
     return {"probe": value} if isinstance(value, str) else value
 
 
+def kinds_of(probes: object) -> dict[str, str]:
+    """Return the kinds of rows that the probes of a document write, each with one that does."""
+    found: dict[str, str] = {}
+    for one in probes if isinstance(probes, list) else []:
+        text = one.get("probe") if isinstance(one, Mapping) else one
+        # What cannot be read is told where it stands.
+        with contextlib.suppress(EvenhandError):
+            found.setdefault(probe_of(str(text)).method.kind, str(text))
+    return found
+
+
 def with_kind(content: object) -> object:
-    """Return a document that names a model with the kind of the rows that probes write."""
+    """Return a document that names a model with the kind of the rows that its probes write."""
     if not isinstance(content, Mapping) or content.get("model") is None:
         return content
     log = content.get("log", {})
-    return {**content, "log": {"kind": KIND, **log}} if isinstance(log, Mapping) else content
+    kind = next(iter(kinds_of(content.get("probes"))), KIND)
+    return {**content, "log": {"kind": kind, **log}} if isinstance(log, Mapping) else content
 
 
 def contradictions(content: Mapping[Any, Any]) -> Iterator[tuple[Place, str, str]]:
@@ -140,8 +157,13 @@ def contradictions(content: Mapping[Any, Any]) -> Iterator[tuple[Place, str, str
     if "source" in said:
         what = "the plan names a model too: rows are read from a log, or probes make them."
         yield ("log", "source"), what, "Leave one of them out."
-    if said.get("kind", KIND) != KIND:
-        what = f"probes write rows of kind {KIND}, not '{said['kind']}'."
+    written = kinds_of(probes) or {KIND: ""}
+    if len(written) > 1:
+        what = "rows are of one kind, and "
+        what += listed(f"{probe} writes {kind}" for kind, probe in written.items()) + "."
+        yield ("probes",), what, "Write a plan for each."
+    elif said.get("kind") not in {None, *written}:
+        what = f"probes write rows of kind {listed([*written])}, not '{said['kind']}'."
         yield ("log", "kind"), what, "Leave it out."
     if not probes:
         yield ("model",), "the model is not probed.", _PROBES

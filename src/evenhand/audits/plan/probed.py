@@ -34,7 +34,7 @@ from evenhand.errors import (
 )
 from evenhand.logs.expression import Expression
 from evenhand.logs.group import group_from
-from evenhand.logs.kinds.perturbed import KIND
+from evenhand.logs.kinds import kinds
 from evenhand.models.inputs import Inputs
 from evenhand.models.model import Model
 from evenhand.probes.log import COLUMNS
@@ -114,7 +114,8 @@ def prepare(
     problems += _clashes(plan, inputs, places)
     whole = len(probes) == len(first)
     problems += _twice(probes, places) if whole else []
-    types, table = _rows(probes, model, inputs, whole=whole)
+    own = () if whole else kinds()[plan.log.kind].own
+    types, table = _rows(probes, model, inputs, own)
     try:
         fitted = fit(
             plan if whole or plan.measures else plan.model_copy(update=_UNKNOWN),
@@ -183,7 +184,7 @@ def _twice(probes: Sequence[Probe], places: Located) -> Iterator[Problem]:
 
 
 def _rows(
-    probes: Sequence[Probe], model: Model, inputs: Inputs, *, whole: bool
+    probes: Sequence[Probe], model: Model, inputs: Inputs, own: Sequence[str]
 ) -> tuple[dict[str, pl.DataType], pl.DataFrame]:
     """Return the columns that probes write, and a table of them with a row for each variant.
 
@@ -191,15 +192,14 @@ def _rows(
         probes: The probes.
         model: The model.
         inputs: Its inputs.
-        whole: Whether these are all; else columns of every kind of probe are there.
+        own: Columns that are there too: where a probe cannot be read, all that it may write.
 
     """
     label = pl.Series([*model.spec.labels]).dtype
     types = {"source": pl.Series(inputs.ids.tolist()).dtype, "label": label}
     for probe in probes:
         types |= probe.method.columns(label)
-    if not whole:
-        types |= {name: _ANY.get(name, pl.Float64()) for name in KIND.own if name not in types}
+    types |= {name: _ANY.get(name, pl.Float64()) for name in own if name not in types}
     beside = {
         name: dtype
         for name, dtype in inputs.table.schema.items()
