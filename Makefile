@@ -94,7 +94,9 @@ bench-attacks: $(VENV)/full  ## Time attacks beside bare passes, Foolbox and ART
 bench-rerank: $(VENV)/full  ## Count requests a second of re-rankers beside a loop in Python and peers.
 	# Peers pin what they need not: they run with what is there.
 	$(PIP) install --no-deps fairsearchcore==1.0.4 FairRankTune==0.0.7
+	$(PIP) install -c constraints.txt --group bench
 	OMP_NUM_THREADS=1 $(BIN)/python -W ignore benchmarks/rerank.py
+	OMP_NUM_THREADS=1 $(BIN)/python -W ignore benchmarks/rerank_solvers.py --users 100000
 
 check: lint types imports test  ## Do all that CI does but the fresh environment.
 
