@@ -366,3 +366,28 @@ def test_targets_of_each_request_are_its_own_shares():
     mine, same = (one.contenders[-1].held_out for one in (found, own))
     assert mine.figures == same.figures
     assert mine.certificate.kept.all()
+
+
+def test_one_group_alone_is_refused():
+    with pytest.raises(EvenhandError, match="all candidates have one group, 'x'"):
+        choose(log_of(table(20).with_columns(tier=pl.lit("x"))), "tier", 5)
+
+
+def test_names_with_spaces_and_two_units_a_row_are_taken():
+    rows = table(20).rename({"tier": "creator tier"})
+    log = eh.log(rows, kind="recommendation", unit=["user", "item"], **ROLES)
+    found = choose(log, "creator tier", 5, methods=["det_greedy"], at_least=0.01)
+    assert found.unit == "user"
+    assert found.yardstick.exposure == "ratio(exposure@5, of='creator tier')"
+    assert found.choice.name
+
+
+def test_other_figures_are_taken_where_more_is_better():
+    how = {"exposure": "AWRF(of=tier, target=candidates)@5", "utility": "R@5"}
+    found = choose(log_of(table(20)), "tier", 5, methods=["det_greedy"], **how)
+    assert (found.yardstick.exposure, found.yardstick.utility) == (how["exposure"], how["utility"])
+    measured = eh.estimates(list(how.values()), log_of(table(20)))
+    both = found.of(AS_THEY_WERE)
+    for key, one in zip(("exposure", "utility"), measured, strict=True):
+        halves_of = [value(getattr(half.figures, key)) for half in (both.choosing, both.held_out)]
+        assert min(halves_of) <= one.value <= max(halves_of)

@@ -70,6 +70,11 @@ def test_a_page_of_many_groups_folds_their_shares():
     )
 
 
+def test_of_very_many_groups_the_largest_are_told():
+    html = page(choose(lists(40, 60), "tier", 4, methods=METHODS[1:2]), version="1")
+    assert "10 smaller groups are in the document" in html
+
+
 def test_the_table_has_both_halves_of_every_contender(found):
     table = table_of(found)
     assert len(table.rows) == len(found.contenders)

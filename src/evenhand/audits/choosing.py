@@ -88,6 +88,7 @@ def choose(
     target = target or POPULATION
     of_candidates = target in {POPULATION, REQUEST}
     chosen_on, held_out = halves(log, of, seed=seed, share=share)
+    _check_groups(chosen_on, of)
     targets = targets_of(target, chosen_on.listed.candidates) or REQUEST
     # What a request's own shares come to, for what asks for one target.
     due = targets_of(POPULATION, chosen_on.listed.candidates) if targets == REQUEST else targets
@@ -158,6 +159,15 @@ def _check(at_least: float | None) -> None:
     if at_least is not None and not at_least > 0:
         what = f"{at_least:g} is not above 0, so that every order reaches it."
         raise RoleError(Problem("--at-least", what, "Write 0.8 for four fifths."))
+
+
+def _check_groups(chosen_on: Half, of: str) -> None:
+    names = chosen_on.listed.candidates.names
+    if len(names) < 2:  # noqa: PLR2004 - exposure is shared between two at least
+        told = f"'{names[0]}'" if names else "none that is known"
+        what = f"of the half to choose on all candidates have one group, {told}."
+        hint = "Name another: --item-group COLUMN; or split otherwise: --seed 1."
+        raise RoleError(Problem(f"item group '{of}'", what, hint))
 
 
 @dataclass(frozen=True)

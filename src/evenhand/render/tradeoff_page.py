@@ -34,6 +34,9 @@ _TONES = {"yes": "pass", "no": "fail", "open": "undecided", "": "none"}
 _FEW = 4
 """Groups whose shares stand in one table for all orders."""
 
+_MOST = 30
+"""Groups whose shares are told, those with most candidates."""
+
 _REASONS = 3
 """Reasons of a certificate that are told."""
 
@@ -187,15 +190,20 @@ def _gains(found: Tradeoff) -> list[tuple[str, Table]]:
     if by_score is None or not by_score.figures.groups:
         return []
     groups = [each for each in by_score.figures.groups if each.compared]
+    largest = sorted(groups, key=lambda each: -(each.target or 0.0))[:_MOST]
+    groups, left = [each for each in groups if each in largest], len(groups) - len(largest)
     names = [name_of(each.group) for each in groups]
     due = [DASH if each.target is None else f"{each.target:.1%}" for each in groups]
     old = [percent(each.outcome) for each in groups]
     if len(names) > _FEW:
         headings = (found.yardstick.of, "of candidates", "by score", "ranked anew", "change")
+        told = (f"{left:,} smaller groups are in the document: --out x.json.",) if left else ()
         return [
             (
                 name,
-                Table(headings, 1, tuple(zip(names, due, old, *_moved(own, names), strict=True))),
+                Table(
+                    headings, 1, tuple(zip(names, due, old, *_moved(own, names), strict=True)), told
+                ),
             )
             for name, own in known[1:]
         ]
