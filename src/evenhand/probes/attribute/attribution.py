@@ -8,7 +8,7 @@ of the score, or of the score by unit of the input for those that are slopes.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evenhand.errors import ModelError, Problem
+from evenhand.models.answer import batch_of
 from evenhand.models.model import Codes, Floats, Model, Offer, need
 from evenhand.models.spec import Spec
 from evenhand.probes.named import written
@@ -94,6 +95,18 @@ class Attribution(ABC):
         del x, spec
         return None
 
+    def cells(self, spec: Spec) -> NDArray[np.int64] | None:
+        """Return which cell each part belongs to, shape spec.shape; None where each is its own.
+
+        Parts of one cell are explained together, and share its part evenly.
+
+        Args:
+            spec: Of the model.
+
+        """
+        del spec
+        return None
+
     def problems(self, model: Model) -> list[Problem]:
         """Return what stops it on a model."""
         try:
@@ -120,6 +133,58 @@ def scores_of(model: Model, x: Floats, codes: Codes) -> NDArray[np.float64]:
     found = np.asarray(model.numpy(model.scores(model.array(x))), np.float64)
     picked: NDArray[np.float64] = found[np.arange(len(x)), codes]
     return picked
+
+
+def looked(
+    model: Model, looks: int, inputs: Callable[[int], Floats], codes: Codes
+) -> NDArray[np.float64]:
+    """Return the score of each example's class in several looks at it, shape (looks, n).
+
+    Of few examples several looks are asked about at once.
+
+    Args:
+        model: The model.
+        looks: How many.
+        inputs: Gives what is looked at, by the number of the look, shape (n, *spec.shape).
+        codes: The class whose score it is, shape (n,).
+
+    """
+    found = [np.empty((0, len(codes)))]
+    for some in _together(looks, len(codes), model.spec):
+        x = np.concatenate([inputs(look) for look in some])
+        found.append(scores_of(model, x, np.tile(codes, len(some))).reshape(len(some), -1))
+    return np.concatenate(found)
+
+
+def summed(
+    model: Model,
+    weights: Sequence[float] | NDArray[np.float64],
+    inputs: Callable[[int], Floats],
+    codes: Codes,
+) -> Maps:
+    """Return the weighted sum of the slopes of each example's score in several looks at it.
+
+    Args:
+        model: The model.
+        weights: Of each look.
+        inputs: As in `looked`.
+        codes: The class whose score it is, shape (n,).
+
+    """
+    total = np.zeros((len(codes), *model.spec.shape))
+    for some in _together(len(weights), len(codes), model.spec):
+        x = np.concatenate([inputs(look) for look in some])
+        slopes = gradients(model, x, np.tile(codes, len(some)))
+        for place, look in enumerate(some):
+            total += weights[look] * slopes[place * len(codes) : (place + 1) * len(codes)]
+    return total
+
+
+def _together(looks: int, examples: int, spec: Spec) -> Iterator[range]:
+    """Yield the looks that are asked about at once."""
+    size = max(1, batch_of(spec) // max(examples, 1))
+    for start in range(0, looks, size):
+        yield range(start, min(start + size, looks))
 
 
 def pixels(values: Maps, spec: Spec) -> Maps:

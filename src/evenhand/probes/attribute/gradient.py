@@ -9,7 +9,7 @@ import numpy as np
 
 from evenhand.models.model import Codes, Floats, Model
 from evenhand.models.spec import Spec
-from evenhand.probes.attribute.attribution import Attribution, Maps, Streams, gradients
+from evenhand.probes.attribute.attribution import Attribution, Maps, Streams, gradients, summed
 from evenhand.probes.attribute.baseline import baseline_of
 from evenhand.probes.parameter import refuse
 
@@ -97,12 +97,14 @@ class SmoothGrad(Attribution):
     def maps(self, model: Model, x: Floats, codes: Codes, streams: Streams) -> Maps:
         """Return the mean slopes."""
         spec = model.spec
-        total = np.zeros(x.shape)
-        for _ in range(self.samples):
+
+        def noisy(_look: int) -> Floats:
             drawn = np.stack([one.standard_normal(spec.shape) for one in streams])
-            noisy = np.clip(x + self.noise * (spec.high - spec.low) * drawn, spec.low, spec.high)
-            total += gradients(model, noisy.astype(np.asarray(x).dtype), codes)
-        return total / self.samples
+            moved = x + self.noise * (spec.high - spec.low) * drawn
+            found: Floats = np.clip(moved, spec.low, spec.high).astype(np.asarray(x).dtype)
+            return found
+
+        return summed(model, np.full(self.samples, 1 / self.samples), noisy, codes)
 
     def most(self, model: Model) -> int:
         """Return the cost of as many gradients."""

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from evenhand.errors import Problem
 from evenhand.models.model import Codes, Floats, Model
 from evenhand.models.spec import Spec
-from evenhand.probes.attribute.attribution import Attribution, Maps, Streams, gradients
+from evenhand.probes.attribute.attribution import Attribution, Maps, Streams, summed
 from evenhand.probes.attribute.baseline import Baseline, baseline_of, refused
 from evenhand.probes.parameter import refuse
 
@@ -73,11 +73,13 @@ class IntegratedGradients(Attribution):
         del streams
         start = baseline_of(self.baseline, x, model.spec)
         way = np.asarray(x, np.float64) - start
-        total = np.zeros(x.shape)
-        for at, weight in zip(*points(self.quadrature, self.steps), strict=True):
-            on_the_way = (start + at * way).astype(np.asarray(x).dtype)
-            total += weight * gradients(model, on_the_way, codes)
-        return way * total
+        at, weights = points(self.quadrature, self.steps)
+
+        def on_the_way(step: int) -> Floats:
+            found: Floats = (start + at[step] * way).astype(np.asarray(x).dtype)
+            return found
+
+        return way * summed(model, weights, on_the_way, codes)
 
     def most(self, model: Model) -> int:
         """Return the cost of as many gradients."""

@@ -11,7 +11,14 @@ from numpy.typing import NDArray
 from evenhand.errors import Problem
 from evenhand.models.model import Codes, Floats, Model, Offer
 from evenhand.models.spec import Spec
-from evenhand.probes.attribute.attribution import Attribution, Maps, Streams, scores_of, spread
+from evenhand.probes.attribute.attribution import (
+    Attribution,
+    Maps,
+    Streams,
+    looked,
+    scores_of,
+    spread,
+)
 from evenhand.probes.attribute.baseline import Baseline, baseline_of, refused
 from evenhand.probes.parameter import refuse
 
@@ -69,11 +76,14 @@ class Occlusion(Attribution):
         covers = spread(self._patches(spec), spec)
         fill = baseline_of(self.baseline, x, spec)
         whole = scores_of(model, x, codes)
-        total = np.zeros(x.shape)
-        for cover in covers:
-            fall = whole - scores_of(model, np.where(cover, fill, x), codes)
-            total += cover * fall.reshape(-1, *[1] * len(spec.shape))
-        found: Maps = total / np.maximum(covers.sum(axis=0), 1)
+
+        def covered(patch: int) -> Floats:
+            found: Floats = np.where(covers[patch], fill, x)
+            return found
+
+        falls = whole - looked(model, len(covers), covered, codes)
+        total = falls.T @ covers.reshape(len(covers), -1)
+        found: Maps = total.reshape(x.shape) / np.maximum(covers.sum(axis=0), 1)
         return found
 
     def most(self, model: Model) -> int:

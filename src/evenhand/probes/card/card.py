@@ -125,7 +125,7 @@ class Card:
             model,
             x,
             codes,
-            slopes_of(maps, x, against),
+            slopes_of(maps, x, against, attribution.cells(spec)),
             noise=self.noise,
             samples=self.samples,
             streams=streams("noise"),

@@ -70,22 +70,35 @@ def infidelity(
     )
 
 
-def slopes_of(maps: Maps, x: Floats, reference: Floats | None) -> Maps:
+def slopes_of(
+    maps: Maps,
+    x: Floats,
+    reference: Floats | None,
+    cells: NDArray[np.int64] | None = None,
+) -> Maps:
     """Return parts by unit of the input; 0 where the example is as the reference.
 
     What parts say of a feature that is as the reference is nothing, whatever it does to the score.
+    Of features that were explained together it is the least slopes that give their cell its part.
 
     Args:
         maps: Shape (n, *spec.shape).
         x: Examples, of the same shape.
         reference: What parts are told against; None where they are slopes.
+        cells: The cell of each feature; None where each is its own.
 
     """
     if reference is None:
         return maps
     way = np.asarray(x, np.float64) - reference
-    found: Maps = np.divide(maps, way, out=np.zeros_like(maps), where=way != 0)
-    return found
+    if cells is None:
+        found: Maps = np.divide(maps, way, out=np.zeros_like(maps), where=way != 0)
+        return found
+    of_cell = cells.ravel()[:, None] == np.arange(cells.max() + 1)
+    parts, squares = (one.reshape(len(x), -1) @ of_cell for one in (maps, way**2))
+    factor = np.divide(parts, squares, out=np.zeros_like(parts), where=squares > 0)
+    shared: Maps = way * factor[:, cells]
+    return shared
 
 
 def _ratio(
