@@ -69,6 +69,17 @@ def test_clicks_of_both_policies_are_too_few_to_tell_them_apart(bandit, logged):
         assert gain.low < 0 < gain.high
 
 
+def test_clicks_on_one_category_are_told_apart_no_better(bandit, logged):
+    of = f"of=category, group='{category(bandit)}'"
+    own = eh.estimate(f"policy_value(policy=logged, {of})", log_of(bandit["bts"]))
+    log = log_of(logged)
+    for kind in ("ips", "snips"):
+        found = eh.estimate(f"policy_value(policy={kind}(share), {of})", log)
+        assert found.low < own.value < found.high
+        gain = eh.estimate(f"policy_gain(policy={kind}(share), {of})", log)
+        assert gain.low < 0 < gain.high
+
+
 def test_a_gate_on_the_gain_is_undecided(logged):
     gain = "policy_gain(policy=snips(share))"
     content = {
@@ -111,7 +122,7 @@ def rows_of_the_page():
 
 def test_figures_of_the_page_are_those_of_the_data(bandit, logged):
     rows = rows_of_the_page()
-    assert len(rows) == 11
+    assert len(rows) == 14
     for notation, of, value, interval in rows:
         log = log_of(bandit["bts"] if of == "Thompson" else logged)
         found = eh.estimate(notation, log)
