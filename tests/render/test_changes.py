@@ -251,10 +251,19 @@ def test_a_suppressed_group_shows_neither_figures_nor_counts():
     assert f"{SECRET:,}" not in page
 
 
+def test_a_rule_that_changed_in_a_slice_names_the_slice(audit):
+    rules = PLAN + '  - {id: tpr, rule: "difference(true_positive_rate, by=sex) <= 0.05"}\n'
+    changes = changes_of(audit(rules, decisions(0.8)), audit(rules, decisions(0.4)))
+    assert (
+        "tpr from fail to undecided; tpr in web == 1 from fail to undecided" in answer(changes)[0]
+    )
+
+
 def test_a_page_without_groups_says_so():
     one = replace(accuracy(), groups=(), contrast=None, by=())
     page = changes_html(changes_of(bundle_of(one), bundle_of(replace(one, rows=1))))
     assert "No finding of both audits compares groups." in page
+    assert "No groups that both audits compare</h2>" in page
     assert faults(page) == []
 
 

@@ -83,6 +83,8 @@ def headline(changes: Changes) -> tuple[str, Tone]:
     """Return the answer in a few words, and what it is a sign of."""
     if changes.found.same:
         return "The same figures", "none"
+    if not changes.levelled:
+        return "No groups that both audits compare", "none"
     states = {one.state for one in changes.levelled}
     words = {move.word for one in changes.levelled for move in one.groups if move.compared}
     if "levelled_down" in states:
@@ -113,11 +115,12 @@ def _verdicts(changes: Changes) -> str:
     one, other = changes.before.verdict, changes.after.verdict
     if one is None and other is None:
         return ""
-    told = [
-        f"{was.id} from {was.before or 'none'} to {was.after or 'none'}"
-        for was in rules_of(changes)
-        if was.before != was.after
-    ]
+    told = []
+    for rule in rules_of(changes):
+        where = f" in {cut(rule.scope)}" if rule.scope else ""
+        if rule.before != rule.after:
+            ends = f"from {rule.before or 'none'} to {rule.after or 'none'}"
+            told.append(f"{cut(rule.id)}{where} {ends}")
     which = f": {'; '.join(first(told, _MOST_NAMED))}" if told else ""
     if one == other:
         return f"The verdict is {other}, as before{which}."
