@@ -10,19 +10,10 @@ import polars as pl
 import pytest
 
 from evenhand.stats.bucket import correlation_over, degrees_of_freedom
-from evenhand.stats.change import (
-    Version,
-    beside,
-    change,
-    correlation,
-    gap_change,
-    pair_change,
-    ratio_change,
-    rescaled,
-    worst_change,
-)
+from evenhand.stats.change import Version, beside, change, correlation, pair_change, rescaled
 from evenhand.stats.interval import Limits, critical, wilson
 from evenhand.stats.proportion import Proportion, clustered
+from evenhand.stats.selected_change import gap_change, ratio_change, worst_change
 from evenhand.worlds.decisions import DecisionWorld
 
 RATE = (0.0, 1.0)
