@@ -93,6 +93,13 @@ def test_where_no_group_is_known_there_is_nothing_to_balance():
     assert "item group 'tier': it is unknown for all 7 candidates" in found
 
 
+def test_an_item_that_is_listed_twice_is_counted_by_requests():
+    found = run(*FAIR, item=[*"aacdefg"])
+    assert "role 'item': it is listed twice in 1 of 3 requests" in found
+    # In two requests an item may be the same.
+    assert run(*FAIR, item=[*"abcdabc"])["certificate"]["requests"] == 3
+
+
 def test_ties_keep_the_order_of_the_log():
     run(*FAIR, "--top", "2", value=[0.5] * 7, tier=["m"] * 6 + ["f"])
     assert slots() == [1, 2, None, None, 1, 2, 1]
@@ -114,7 +121,7 @@ def test_fewer_candidates_than_slots_are_all_shown_once():
         ("f=-1,m=2", "those of ['f', 'm'] are no shares from 0 to 1"),
         ("f=nan,m=1", "those of ['f'] are no shares from 0 to 1"),
         ("f=a,m=b", "is no target"),
-        ("half", "Write population, equal"),
+        ("half", "'half' is no target"),
     ],
 )
 def test_targets_that_are_none_are_refused(target, said):

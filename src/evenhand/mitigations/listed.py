@@ -11,13 +11,14 @@ import polars as pl
 
 from evenhand.errors import Problem, RoleError, SourceError, first_line
 from evenhand.logs.group import UNKNOWN as UNKNOWN_NAME
+from evenhand.logs.group import Group
 from evenhand.logs.log import Log
 from evenhand.mitigations.candidates import NOBODY, UNKNOWN, Candidates, Places
 
 BEFORE = "_before"
 """What the column of slots is called by that was there before."""
 
-_REQUEST, _SCORE, _GROUP = "_request", "_score", "_group"
+_REQUEST, _ITEM, _SCORE, _GROUP = "_request", "_item", "_score", "_group"
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,7 @@ def listed(log: Log, of: str) -> Listed:
 
     Raises:
         RoleError: A role is missing, an item is in several groups at once, no item has a group, or
-            a candidate has no score or no request.
+            a candidate has no score or no request, or stands twice in too many requests.
         SourceError: The rows cannot be read, or there are none.
 
     """
@@ -84,22 +85,33 @@ def listed(log: Log, of: str) -> Listed:
     if isinstance(group.expression.dtype(log.schema), nw.List):
         what = "its items are in several groups at once, and a slot would count for each of them."
         raise RoleError(Problem(f"item group '{of}'", what, "Name a column of single values."))
+    rows = _read(log, group)
+    problems = [*_missing(log, rows), *_repeated(log, rows)]
+    if rows[_GROUP].is_in([UNKNOWN_NAME]).fill_null(value=True).all():
+        what = f"it is unknown for all {len(rows):,} candidates, so there is nothing to balance."
+        problems.append(Problem(f"item group '{of}'", what, "Name another: --item-group COLUMN."))
+    if problems:
+        raise RoleError(problems)
+    return _aside(rows, _rank_of(log))
+
+
+def _read(log: Log, group: Group) -> pl.DataFrame:
+    """Return the rows in scope, with what candidates are made of beside.
+
+    Raises:
+        SourceError: They cannot be read, or there are none.
+
+    """
     frame = log.source.frame
     if log.where is not None:
         frame = frame.filter(log.where.lower(log.schema))
+    named = {"request": _REQUEST, "item": _ITEM}
+    beside = [log.roles[r].lower(log.schema).alias(n) for r, n in named.items() if r in log.roles]
+    beside.append(log.roles["score"].lower(log.schema).cast(nw.Float64()).alias(_SCORE))
+    beside.append(group.lower(log.schema).alias(_GROUP))
     try:
-        rows: pl.DataFrame = (
-            nw.from_native(
-                frame.with_columns(
-                    log.roles["request"].lower(log.schema).alias(_REQUEST),
-                    log.roles["score"].lower(log.schema).cast(nw.Float64()).alias(_SCORE),
-                    group.lower(log.schema).alias(_GROUP),
-                ).to_native()
-            )
-            .lazy()
-            .collect(backend="polars")
-            .to_native()
-        )
+        made = nw.from_native(frame.with_columns(*beside).to_native())
+        rows: pl.DataFrame = made.lazy().collect(backend="polars").to_native()
     except Exception as error:
         raise SourceError(Problem(log.source.name, first_line(error))) from error
     if not len(rows):
@@ -107,13 +119,20 @@ def listed(log: Log, of: str) -> Listed:
             raise SourceError(Problem(log.source.name, "there are no rows."))
         hint = "Look at the values of the columns that it names."
         raise SourceError(Problem("where", f"'{log.where.text}' holds for no row.", hint))
-    problems = [*_missing(log, rows)]
-    if rows[_GROUP].is_in([UNKNOWN_NAME]).fill_null(value=True).all():
-        what = f"it is unknown for all {len(rows):,} candidates, so there is nothing to balance."
-        problems.append(Problem(f"item group '{of}'", what, "Name another: --item-group COLUMN."))
-    if problems:
-        raise RoleError(problems)
-    return _aside(rows, _rank_of(log))
+    return rows
+
+
+def _repeated(log: Log, rows: pl.DataFrame) -> Iterator[Problem]:
+    """Yield that requests name an item again, where there are more than an audit leaves out."""
+    if "item" not in log.roles:
+        return
+    found: pl.DataFrame = rows.select(_REQUEST, _ITEM)
+    bad = found.filter(found.is_duplicated())[_REQUEST].n_unique()
+    requests = rows[_REQUEST].n_unique()
+    if bad > log.max_bad_requests * requests:
+        what = f"it is listed twice in {bad:,} of {requests:,} requests, and would be shown twice."
+        hint = "Check --request and --item: which column tells lists apart, and which items."
+        yield Problem("role 'item'", what, hint)
 
 
 def _missing(log: Log, rows: pl.DataFrame) -> Iterator[Problem]:
@@ -154,6 +173,6 @@ def _aside(rows: pl.DataFrame, rank: str) -> Listed:
     scores[request, place] = rows[_SCORE].to_numpy()
     groups[request, place] = codes
     where[request, place] = np.arange(len(rows))
-    frame = rows.drop(_REQUEST, _SCORE, _GROUP)
+    frame = rows.drop(_REQUEST, _ITEM, _SCORE, _GROUP, strict=False)
     asked = tuple(rows[_REQUEST].unique().sort().to_list())
     return Listed(Candidates(scores, groups, tuple(names)), where, frame, rank, asked)
