@@ -26,7 +26,7 @@ def test_what_is_tried_can_be_read_and_run():
 
 
 def test_the_smaller_group_is_protected():
-    assert "fa_star_ir(protected='b', p=0.3333)" in tried(TWO, 2, {"a": 2 / 3, "b": 1 / 3}).methods
+    assert "fa_star_ir(protected=b, p=0.3333)" in tried(TWO, 2, {"a": 2 / 3, "b": 1 / 3}).methods
 
 
 @pytest.mark.parametrize(

@@ -28,7 +28,7 @@ def test_no_name_stands_over_a_mark_or_a_name_and_no_line_through_one(seed):
     # Half of the points crowd in one place.
     places = np.concatenate([rng.uniform(20, 380, (6, 2)), rng.normal(200, 15, (6, 2))])
     points = [(x, y, f"re_ranker({n}, {x:.1f})"[: 6 + n]) for n, (x, y) in enumerate(places)]
-    labels = placed(points, WITHIN, range(12))
+    labels = placed(points, WITHIN, range(12), [6] * 12)
     assert sum(label is not None for label in labels) >= 11
     found = [label for label in labels if label]
     for (x, y, name), label in zip(points, labels, strict=True):
@@ -57,7 +57,7 @@ def test_no_name_stands_over_a_mark_or_a_name_and_no_line_through_one(seed):
 
 
 def test_a_point_alone_has_its_name_beside_it():
-    (label,) = placed([(200.0, 200.0, "alone")], WITHIN, [0])
+    (label,) = placed([(200.0, 200.0, "alone")], WITHIN, [0], [6])
     assert label is not None
     assert label.line is None
     assert label.box.left < 230
@@ -65,7 +65,7 @@ def test_a_point_alone_has_its_name_beside_it():
 
 
 def test_a_name_for_which_there_is_no_room_is_left_out():
-    assert placed([(5.0, 5.0, "far too long a name")], Box(0, 20, 0, 20), [0]) == [None]
+    assert placed([(5.0, 5.0, "far too long a name")], Box(0, 20, 0, 20), [0], [6]) == [None]
 
 
 def test_marks_stand_where_their_figures_are():

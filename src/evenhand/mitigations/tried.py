@@ -9,6 +9,7 @@ import numpy as np
 
 from evenhand.mitigations.candidates import Candidates, Label
 from evenhand.mitigations.registry import rerankers
+from evenhand.notation import parse
 
 _WEIGHTS = (0.5, 0.9, 0.99)
 """Of calibration: what it weighs beside scores depends on their scale, so that several are."""
@@ -69,7 +70,8 @@ def tried(candidates: Candidates, k: int, targets: Mapping[Label, float]) -> Tri
     elif k > _LONGEST:
         left_out["fa_star_ir"] = f"a test of {k:,} prefixes is too long"
     else:
-        methods.append(f"fa_star_ir(protected={smaller!r}, p={p:.4g})")
+        # As notation writes it: without quotes, where a name needs none.
+        methods.append(str(parse(f"fa_star_ir(protected={smaller!r}, p={p:.4g})")))
     chosen = {method.partition("(")[0] for method in methods}
     for name in rerankers():
         if name not in chosen:

@@ -14,6 +14,9 @@ _LEFT, _RIGHT, _TOP, _BELOW = 62, 14, 40, 48
 _SIZE = 6.0
 """Half the size of a mark."""
 
+_RING = _SIZE + 4
+"""Half the size of the ring around the one that was chosen."""
+
 _TICKS = 5
 _LINE = 15
 """Height of a line of text."""
@@ -128,6 +131,7 @@ def scatter(
         [(*frame.at(one.x[0], one.y[0]), one.name) for one in spots],
         Box(2, width - 2, _TOP - 6, inside.bottom - 2),
         sorted(range(len(spots)), key=lambda place: (not spots[place].chosen, place)),
+        [_RING if one.chosen else _SIZE for one in spots],
     )
     body = "".join(
         [
@@ -136,7 +140,12 @@ def scatter(
             *_front(spots, frame),
             *(part for one in spots for part in _cross(one, frame)),
             *(part for one in labels if one for part in _leader(one)),
-            *(part for one in spots for part in _mark(one, frame)),
+            # The ring is seen whatever stands upon it.
+            *(
+                part
+                for one in sorted(spots, key=lambda one: not one.chosen)
+                for part in _mark(one, frame)
+            ),
             *(
                 part
                 for one, label in zip(spots, labels, strict=True)
@@ -163,7 +172,10 @@ def _ends(values: Sequence[float]) -> tuple[float, float]:
 
 
 def placed(
-    points: Sequence[tuple[float, float, str]], within: Box, order: Sequence[int]
+    points: Sequence[tuple[float, float, str]],
+    within: Box,
+    order: Sequence[int],
+    sizes: Sequence[float],
 ) -> list[Label | None]:
     """Return where the name of each point stands; None of one for which there is no room.
 
@@ -174,9 +186,13 @@ def placed(
         points: The place and the name of each.
         within: Where names may be.
         order: Which point has its name first.
+        sizes: Half the size of each point's mark.
 
     """
-    marks = [Box(x - _SIZE, x + _SIZE, y - _SIZE, y + _SIZE) for x, y, _ in points]
+    marks = [
+        Box(x - half, x + half, y - half, y + half)
+        for (x, y, _), half in zip(points, sizes, strict=True)
+    ]
     found: list[Label | None] = [None] * len(points)
     for place in order:
         x, y, name = points[place]
@@ -295,7 +311,7 @@ def _mark(one: Spot, frame: _Frame) -> Iterator[str]:
     else:
         yield f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{half:g}" {how}/>'
     if one.chosen:
-        yield f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{_SIZE + 4:g}" stroke="{colour}" '
+        yield f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{_RING:g}" stroke="{colour}" '
         yield 'stroke-width="2"/>'
 
 
