@@ -75,10 +75,14 @@ def test_marks_stand_where_their_figures_are():
     ]
     root = ET.fromstring(scatter(spots, ("to the right", "upwards"), (400, 300), 0.5))  # noqa: S314
     tag = "{http://www.w3.org/2000/svg}"
+    # The one that was chosen has a full mark, the other a hollow one.
     low, high = (
-        (float(one.get("cx")), float(one.get("cy")))
-        for one in root.iter(f"{tag}circle")
-        if one.get("r") == "5"
+        next(
+            (float(one.get("cx")), float(one.get("cy")))
+            for one in root.iter(f"{tag}circle")
+            if one.get("r") == "5" and (one.get("fill") == "var(--paper)") is hollow
+        )
+        for hollow in (True, False)
     )
     assert low[0] < high[0]
     assert low[1] > high[1]
