@@ -96,3 +96,37 @@ def test_what_cannot_be_read_shows_nothing(tmp_path, content):
     else:
         path.write_bytes(content)
     assert gallery_of([path]).strips == ()
+
+
+def test_an_explanation_is_shown_in_two_colours_beside_its_card(tmp_path):
+    log = tmp_path / "attributed.parquet"
+    found = probed(log, "attribute.gradient_x_input", pictures=6)
+    (strip,) = gallery_of(pictures_beside([log])).strips
+    rows = found.source.frame.collect().to_native()
+    assert strip.variant == "gradient_x_input mean"
+    assert not strip.pictures
+    side = pl.read_parquet(pictures_beside([log])[0])
+    for one, source in zip(strip.maps, side["source"], strict=True):
+        row = rows.filter(pl.col("source") == source).row(0, named=True)
+        # The score of "dark" is 0 whatever it sees, so that nothing can be removed.
+        wanted, figures = "not judged", ""
+        if one.said == "light":
+            comes = row["insertion"] > row["insertion_random"]
+            faithful = comes and row["deletion"] < row["deletion_random"]
+            wanted = "beats chance" if faithful else "no better than chance"
+            figures = f"insertion {row['insertion']:.2f}"
+        assert one.outcome == wanted
+        assert figures in one.figures
+        assert bool(figures) == bool(one.figures)
+        # Of "light" every part speaks for the class, of "dark", whose score is 0, nothing does.
+        parts = image_of(one.map).astype(int)
+        red, blue = parts[..., 0], parts[..., 2]
+        assert (red >= blue).all()
+        assert ((red > blue).any()) == (one.said == "light")
+
+
+def image_of(address):
+    from PIL import Image
+
+    data = base64.b64decode(address.split(",")[1])
+    return np.asarray(Image.open(io.BytesIO(data)))

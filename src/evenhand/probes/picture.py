@@ -16,6 +16,7 @@ from evenhand.models.inputs import Inputs
 from evenhand.models.model import Floats, Model
 from evenhand.models.spec import Spec
 from evenhand.probes.attribute.attribution import pixels
+from evenhand.probes.card.card import COLUMNS as CARD
 from evenhand.probes.method import Rows
 
 PICTURES = (
@@ -32,7 +33,7 @@ COLUMNS = (
 
 Of what was changed there are ``changed`` and ``said``, what the model says of it. Of what was
 explained there are ``map``, whole numbers from -127 to 127 of shape (height, width), the channels
-of a pixel added up, and ``scale``, what one of them is in units of the map.
+of a pixel added up, and ``scale``, what one of them is in units of the map; its card stands beside.
 """
 
 _GREYS, _STEPS = 255, 127
@@ -117,7 +118,7 @@ def _bytes(image: Floats, spec: Spec) -> NDArray[np.uint8]:
 
 
 def pictures_of(parts: pl.DataFrame, inputs: Inputs, by: Sequence[str]) -> pl.DataFrame:
-    """Return the side file of a probe's blocks, with the columns `COLUMNS`.
+    """Return the side file of a probe's blocks, with the columns `COLUMNS`, and a card.
 
     Args:
         parts: The rows of all blocks.
@@ -130,7 +131,7 @@ def pictures_of(parts: pl.DataFrame, inputs: Inputs, by: Sequence[str]) -> pl.Da
     groups = pl.DataFrame({"source": inputs.ids.tolist(), "group": group.cast(pl.String)})
     shown = parts.filter(pl.col("picture_clean").is_not_null())
     told = shown.join(groups, on="source", how="left", maintain_order="left").rename(names)
-    return told.select(COLUMNS)
+    return told.select(*COLUMNS, *(name for name in CARD if name in told.columns))
 
 
 def to_parquet(pictures: pl.DataFrame) -> bytes:

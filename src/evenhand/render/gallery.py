@@ -1,4 +1,4 @@
-"""Examples as they were and as they became, from the side files of probes, for reports alone.
+"""Examples as they became, or as they were explained, from side files of probes; reports alone.
 
 Pictures are rows of somebody's data: they are read from beside the log when a report is written,
 and are in no evidence file.
@@ -67,17 +67,44 @@ class Picture:
 
 
 @dataclass(frozen=True)
+class Map:
+    """An example with what explains it.
+
+    Attributes:
+        clean: As it is, a ``data:`` address of a PNG.
+        map: What speaks for the class in orange and against it in blue, the strongest in full.
+        said: What the model says of it, which is explained.
+        label: What it is.
+        group: Whose it is; empty where nobody was compared.
+        figures: Its card in words; empty where there is none.
+        outcome: ``beats chance`` where its order does, both ways, else ``no better than chance``;
+            ``not judged`` where there is no card.
+
+    """
+
+    clean: str
+    map: str
+    said: str
+    label: str
+    group: str
+    figures: str
+    outcome: str
+
+
+@dataclass(frozen=True)
 class Strip:
     """The examples of a variant.
 
     Attributes:
         variant: Its name.
-        pictures: The examples.
+        pictures: The examples that were changed.
+        maps: Those that were explained.
 
     """
 
     variant: str
-    pictures: tuple[Picture, ...]
+    pictures: tuple[Picture, ...] = ()
+    maps: tuple[Map, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -92,6 +119,16 @@ class Gallery:
 
     strips: tuple[Strip, ...] = ()
     left: str = ""
+
+    @property
+    def changed(self) -> bool:
+        """Whether some were changed."""
+        return any(one.pictures for one in self.strips)
+
+    @property
+    def explained(self) -> bool:
+        """Whether some were explained."""
+        return any(one.maps for one in self.strips)
 
 
 def pictures_beside(logs: Iterable[str | Path]) -> list[Path]:
@@ -130,9 +167,12 @@ def gallery_of(files: Iterable[Path]) -> Gallery:
         rows = table.filter(pl.col("variant") == name).head(_IN_BRIEF if brief else _IN_FULL)
         if spent > _BYTES:
             break
-        pictures = tuple(_picture(row) for row in rows.iter_rows(named=True))
+        changed = rows.filter(pl.col("changed").is_not_null()).iter_rows(named=True)
+        pictures = tuple(map(_picture, changed))
         spent += sum(len(one.clean) + len(one.changed) + len(one.change) for one in pictures)
-        strips.append(Strip(value_shown(name), pictures))
+        maps = tuple(map(_map, rows.filter(_MAPPED).iter_rows(named=True)))
+        spent += sum(len(one.clean) + len(one.map) for one in maps)
+        strips.append(Strip(value_shown(name), pictures, maps))
     more = len(every) - len(strips)
     left = f"Of {more:,} more variants there are pictures beside the log." if more else ""
     return Gallery(tuple(strips), left)
@@ -143,11 +183,16 @@ def _read(path: Path) -> pl.DataFrame | None:
         table = pl.read_parquet(path)
     except (OSError, pl.exceptions.PolarsError):
         return None
-    if not {*COLUMNS} - {"map", "scale"} <= {*table.columns}:
-        return None
-    # What was explained and not changed is shown beside its card.
-    changed = table.filter(pl.col("changed").is_not_null())
-    return changed if len(changed) else None
+    # Files of earlier versions hold no maps.
+    table = table.with_columns(
+        pl.lit(None).cast(dtype).alias(name)
+        for name, dtype in {"map": pl.Binary, "scale": pl.Float64}.items()
+        if name not in table.columns
+    )
+    return table if {*COLUMNS} <= {*table.columns} and len(table) else None
+
+
+_MAPPED = pl.col("map").is_not_null()
 
 
 def _picture(row: dict[str, Any]) -> Picture:
@@ -169,6 +214,49 @@ def _picture(row: dict[str, Any]) -> Picture:
         after=said["said"],
         outcome=outcome,
     )
+
+
+def _map(row: dict[str, Any]) -> Map:
+    shape: Sequence[int] = row["shape"]
+    clean = np.frombuffer(row["clean"], np.uint8).reshape(shape)
+    parts = np.frombuffer(row["map"], np.int8).reshape(shape[:2])
+    figures, outcome = _judged(row)
+    return Map(
+        clean=_address(clean),
+        map=_address(_coloured(parts)),
+        said=cut(str(row["prediction"])),
+        label=cut(str(row["label"])),
+        group="" if row["group"] is None else cut(row["group"]),
+        figures=figures,
+        outcome=outcome,
+    )
+
+
+def _judged(row: dict[str, Any]) -> tuple[str, str]:
+    """Return an explanation's areas beside those of random orders, and what they say of it."""
+    names = ("insertion", "insertion_random", "deletion", "deletion_random")
+    areas = [row[name] for name in names if row.get(name) is not None]
+    if len(areas) < len(names):
+        return "", "not judged"
+    comes, by_chance, goes, away = areas
+    told = f"insertion {comes:.2f}, by chance {by_chance:.2f}"
+    told += f"; deletion {goes:.2f}, by chance {away:.2f}"
+    faithful = comes > by_chance and goes < away
+    return told, "beats chance" if faithful else "no better than chance"
+
+
+_FOR, _AGAINST = (213, 94, 0), (0, 114, 178)
+"""Orange and blue, which everybody can tell apart."""
+
+
+def _coloured(parts: NDArray[np.int8]) -> NDArray[np.uint8]:
+    """Return parts as colours on white, the strongest in full, shape (height, width, 3)."""
+    strength = np.abs(parts.astype(np.float64)) / max(1, int(np.abs(parts.astype(int)).max()))
+    full = np.where(parts[..., None] > 0, _FOR, _AGAINST)
+    found: NDArray[np.uint8] = np.rint(
+        _STRONGEST + strength[..., None] * (full - _STRONGEST)
+    ).astype(np.uint8)
+    return found
 
 
 def _change(clean: NDArray[np.uint8], changed: NDArray[np.uint8]) -> NDArray[np.uint8]:
