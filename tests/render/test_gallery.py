@@ -100,10 +100,10 @@ def test_what_cannot_be_read_shows_nothing(tmp_path, content):
 
 def test_an_explanation_is_shown_in_two_colours_beside_its_card(tmp_path):
     log = tmp_path / "attributed.parquet"
-    found = probed(log, "attribute.gradient_x_input", pictures=6)
+    found = probed(log, "attribute.gradient_x_input(fill=low)", pictures=6)
     (strip,) = gallery_of(pictures_beside([log])).strips
     rows = found.source.frame.collect().to_native()
-    assert strip.variant == "gradient_x_input mean"
+    assert strip.variant == "gradient_x_input low"
     assert not strip.pictures
     side = pl.read_parquet(pictures_beside([log])[0])
     for one, source in zip(strip.maps, side["source"], strict=True):
