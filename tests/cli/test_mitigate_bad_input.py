@@ -86,6 +86,16 @@ def test_a_candidate_without_a_group_is_ranked_by_score_and_has_no_share():
     # Alone in its request, it is shown; shares are of the known.
     assert slots()[-1] == 1
     assert sum(one["reranked"] for one in found["exposure"]) == pytest.approx(1)
+    assert (found["unknown"], found["candidates"]) == (1, 7)
+
+
+def test_candidates_without_a_group_are_told():
+    pl.DataFrame(RECORDS).write_parquet("log.parquet")
+    words = ["mitigate", "log.parquet", *ROLES, "--item-group", "tier", *FAIR]
+    said = CliRunner().invoke(app, words).stdout
+    assert "1 of 7 candidates have no known group: ranked by score" in said
+    pl.DataFrame({**RECORDS, "tier": [*"mmmfmmf"]}).write_parquet("log.parquet")
+    assert "no known group" not in CliRunner().invoke(app, [*words, "--force"]).stdout
 
 
 def test_where_no_group_is_known_there_is_nothing_to_balance():

@@ -207,6 +207,8 @@ def _rank_anew(source: str, asked: _Asked, out: Path, *, force: bool, as_json: b
         "method": asked.method,
         "top": asked.k,
         "exposure": _shares(found, done.order, asked.k),
+        "candidates": int(found.candidates.sizes.sum()),
+        "unknown": found.candidates.unknown,
         "certificate": done.certificate.to_dict(),
         "next": following,
     }
@@ -315,7 +317,11 @@ def _shown(document: dict[str, Any]) -> RenderableType:
         )
     told = document["certificate"]
     kept = f"kept in {told['kept']:,} of {told['requests']:,} requests"
+    unknown = (
+        f"{document['unknown']:,} of {document['candidates']:,} candidates have no known group"
+    )
     lines = [
+        *([f"{unknown}: ranked by score, they count towards none"] if document["unknown"] else []),
         "",
         told["guarantee"],
         f"{kept}; {told['violated_prefixes']:,} prefixes break it",

@@ -70,6 +70,11 @@ class Candidates:
         found: Places = (~np.isnan(self.scores)).sum(axis=1)
         return found
 
+    @property
+    def unknown(self) -> int:
+        """Number of candidates without a group, of all requests."""
+        return int((~np.isnan(self.scores) & (self.groups == UNKNOWN)).sum())
+
     def best(self, k: int) -> Places:
         """Return the order by score alone, shape (n, k); ties as they stand, `NOBODY` last."""
         worst_last = np.where(np.isnan(self.scores), -np.inf, self.scores)
