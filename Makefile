@@ -20,7 +20,7 @@ $(VENV)/report: $(VENV)/core
 	@touch $@
 
 $(VENV)/full: $(VENV)/core
-	$(PIP) install -c constraints.txt -e '.[pandas,duckdb,spark,connect,delta,iceberg,centre,postgres,objects,torch,onnx,images]' --group test --group lint
+	$(PIP) install -c constraints.txt -e '.[pandas,duckdb,spark,connect,delta,iceberg,centre,postgres,objects,torch,explain,onnx,images]' --group test --group lint
 	# An oracle of attacks, unkept since 2023: it asks for a requests of 2021 and for torchvision,
 	# which brings a PyTorch with CUDA, and needs neither to attack.
 	$(PIP) install --no-deps torchattacks==3.5.1

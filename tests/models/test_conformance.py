@@ -11,7 +11,7 @@ from evenhand.errors import ModelError
 from evenhand.models.function import FunctionModel, linear, sklearn
 from evenhand.models.http import HttpModel, Way
 from evenhand.models.logits import with_logits
-from evenhand.models.model import Bounded, Randomisable
+from evenhand.models.model import Bounded, Layered, Randomisable
 from evenhand.models.onnx import OnnxModel
 from evenhand.models.torch import TorchModel
 from made_models import (
@@ -156,7 +156,7 @@ def _slope(scores, _some):
 
 
 def test_it_says_what_it_offers(model):
-    assert model.offers <= {"scores", "vjp", "bounds", "randomised"}
+    assert model.offers <= {"scores", "vjp", "bounds", "randomised", "layers"}
     assert ("scores" in model.offers) == (model.spec.output != "labels")
 
 
@@ -306,6 +306,27 @@ def test_a_copy_of_other_parameters_is_another_model_that_counts_with_it(model):
 def _refuses_copies(model):
     with pytest.raises(ModelError, match="parameters that can be drawn anew"):
         model.randomised(1)
+    return True
+
+
+def test_an_open_model_is_a_module_that_gives_its_scores_and_is_put_back(model):
+    if "layers" not in model.offers:
+        assert not isinstance(model, Layered) or _refuses_to_open(model)
+        return
+    x, before = images(6), model.queries
+    wanted = model.numpy(model.scores(model.array(x)))
+    training = [part.training for part in model.module.modules()]
+    with model.open() as module:
+        assert not any(part.training for part in module.modules())
+        assert model.module in [*module.modules()]
+        np.testing.assert_allclose(model.numpy(module(model.array(x))), wanted, rtol=1e-6)
+    assert model.queries - before == 12
+    assert [part.training for part in model.module.modules()] == training
+
+
+def _refuses_to_open(model):
+    with pytest.raises(ModelError, match="layers that can be looked at"), model.open():
+        pass
     return True
 
 

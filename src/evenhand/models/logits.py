@@ -8,12 +8,15 @@ not vanish where probabilities saturate.
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from array_api_compat import array_namespace
 
 from evenhand.models.model import Array, Codes, Floats, Model, Offer, Slope, need
 from evenhand.models.spec import Spec
+from evenhand.models.whole import whole
 
 
 def with_logits(model: Model) -> Model:
@@ -86,6 +89,14 @@ class LogModel:
         need(self.model, "randomised", self.name)
         whole: Any = self.model
         return LogModel(whole.randomised(seed))
+
+    @contextmanager
+    def open(self) -> Iterator[Any]:
+        """Give a module of logarithms, as `Layered.open`."""
+        need(self.model, "layers", self.name)
+        inner: Any = self.model
+        with inner.open() as module:
+            yield whole(module, lambda x: _log(module(x))[0])
 
     def fingerprint(self) -> str:
         """Return the model's fingerprint."""

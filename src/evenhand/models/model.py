@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Any, Literal, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
@@ -24,9 +25,9 @@ Slope: TypeAlias = Callable[[Array, slice], Array]
 It is handed the scores of a part of the inputs, and which part that is.
 """
 
-Offer = Literal["scores", "vjp", "bounds", "randomised"]
-"""What `Model.scores`, `Model.vjp`, `Bounded.margins` and `Randomisable.randomised` are called
-where they are offered."""
+Offer = Literal["scores", "vjp", "bounds", "randomised", "layers"]
+"""What `Model.scores`, `Model.vjp`, `Bounded.margins`, `Randomisable.randomised` and `Layered.open`
+are called where they are offered."""
 
 
 class Model(Protocol):
@@ -137,6 +138,18 @@ class Randomisable(Model, Protocol):
         """
 
 
+@runtime_checkable
+class Layered(Model, Protocol):
+    """A model whose layers can be looked at; it offers ``layers``."""
+
+    def open(self) -> AbstractContextManager[Any]:
+        """Return a context with a module of torch from inputs in declared units to scores.
+
+        What the model was made of is a part of it. As long as the context lasts it is in evaluation
+        mode, its parameters need no gradients, and what it is asked is counted.
+        """
+
+
 def need(model: Model, offer: Offer, who: str, instead: str = "") -> None:
     """Refuse a model that lacks what somebody needs.
 
@@ -155,6 +168,7 @@ OFFERS: dict[Offer, str] = {
     "scores": "scores",
     "vjp": "gradients",
     "bounds": "interval bounds",
+    "layers": "layers that can be looked at",
     "randomised": "parameters that can be drawn anew",
 }
 """What each is in words."""

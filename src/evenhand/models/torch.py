@@ -17,6 +17,7 @@ from evenhand.models.answer import BATCH, batches, channelwise, check_inputs, ch
 from evenhand.models.model import Array, Codes, Floats, Offer, Slope, need
 from evenhand.models.redrawn import drawn_anew
 from evenhand.models.spec import Label, Spec
+from evenhand.models.whole import whole
 
 if TYPE_CHECKING:
     import torch
@@ -72,8 +73,8 @@ class TorchModel:
 
     @property
     def offers(self) -> frozenset[Offer]:
-        """Scores and gradients; bounds where those of every layer are known; other parameters."""
-        found: set[Offer] = {"scores", "vjp"}
+        """All but bounds where those of a layer are not known, or parameters where it has none."""
+        found: set[Offer] = {"scores", "vjp", "layers"}
         with self._still():
             if not self._unbounded():
                 found.add("bounds")
@@ -189,6 +190,12 @@ class TorchModel:
         )
         other._count = self._count
         return other
+
+    @contextmanager
+    def open(self) -> Iterator[torch.nn.Module]:
+        """Give a module of inputs in declared units, as `Layered.open`."""
+        with self._still():
+            yield whole(self.module, self._asked)
 
     def raw(self, x: Floats) -> Floats:
         """Return the module's own answer to inputs in evaluation mode; its shape is unchecked.

@@ -45,6 +45,7 @@ def rewound(streams: Streams, states: Sequence[Mapping[str, Any]]) -> Streams:
 
 _INSTEAD = {
     "vjp": "Explain it by scores alone: attribute.occlusion.",
+    "layers": "Explain it from outside: attribute.kernel_shap.",
     "scores": "A model that gives labels alone has no score to explain.",
 }
 
