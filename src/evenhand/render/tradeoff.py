@@ -57,6 +57,7 @@ def value_of(outcome: Outcome, unit: str = "") -> str:
 def change_of(outcome: Outcome, *, points: bool = False) -> str:
     """Return a change with its sign and its interval, or in points of per cent; else a dash.
 
+    >>> from evenhand.stats.estimate import Estimate
     >>> change_of(Estimate(0.02, -0.011, 0.051, 0.95, "paired"), points=True)
     '+2.0 [−1.1, +5.1]'
     """
