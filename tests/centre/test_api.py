@@ -11,6 +11,7 @@ import bundles
 from asked import API, client
 from evenhand.audits.evidence.archive import parse_bundle
 from evenhand.audits.evidence.comparison import diff
+from evenhand.audits.evidence.moves import document_of, levellings
 from evenhand.audits.plan.plan import parse_plan
 from evenhand.centre.dossier import Dossier, plan_identity
 from evenhand.centre.key import unseal
@@ -109,7 +110,8 @@ def test_the_report_is_what_show_writes_and_reaches_nothing(ask):
 def test_two_audits_are_compared_as_diff_does(ask):
     one, other = evidence(), evidence(version="v2")
     answer = ask.get(f"{API}/audits/{push(ask, one)}/diff/{push(ask, other)}")
-    expected = diff(parse_bundle(one, "one"), parse_bundle(other, "other")).to_dict()
+    audits = parse_bundle(one, "one"), parse_bundle(other, "other")
+    expected = document_of(diff(*audits), levellings(*audits))
     assert answer.json() == json.loads(json.dumps(expected))
 
 

@@ -46,6 +46,7 @@ def diff(
       evenhand diff v6.evidence.zip v7.evidence.zip --report changes.html
     """
     from evenhand.audits.evidence.archive import read_bundle
+    from evenhand.audits.evidence.moves import document_of
     from evenhand.render import comparison
     from evenhand.render.file import check_targets, write_text
     from evenhand.render.gains import changes_of
@@ -55,7 +56,7 @@ def diff(
         check_targets([report], force=force)
     changes = changes_of(read_bundle(before), read_bundle(after), level=level)
     found, levelled = changes.found, changes.levelled
-    document = {**found.to_dict(), "levelling": [one.to_dict() for one in levelled]}
+    document = document_of(found, levelled)
     if report is not None and render is not None:
         write_text(report, render(changes), force=force)
         document["report"] = str(report)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from evenhand.audits.evidence.block import has_target, is_of_items, term_of
 from evenhand.audits.evidence.bundle import Bundle
-from evenhand.audits.evidence.comparison import Change, Difference, diff
+from evenhand.audits.evidence.comparison import Change, Comparison, Difference, diff
 from evenhand.audits.evidence.levelling import (
     Direction,
     GroupMove,
@@ -18,6 +19,11 @@ from evenhand.audits.evidence.levelling import (
 from evenhand.audits.evidence.manifest import named
 from evenhand.audits.finding import Finding
 from evenhand.stats.estimate import Estimate
+
+
+def document_of(found: Comparison, levelled: Iterable[Levelling]) -> dict[str, Any]:
+    """Return what ``evenhand diff --json`` prints: every change, and what became of the groups."""
+    return {**found.to_dict(), "levelling": [one.to_dict() for one in levelled]}
 
 
 def levellings(

@@ -117,6 +117,7 @@ def _compare(
     """Return what changed, or why that cannot be told."""
     from evenhand.audits.evidence.archive import bundle_again
     from evenhand.audits.evidence.comparison import diff
+    from evenhand.audits.evidence.moves import document_of, levellings
     from evenhand.errors import EvenhandError
 
     names, files = asked
@@ -125,7 +126,7 @@ def _compare(
             bundle_again(file, name[:19], replicates=True)
             for name, file in zip(names, files, strict=True)
         )
-        document = diff(before, after).to_dict()
+        document = document_of(diff(before, after), levellings(before, after))
     except EvenhandError as error:
         return tuple((one.where, one.what, one.hint) for one in error.problems)
     known = {_identity(one): _about(one) for one in after.findings}
