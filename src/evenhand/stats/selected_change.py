@@ -12,8 +12,9 @@ from evenhand.stats.bucket import Dependence
 from evenhand.stats.change import Change, Pairs, Places, Version, apart, change, correlation
 from evenhand.stats.interval import mover_ratio
 
-_SELECTION = 0.1
-"""Share of the error that is spent on which groups may be the selected ones."""
+_SELECTION, _FIRST = 0.08, 0.01
+"""Shares of the error that are spent on which figures may be the selected ones; and first on which
+groups may be the highest of any pair, and on which the lowest."""
 
 
 def gap_change(
@@ -105,7 +106,7 @@ def _selected(
 
     Source: Berger and Boos 1994, for what is chosen by the data.
     """
-    was, now = (_candidates(one, level, highest=highest) for one in (before, after))
+    was, now = (_candidates(one, level, _SELECTION, highest=highest) for one in (before, after))
     at = _left(level)
     if len(was) * len(now) > _MOST:
         low_of, high_of = (was, now) if highest else (now, was)
@@ -136,7 +137,9 @@ def _pairs_of(before: Version, after: Version, level: float) -> Pairs:
         return first[first != second], second[first != second]
     codes = []
     for version in (before, after):
-        top, bottom = (_candidates(version, level, highest=highest) for highest in (True, False))
+        top, bottom = (
+            _candidates(version, level, _FIRST, highest=highest) for highest in (True, False)
+        )
         first, second = (grid.ravel() for grid in np.meshgrid(top, bottom, indexing="ij"))
         codes.append((first * count + second)[first != second])
     every = np.union1d(*codes)
@@ -166,14 +169,22 @@ def _over(
 
 def _left(level: float) -> float:
     """Return the level of changes when part of the error is spent on selection."""
-    return 1 - (1 - level) * (1 - _SELECTION)
+    return 1 - (1 - level) * (1 - _SELECTION - 2 * _FIRST)
 
 
-def _candidates(version: Version, level: float, *, highest: bool) -> Places:
-    """Return the groups that may be the highest, or the lowest, by limits that hold together.
+def _candidates(version: Version, level: float, share: float, *, highest: bool) -> Places:
+    """Return the figures that may be the highest, or the lowest.
 
-    Half of what is spent on selection goes to each audit.
+    The one that truly is goes missing only where its own limit is below it, or that of another
+    above it: each limit errs to one side. Half of what is spent on selection goes to each audit.
+
+    Args:
+        version: The figures.
+        level: Coverage of the change.
+        share: The share of its error that is spent.
+        highest: Whether the highest is looked for; else the lowest.
+
     """
-    error = (1 - level) * _SELECTION / 2
-    low, high = version.at(1 - error / len(version.value))
+    error = (1 - level) * share / 2
+    low, high = version.at(1 - 2 * error / len(version.value))
     return np.flatnonzero(high >= low.max() if highest else low <= high.min())

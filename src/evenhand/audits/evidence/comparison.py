@@ -98,8 +98,8 @@ def _unpaired(changes: Iterable[Change]) -> str:
     lacking = known.count(False)
     if not lacking:
         return ""
-    few = "whose groups have too few units to tell how these move them"
-    return f"; {lacking} of {len(known)} changes, {few}, are taken as independent"
+    why = "evidence does not say how units move them, as of groups of too few units"
+    return f"; {lacking} of {len(known)} changes are taken as independent: {why}"
 
 
 def _by_name(bundle: Bundle) -> dict[str, Finding]:
