@@ -42,7 +42,8 @@ class FairnessOfExposure:
     With `parity` candidates of every group get the same exposure on average; with `treatment` the
     same for each unit of merit, the mean score of the group. Each group gets at least
     1 - tolerance of what any other gets. Guaranteed in expectation over what is drawn, for each
-    request by itself, among groups that have candidates in it.
+    request by itself, among groups that have candidates in it. Candidates of a group that tie stand
+    as they are given in every ranking: who of them is better is not for a solver to say.
 
     A linear program over placements P, solved by HiGHS: maximise sum_ij s_i P_ij / log2(1 + j).
     One request after the other; for up to about 200 candidates.
@@ -177,7 +178,7 @@ class FairnessOfExposure:
         if placements is None:
             what = "HiGHS found no placements although there are some."
             raise RoleError(Problem(f"request {row}", what, "Allow a tolerance."))
-        mixture = birkhoff(placements)
+        mixture = _as_given(birkhoff(placements), program)
         orders = np.full((len(mixture.orders), k), NOBODY, np.int64)
         orders[:, : mixture.orders.shape[1]] = pool[mixture.orders]
         return Mixture(orders, mixture.weights), reason
@@ -215,6 +216,26 @@ def mean_scores(candidates: Candidates) -> Floats:
         total = np.where(own, candidates.scores, 0.0).sum(axis=1)
         found[:, place] = np.where(count > 0, total / np.maximum(count, 1), np.nan)
     return found
+
+
+def _as_given(mixture: Mixture, program: _Program) -> Mixture:
+    """Return a mixture in which candidates of one group and score stand in the order given.
+
+    What groups are shown, and utility, are the same.
+    """
+    kinds = np.stack([program.groups.astype(np.float64), program.scores], axis=1)
+    alike, kind, count = np.unique(kinds, axis=0, return_inverse=True, return_counts=True)
+    if len(alike) == len(kinds):
+        return mixture
+    kind, orders = kind.ravel(), mixture.orders.copy()
+    for tied in np.flatnonzero(count > 1).tolist():
+        there = kind[mixture.orders] == tied
+        nth = np.cumsum(there, axis=1) - 1
+        orders[there] = np.flatnonzero(kind == tied)[nth[there]]
+    rankings, place = np.unique(orders, axis=0, return_inverse=True)
+    weights = np.bincount(place.ravel(), weights=mixture.weights, minlength=len(rankings))
+    likely = np.argsort(-weights, kind="stable")
+    return Mixture(rankings[likely], weights[likely] / weights.sum())
 
 
 def _pool(one: Candidates, k: int) -> Places:
