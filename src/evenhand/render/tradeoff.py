@@ -116,7 +116,7 @@ def said(found: Tradeoff) -> tuple[str, str]:
 
 def _kept(one: Contender, choice: Choice) -> str:
     if one.held_out is None:
-        return f"It failed {one.failed}."
+        return f"It failed {one.failed}"
     exposure, change = _on(one.held_out)
     least = f"{choice.at_least:g}"
     held = {
@@ -186,11 +186,11 @@ def text(found: Tradeoff, following: str = "") -> RenderableType:
     for heading in (
         "",
         "",
-        f"exposure, held out ({held_out:,})",
-        "utility less by score",
-        "kept in",
-        f"exposure, chosen on ({choosing:,})",
-        "utility less by score",
+        f"held out ({held_out:,})\nexposure",
+        "\nutility less by score",
+        "\nkept in",
+        f"chosen on ({choosing:,})\nexposure",
+        "\nutility",
     ):
         table.add_column(heading, overflow="fold")
     chosen = "" if found.choice is None else found.choice.name
@@ -214,7 +214,7 @@ def _cells(one: Contender, mark: str) -> Sequence[Text]:
     return [
         Text(mark),
         Text(one.name),
-        *(Text(limits(outcome)) for outcome in held_out),
+        *(Text(limits(each) if one.held_out else DASH) for each in held_out),
         Text(kept_of(one)),
         *(Text(value_of(outcome)) for outcome in choosing),
     ]

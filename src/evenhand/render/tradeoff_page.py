@@ -166,10 +166,14 @@ def marks_of(one: Contender, found: Tradeoff) -> list[str]:
 
 def _contender(one: Contender, place: int, found: Tradeoff) -> dict[str, Any]:
     certificate = None if one.held_out is None else one.held_out.certificate
-    guarantee, reasons = "", [f"It failed: {one.failed}."] if one.failed else []
+    guarantee, reasons = "", [f"It failed: {one.failed}"] if one.failed else []
     if certificate is not None:
         told = certificate.to_dict()
-        guarantee = f"Guarantees that {told['guarantee']}. Kept in {kept_of(one)} requests."
+        guarantee = (
+            f"Guarantees that {told['guarantee']}. Kept in {kept_of(one)} requests. Sum of scores "
+            f"by slot {told['utility']:.4g} a request, {told['best']:.4g} at best "
+            f"({told['against']})."
+        )
         reasons += [] if one.like else first(told["reasons"], _REASONS)
     return {
         "id": f"c{place}",
