@@ -242,6 +242,21 @@ def test_figures_by_score_of_two_units_a_row_are_paired():
     assert gap.high - gap.low < 0.5 * (width.high - width.low)
 
 
+@pytest.mark.parametrize("buckets", [0, -4, 129, 1_000, 2**31 - 1])
+def test_numbers_of_buckets_that_evidence_never_has_pair_nothing(after, buckets):
+    strange = bundles.bundle().replicates.with_columns(buckets=pl.lit(buckets, pl.Int32))
+    comparison = diff(replace(bundles.bundle(), replicates=strange), after)
+    assert not any(one.difference.paired for one in comparison.changes)
+
+
+def test_pairs_of_buckets_that_are_no_square_pair_nothing():
+    rows = bundles.rows_of().with_columns(item=pl.int_range(pl.len()) % 40)
+    text = bundles.PLAN.replace("unit: unit\n", "unit: [unit, item]\n")
+    one = bundles.audited(rows, text)
+    strange = replace(one, replicates=one.replicates.with_columns(buckets=pl.lit(1_000, pl.Int32)))
+    assert not any(one.difference.paired for one in diff(strange, one).changes)
+
+
 def test_an_undefined_figure_has_no_change_and_the_reason():
     text = bundles.PLAN.split("measures:")[0] + "measures: [false_positive_rate]\n"
     one = bundles.audited(bundles.rows_of(), text)

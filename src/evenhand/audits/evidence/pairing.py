@@ -21,7 +21,7 @@ from evenhand.audits.finding import Finding
 from evenhand.audits.unit import DEPENDENCE
 from evenhand.errors import EvenhandError
 from evenhand.logs.log import ITEM
-from evenhand.logs.unit import CROSSED, Unit, UnitKind
+from evenhand.logs.unit import BUCKETS, CROSSED, Unit, UnitKind
 from evenhand.measures.ranking import Ranking
 from evenhand.measures.registry import measure_named
 from evenhand.notation import parse
@@ -78,6 +78,8 @@ class Pairing:
             return None
         # Both audits by the buckets of the one that has fewer.
         fewest = min(int(one["buckets"][0]) for one in found if one is not None)
+        if fewest <= 0:
+            return None
         kind: UnitKind = "column" if self.dependent_of(finding) == "buckets" else "two_way"
         columns = {place: _folded(self.tables[audit][place], fewest, kind) for place in told}
         known = {place: column for place, column in columns.items() if column is not None}
@@ -106,15 +108,17 @@ def _is_of_lists(finding: Finding) -> bool:
 
 
 def _folded(table: pl.DataFrame, fewest: int, kind: UnitKind) -> Floats | None:
+    """Return deviations by so many buckets; None for numbers that evidence never has."""
     buckets, bucket = int(table["buckets"][0]), table["bucket"].to_numpy()
-    if not 0 < buckets <= _MOST or bucket.min() < 0 or bucket.max() >= buckets:
+    possible = buckets in _PAIRS if kind == "two_way" else 0 < buckets <= BUCKETS
+    if not possible or bucket.min() < 0 or bucket.max() >= buckets:
         return None
     whole = np.zeros((buckets, 1))
     whole[bucket, 0] = table["deviation"].to_numpy()
     return folded(whole, kind, fewest)
 
 
-_MOST = CROSSED * CROSSED
+_PAIRS = frozenset(4**power for power in range(CROSSED.bit_length()))
 
 
 def pairing_of(before: Bundle, after: Bundle) -> Pairing:
