@@ -262,6 +262,8 @@ REFERENCE = {
     "matthews_correlation": _of_counts(_matthews),
     "mCE": _mean(lambda r: (1 - r.corrupted_correct) / r.baseline_error),
     "max_sensitivity": _of_card("max_sensitivity"),
+    "mean_absolute_attribution": _mean(lambda r: abs(r.card["attribution"])),
+    "mean_attribution": _of_card("attribution"),
     "mean_corruption_error": _mean(lambda r: 1 - r.corrupted_correct),
     "mean_error": _mean(lambda r: r.guess - r.target),
     "mean_score": _mean(lambda r: r.score),

@@ -43,6 +43,7 @@ class FunctionModel:
         name: What reports call it.
         weights: Of a linear model, (classes, features) and (classes,), by which it has gradients.
         text: What else tells it from others of the same source, such as an estimator's parameters.
+        estimator: What was fitted, where it is an estimator.
         queries: Examples it was asked about.
         own_labels: None: a function does not name its classes.
 
@@ -53,6 +54,7 @@ class FunctionModel:
     name: str = "function"
     weights: tuple[Floats, Floats] | None = None
     text: str = ""
+    estimator: Any = field(default=None, repr=False)
     queries: int = field(default=0, init=False)
     own_labels: tuple[Label, ...] | None = field(default=None, init=False)
 
@@ -220,7 +222,13 @@ def sklearn(estimator: Any, spec: Spec, *, name: str = "") -> FunctionModel:  # 
     known = hasattr(estimator, "predict_proba")
     told = dataclasses.replace(spec, labels=labels, output="probabilities" if known else "labels")
     asked = estimator.predict_proba if known else estimator.predict
-    return FunctionModel(lambda x: asked(x.reshape(len(x), -1)), told, title, text=repr(estimator))
+    return FunctionModel(
+        lambda x: asked(x.reshape(len(x), -1)),
+        told,
+        title,
+        text=repr(estimator),
+        estimator=estimator,
+    )
 
 
 def _coefficients(estimator: Any, classes: int) -> tuple[Floats, Floats] | None:  # noqa: ANN401

@@ -38,11 +38,15 @@ class Explaining(Method):
 
     kind: ClassVar[str] = "attributions"
     of_tables: ClassVar[bool] = True
-    block: ClassVar[int] = 8192
 
     written: str
     explanation: Explanation
     table: Table | None = None
+
+    @property
+    def block(self) -> int:  # type: ignore[override]
+        """As many examples as the explanation takes at once."""
+        return self.explanation.block
 
     @property
     def summary(self) -> tuple[str, ...]:  # type: ignore[override]

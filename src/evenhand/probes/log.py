@@ -25,7 +25,9 @@ COLUMNS = (
     *("corruption", "severity", "corrupted_prediction", "corrupted_correct"),
     *("baseline_correct", "baseline_error"),
     *("explanation", "fill", *OF_CARD),
-    *("error_rise", "log_loss_rise", "attribution", "recourse", "recourse_cost"),
+    *("error_rise", "log_loss_rise"),
+    *("attribution", "attribution_error", "explained_score", "base_score"),
+    *("recourse", "recourse_cost", "changes"),
 )
 """The columns that a log can have beside the groups, whichever method wrote it."""
 

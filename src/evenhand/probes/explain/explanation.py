@@ -32,6 +32,7 @@ class Explanation(ABC):
         name: As the field names it: ``permutation``.
         summary: Measures that sum up a feature, in notation.
         columns: What it says of an example and a feature, with types.
+        block: Examples that are explained, and kept, at once.
         whole: Whether there is one row for an example, not one for each of its features.
 
     """
@@ -39,6 +40,7 @@ class Explanation(ABC):
     name: ClassVar[str]
     summary: ClassVar[tuple[str, ...]]
     columns: ClassVar[dict[str, pl.DataType]]
+    block: ClassVar[int] = 8192
     whole: ClassVar[bool] = False
 
     groups: Groups = ()

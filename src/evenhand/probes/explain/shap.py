@@ -1,0 +1,293 @@
+"""Shapley values of a score: which feature does how much to it, beside a declared background."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar, Literal, NamedTuple, get_args
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from evenhand.errors import EvenhandError, MissingExtraError, ModelError, Problem, listed
+from evenhand.models.function import FunctionModel
+from evenhand.models.inputs import Inputs
+from evenhand.models.model import Codes, Floats, Model
+from evenhand.probes.explain.explanation import Explanation, Told
+from evenhand.probes.explain.score import LINKS, Link, Score, score_of
+from evenhand.probes.explain.shapley import Parts, enumerated, linear, sampled
+from evenhand.probes.explain.table import Table
+from evenhand.probes.explain.trees import explainable, missing, of_trees, trees_of
+from evenhand.probes.method import streams_of
+from evenhand.probes.parameter import count_of, refuse
+
+Way = Literal["auto", "closed_form", "trees", "enumerate", "sample"]
+_WAYS: tuple[Way, ...] = get_args(Way)
+
+_LEAST, _FEW = 10, 50
+"""Of a background: what is refused below, and told of as small."""
+
+_MOST = 14
+"""Features of which all coalitions are looked at when that is asked for."""
+
+_TOLERANCE = 3e-8
+"""How far parts may be from adding up, relative to the score."""
+
+
+class Game(NamedTuple):
+    """What features play for: a score of a model, beside a background of shape (b, columns)."""
+
+    model: Model
+    score: Score
+    background: Floats
+    members: tuple[tuple[int, ...], ...]
+
+    def scored(self, flat: Floats) -> NDArray[np.float64]:
+        """Return the scores of examples of shape (n, columns)."""
+        return self.score.of(self.model, flat.reshape(-1, *self.model.spec.shape))
+
+
+class Found(NamedTuple):
+    """Parts with their standard errors, NaN where they are exact; shape (n, features)."""
+
+    parts: Parts
+    error: NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Shap(Explanation):
+    """Interventional Shapley values of one class's score; Lundberg and Lee 2017, Janzing 2020.
+
+    They add up to the score minus the mean score of the background: examples drawn from the inputs.
+    In closed form of linear logits, through the shap library of trees, by all coalitions of few
+    features, else by random orders, whose standard error is told.
+
+    Attributes:
+        target: The class whose score is explained, as its label is written; of two the second.
+        link: ``model`` for what the model gives, ``logit`` or ``probability``.
+        background: How many examples features are taken from.
+        exact: Up to how many features all coalitions are looked at.
+        rounds: Orders for each example of the background, and their reverses.
+        way: How it is worked out; ``auto`` takes the first that fits.
+
+    """
+
+    name = "shap"
+    summary = ("mean_attribution", "mean_absolute_attribution")
+    columns: ClassVar[dict[str, pl.DataType]] = {
+        "attribution": pl.Float64(),
+        "attribution_error": pl.Float64(),
+        "explained_score": pl.Float64(),
+        "base_score": pl.Float64(),
+    }
+    block: ClassVar[int] = 256
+
+    target: str | int | float | bool | None = None
+    link: Link = "model"
+    background: int = 100
+    exact: int = 8
+    rounds: int = 1
+    way: Way = "auto"
+
+    def __post_init__(self) -> None:
+        """Refuse parameters that cannot be meant."""
+        refuse(
+            str(self),
+            [
+                (self.link not in LINKS, f"link={self.link}; there are {listed(LINKS)}."),
+                (self.way not in _WAYS, f"way={self.way}; there are {listed(_WAYS)}."),
+                (
+                    not count_of(self.background, _LEAST),
+                    f"background={self.background} is too small: from {_LEAST} on.",
+                ),
+                (
+                    not count_of(self.exact) or self.exact > _MOST,
+                    f"exact={self.exact} is no number of features from 1 to {_MOST}.",
+                ),
+                (not count_of(self.rounds), f"rounds={self.rounds} is no number from 1 on."),
+            ],
+        )
+
+    def explained(
+        self,
+        model: Model,
+        examples: Inputs,
+        table: Table,
+        *,
+        labels: Codes,
+        prediction: Codes,
+        tell: Told,
+    ) -> pl.DataFrame:
+        """Return parts, their errors, the score that they explain and that of the background."""
+        del labels, prediction
+        game = self.game(model, table)
+        x = _flat(examples.x)
+        whole, base = game.scored(x), float(game.scored(game.background).mean())
+        streams = streams_of(examples, table.seed, self.name)
+        found = self._found(game, self.taken(model, table), x, streams, tell)
+        self._check(found.parts, whole, base)
+        count = len(table.features)
+        return pl.DataFrame(
+            {
+                "attribution": found.parts.T.reshape(-1),
+                "attribution_error": pl.Series(found.error.T.reshape(-1)).fill_nan(None),
+                "explained_score": np.tile(whole, count),
+                "base_score": np.full(count * len(x), base),
+            }
+        )
+
+    def game(self, model: Model, table: Table) -> Game:
+        """Return what features play for."""
+        score = score_of(model.spec, self.target, self.link)
+        background = _flat(table.x[table.drawn(self.background)])
+        return Game(model, score, background, table.features.members)
+
+    def taken(self, model: Model, table: Table) -> Way:
+        """Return how values are worked out: as was said, or the first way that fits."""
+        if self.way != "auto":
+            return self.way
+        score = score_of(model.spec, self.target, self.link)
+        if slope_of(model, score) is not None:
+            return "closed_form"
+        alone = len(table.features) == len(table.names)
+        if alone and not explainable(model, score) and not missing(model):
+            return "trees"
+        return "enumerate" if len(table.features) <= self.exact else "sample"
+
+    def _found(
+        self,
+        game: Game,
+        way: Way,
+        x: Floats,
+        streams: Sequence[np.random.Generator],
+        tell: Told,
+    ) -> Found:
+        unknown = np.full((len(x), len(game.members)), np.nan)
+        slope = slope_of(game.model, game.score)
+        if way == "closed_form" and slope is not None:
+            return Found(linear(slope, x, game.background, game.members), unknown)
+        if way == "trees":
+            return Found(of_trees(game.model, game.background, x, game.score), unknown)
+        if way == "enumerate":
+            return Found(
+                enumerated(game.scored, x, game.background, game.members, tell=tell), unknown
+            )
+        return Found(
+            *sampled(
+                game.scored,
+                x,
+                game.background,
+                game.members,
+                rounds=self.rounds,
+                streams=streams,
+                tell=tell,
+            )
+        )
+
+    def _check(self, parts: Parts, whole: NDArray[np.float64], base: float) -> None:
+        """Refuse parts that do not add up.
+
+        Raises:
+            ModelError: They do not.
+
+        """
+        off = np.abs(parts.sum(axis=1) - (whole - base))
+        allowed = _TOLERANCE * np.maximum(1.0, np.abs(whole) + abs(base))
+        wrong = int((off > allowed).sum())
+        if wrong:
+            what = f"parts of {wrong:,} of {len(off):,} examples miss their score by up to "
+            what += f"{off.max():.3g}: the model answers otherwise than it did, or is not the one "
+            what += "that was taken apart."
+            raise ModelError(Problem(str(self), what, "Say way=sample, if its answers repeat."))
+
+    def most(self, model: Model, table: Table) -> int:
+        """Return what the way costs for an example, with its share of the background's scores."""
+        count, size = len(table.x), len(table.features)
+        base = min(self.background, count)
+        way = self.taken(model, table)
+        every = int(2**size) - 2
+        each = {"enumerate": every * base, "sample": 2 * self.rounds * base * (size - 1)}
+        # A block scores the background once, and where it samples twice.
+        blocks = math.ceil(count / self.block)
+        looks = 2 if way in each else 1
+        return each.get(way, 0) + looks + math.ceil(looks * base * blocks / count)
+
+    def problems(self, model: Model, table: Table | None) -> list[Problem]:
+        """Return that there is no such score, or that the way or the background does not fit."""
+        found = super().problems(model, table)
+        try:
+            score = score_of(model.spec, self.target, self.link)
+        except EvenhandError as error:
+            return [*found, *error.problems]
+        if model.spec.stochastic:
+            what = "answers that do not repeat have no parts that add up."
+            found.append(Problem(str(self), what))
+        if self.way == "closed_form" and slope_of(model, score) is None:
+            what = f"{score.words(model.spec)} of {model.name} is no linear score."
+            found.append(Problem("way", what, "Leave way out."))
+        if self.way == "trees":
+            found += [Problem("way", why) for why in [explainable(model, score)] if why]
+            if missing(model):
+                found += [*MissingExtraError("explain", where="way").problems]
+        if table is None:
+            return found
+        if self.way == "trees" and len(table.features) < len(table.names):
+            what = "groups of features have no values of trees."
+            found.append(Problem("way", what, "Say way=sample, or leave the groups out."))
+        if self.way == "enumerate" and len(table.features) > _MOST:
+            what = f"{len(table.features)} features have {2 ** len(table.features):,} coalitions."
+            found.append(Problem("way", what, "Say way=sample, or put features together."))
+        if len(table.x) < _LEAST:
+            what = f"of {len(table.x)} examples no background can be drawn; {_LEAST} are the least."
+            found.append(Problem("background", what))
+        return found
+
+    def notes(self, model: Model, table: Table) -> tuple[str, ...]:
+        """Return what is explained, beside which background, how, and what may be misread."""
+        score = score_of(model.spec, self.target, self.link)
+        size = min(self.background, len(table.x))
+        way = self.taken(model, table)
+        beside = (
+            f"explained is {score.words(model.spec)}, above its mean in a background of {size:,} "
+            f"of {len(table.x):,} examples, drawn by seed {table.seed} (interventional: features "
+            "are taken from the background as if they were independent); intervals are of the "
+            "examples, with this background as it is"
+        )
+        said = [beside, _HOW[way].format(rounds=self.rounds)]
+        if size < min(_FEW, len(table.x)):
+            said.append(f"a background of {size} is small: another one may give other parts")
+        if self.way == "auto" and way == "sample" and trees_of(model) is not None:
+            why = explainable(model, score)
+            lacks = "it needs the shap library: pip install 'evenhand[explain]'"
+            said.append(f"parts would be exact by way=trees, but {why or lacks}")
+        return (*said, *super().notes(model, table))
+
+
+_HOW = {
+    "closed_form": "parts are exact: w (x - mean), the closed form of a linear score",
+    "trees": "parts are exact: of trees, by the shap library, over the whole background",
+    "enumerate": "parts are exact: of all coalitions of features",
+    "sample": (
+        "parts are of {rounds} random order(s) for each example of the background, and of their "
+        "reverses; attribution_error is the standard error"
+    ),
+}
+
+
+def slope_of(model: Model, score: Score) -> NDArray[np.float64] | None:
+    """Return the weights of a linear score by column, None where it is not known to be one."""
+    known = isinstance(model, FunctionModel) and model.weights is not None
+    if not known or score.link != "logit" or model.spec.output != "logits":
+        return None
+    weights = np.asarray(model.weights[0], np.float64)  # type: ignore[attr-defined]
+    slope = weights[score.target]
+    if len(weights) == 2:  # noqa: PLR2004 - of two classes the logit is a difference
+        slope = slope - weights[1 - score.target]
+    found: NDArray[np.float64] = slope / np.asarray(model.spec.std) if model.spec.std else slope
+    return found
+
+
+def _flat(x: Floats) -> Floats:
+    return x.reshape(len(x), -1)
