@@ -29,6 +29,10 @@ def probe(
     group: Annotated[
         list[str] | None, typer.Option(help="A column to compare by, which goes into the log.")
     ] = None,
+    by: Annotated[
+        list[str] | None,
+        typer.Option(help="explain.gap: the column of the groups whose gap is taken apart."),
+    ] = None,
     pixels: modelled.Pixels = None,
     shape: modelled.Shape = None,
     features: modelled.Features = None,
@@ -120,11 +124,13 @@ def probe(
     from evenhand.audits.run import kept_beside
     from evenhand.cli.examined import both
     from evenhand.cli.probed import document, shown
+    from evenhand.errors import ModelError, Problem
     from evenhand.probes.log import check_groups
     from evenhand.probes.opened import Asked, baseline_of, opened
     from evenhand.probes.run import most_asked
     from evenhand.probes.written import probe_of
 
+    groups_said = [*(by or ()), *(group or ())]
     said = {
         "eps": eps or (),
         "norm": norm or (),
@@ -133,6 +139,9 @@ def probe(
         "seed": seed,
     }
     wanted = probe_of(what, certificate=certificate, **said)  # type: ignore[arg-type]
+    if wanted.method.compared and not groups_said:
+        asks = "whose gap is taken apart? It has no groups."
+        raise ModelError(Problem(what, asks, "Say --by COLUMN, such as --by sex."))
     check_out(out, pictures=pictures, force=force)
     told = modelled.told_of(
         shape=shape,
@@ -151,7 +160,7 @@ def probe(
         features=None if features is None else [one.strip() for one in features.split(",")],
         shape=modelled.shape_of(shape),
         where=where,
-        groups=group or [],
+        groups=groups_said,
         observed=wanted.method.of_tables,
     )
     address, source = both(model, inputs)
@@ -170,7 +179,7 @@ def probe(
             baseline, examples, told=told, architecture=architecture, trust_pickle=trust_pickle
         )
         wanted = probe_of(what, certificate=certificate, baseline=beside, **said)  # type: ignore[arg-type]
-    groups = check_groups(examples, group or [])
+    groups = check_groups(examples, groups_said)
     wanted = wanted.among(examples)
     wanted.check(found)
     most = most_asked(wanted, found, len(examples), judged=judge, pictures=pictures)
@@ -190,8 +199,12 @@ def probe(
             force=force,
             progress=progress,
         )
-    fields = document(probed, wanted.method, out, group or [])
-    show(shown(probed, wanted.method, out), {**fields, "most_queries": most}, as_json=as_json)
+    fields = document(probed, wanted.method, out, groups_said)
+    show(
+        shown(probed, wanted.method, out, groups_said),
+        {**fields, "most_queries": most},
+        as_json=as_json,
+    )
     if not as_json:
         # Apart, since a line that is copied may not be broken.
         typer.echo(f"  {fields['next']}")

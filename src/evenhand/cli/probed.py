@@ -10,8 +10,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from rich.console import RenderableType
+    from rich.table import Table
 
     from evenhand.audits import Finding
+    from evenhand.cli.gap import Gap
     from evenhand.probes.method import Method
     from evenhand.probes.run import Probed
 
@@ -39,25 +41,55 @@ def document(probed: Probed, method: Method, out: Path, groups: Sequence[str]) -
             {"variant": name, **{one.measure: one.to_dict() for one in found}}
             for name, found in _figures(probed, method).items()
         ],
+        **({"gaps": [one.to_dict() for one in _gaps(probed, groups)]} if method.compared else {}),
         "flags": probed.made.flags,
         "notes": probed.made.probe["notes"],
         "next": following(probed, method, out, groups),
     }
 
 
-def shown(probed: Probed, method: Method, out: Path) -> RenderableType:
+def shown(probed: Probed, method: Method, out: Path, groups: Sequence[str] = ()) -> RenderableType:
     """Return what is said, for people, but for the next command."""
     from rich.console import Group
     from rich.table import Table
     from rich.text import Text
 
+    from evenhand.cli.gap import tables
+
+    if method.compared:
+        return Group(
+            *_spaced(tables(_gaps(probed, groups), _figure)), Text(_told(probed, method, out))
+        )
     names = probed.made.probe["variants"]
     table = Table(box=None, pad_edge=False, header_style="dim")
-    for heading in ("variant", *(_HEADINGS.get(one, one) for one in method.summary)):
+    for heading in (
+        "feature" if method.of_tables else "variant",
+        *(_HEADINGS.get(one, one) for one in method.summary),
+    ):
         table.add_column(heading)
     for name, found in _figures(probed, method, names[:_MOST_SHOWN]).items():
         table.add_row(*map(Text, (name, *map(_figure, found))))
     more = f"... and {len(names) - _MOST_SHOWN} more\n" if len(names) > _MOST_SHOWN else ""
+    return Group(table, Text(f"{more}{_told(probed, method, out)}"))
+
+
+def _gaps(probed: Probed, groups: Sequence[str]) -> list[Gap]:
+    """Return the gaps by every column of groups."""
+    from evenhand.cli.gap import gaps
+
+    return [one for by in groups for one in gaps(probed.rows, by)]
+
+
+def _spaced(found: Sequence[Table]) -> list[RenderableType]:
+    """Return tables with an empty line between them."""
+    spaced: list[RenderableType] = []
+    for table in found:
+        spaced += [table, ""]
+    return spaced[:-1]
+
+
+def _told(probed: Probed, method: Method, out: Path) -> str:
+    """Return what stands under the figures: what was written, what it cost, and notes."""
     said = [f"note: {note}" for note in probed.made.probe["notes"]]
     said += _doubts(probed) if method.doubted else []
     made = f"{len(probed.rows):,} rows in {out}, {probed.made.queries:,} queries"
@@ -66,7 +98,7 @@ def shown(probed: Probed, method: Method, out: Path) -> RenderableType:
     if probed.resumed:
         made += f"; {probed.resumed} blocks were finished before"
     lines = "".join(f"{one}\n" for one in said)
-    return Group(table, Text(f"{more}\n{made}\n{lines}"))
+    return f"\n{made}\n{lines}"
 
 
 def _doubts(probed: Probed) -> list[str]:
@@ -109,7 +141,8 @@ def following(probed: Probed, method: Method, out: Path, groups: Sequence[str]) 
     words = ["evenhand", "audit", str(out), "--kind", method.kind]
     words += [word for one in groups for word in ("--group", one)]
     first = method.first(probed.rows)
-    asked = [*first, *(f"difference({first[-1]}, by={one})" for one in groups if first)]
+    how = "pairs" if method.compared else "difference"
+    asked = [*first, *(f"{how}({first[-1]}, by={one})" for one in groups if first)]
     words += [word for one in asked for word in ("--measure", one)]
     if method.apart and len(method.variants) > 1:
         words += [word for one in method.variants for word in ("--slice", slice_of(one))]

@@ -49,6 +49,11 @@ class Explaining(Method):
         return self.explanation.block
 
     @property
+    def compared(self) -> bool:  # type: ignore[override]
+        """Whether the explanation is asked for by group."""
+        return self.explanation.compared
+
+    @property
     def summary(self) -> tuple[str, ...]:  # type: ignore[override]
         """Those of the explanation."""
         return self.explanation.summary

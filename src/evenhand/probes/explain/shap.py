@@ -75,7 +75,7 @@ class Shap(Explanation):
     """
 
     name = "shap"
-    summary = ("mean_attribution", "mean_absolute_attribution")
+    summary: ClassVar[tuple[str, ...]] = ("mean_attribution", "mean_absolute_attribution")
     columns: ClassVar[dict[str, pl.DataType]] = {
         "attribution": pl.Float64(),
         "attribution_error": pl.Float64(),

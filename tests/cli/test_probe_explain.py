@@ -1,0 +1,101 @@
+"""``evenhand probe explain.*``: a model of a table is explained, a gap of groups taken apart."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import polars as pl
+import pytest
+from typer.testing import CliRunner
+
+from evenhand.cli.main import app
+
+joblib = pytest.importorskip("joblib")
+pd = pytest.importorskip("pandas")
+pytest.importorskip("sklearn")
+
+NAMES = ["age", "pay", "hours"]
+
+
+@pytest.fixture
+def given(tmp_path):
+    """A logistic regression of named columns in a file, its rows, and the flags that name both."""
+    from sklearn.linear_model import LogisticRegression
+
+    rng = np.random.default_rng(0)
+    size = 240
+    group = rng.choice(["east", "north", "south", "west"], size)
+    x = rng.normal(size=(size, 3)) + (group == "west")[:, None] * [0.5, -1.0, 0.0]
+    rows = pl.DataFrame(
+        {**dict(zip(NAMES, x.T, strict=True)), "region": group, "side": ["a", "b"] * (size // 2)}
+    ).with_columns(paid=pl.Series(x @ [0.5, 1.0, -0.3] + rng.normal(size=size) > 0))
+    model = LogisticRegression().fit(rows.select(NAMES).to_pandas(), rows["paid"].to_numpy())
+    joblib.dump(model, tmp_path / "model.joblib")
+    rows.write_parquet(tmp_path / "rows.parquet")
+    where = ["--model", str(tmp_path / "model.joblib"), "--inputs", str(tmp_path / "rows.parquet")]
+    return model, rows, [*where, "--label", "paid", "--trust-pickle"]
+
+
+def said(*words):
+    return CliRunner().invoke(app, ["probe", *map(str, words)])
+
+
+def test_gap_of_two_groups_is_taken_apart_by_weights_times_means(given, tmp_path):
+    model, rows, where = given
+    out = tmp_path / "gap.parquet"
+    found = said("explain.gap", *where, "--by", "side", "--out", out, "--json")
+    assert found.exit_code == 0, found.output
+    (gap,) = json.loads(found.stdout)["gaps"]
+    assert gap["groups"] == ["a", "b"]
+    x = rows.select(NAMES).to_numpy()
+    apart = x[::2].mean(axis=0) - x[1::2].mean(axis=0)
+    parts = {one["feature"]: one["value"] for one in gap["parts"]}
+    wanted = dict(zip(NAMES, model.coef_[0] * apart, strict=True))
+    assert parts == pytest.approx(wanted, abs=1e-12)
+    assert [*parts] == sorted(wanted, key=lambda name: -abs(wanted[name]))
+    assert gap["sum_of_parts"] == pytest.approx(gap["gap"]["value"], abs=1e-12)
+    assert gap["gap"]["value"] == pytest.approx(float(model.coef_[0] @ apart), abs=1e-12)
+
+
+def test_more_groups_than_three_are_each_beside_all_together(given, tmp_path):
+    _, _, where = given
+    out = tmp_path / "gap.parquet"
+    found = said("explain.gap", *where, "--by", "region", "--out", out, "--json")
+    gaps = json.loads(found.stdout)["gaps"]
+    assert [one["groups"] for one in gaps] == [
+        [name, "overall"] for name in ("east", "north", "south", "west")
+    ]
+    for one in gaps:
+        assert one["sum_of_parts"] == pytest.approx(one["gap"]["value"], abs=1e-12)
+    shown = said("explain.gap", *where, "--by", "region", "--out", out, "--force")
+    assert "part of west minus overall" in shown.output
+    assert "gap of mean scores" in shown.output
+    assert "to_overall" not in shown.output
+
+
+def test_gap_without_groups_is_refused(given, tmp_path):
+    _, _, where = given
+    found = said("explain.gap", *where, "--out", tmp_path / "gap.parquet")
+    assert found.exit_code != 0
+    assert "--by sex" in str(found.exception)
+
+
+@pytest.mark.parametrize("written", ["permutation", "shap"])
+def test_every_feature_has_its_figures_and_the_next_command_audits_them(written, given, tmp_path):
+    _, _, where = given
+    out = tmp_path / "explained.parquet"
+    found = said(f"explain.{written}", *where, "--group", "side", "--out", out)
+    assert found.exit_code == 0, found.output
+    for name in NAMES:
+        assert name in found.output
+    assert pl.read_parquet(out)["variant"].unique(maintain_order=True).to_list() == NAMES
+    words = found.stdout.strip().splitlines()[-1].split()
+    assert words[:2] == ["evenhand", "audit"]
+    audit = ["audit", str(out), "--kind", "attributions", "--group", "side", "--slice"]
+    measure = {"permutation": "permutation_importance", "shap": "mean_absolute_attribution"}[
+        written
+    ]
+    gap = ["--measure", f"difference({measure}, by=side)"]
+    audited = CliRunner().invoke(app, [*audit, "variant == 'pay'", *gap])
+    assert audited.exit_code == 0, audited.output
