@@ -28,7 +28,8 @@ REPLICATES = {
     "bucket": pl.Int32,
     "deviation": pl.Float64,
 }
-"""Columns of the replicates: how far a bucket of units moves a measure in a group."""
+"""Columns of the replicates: how far a bucket of units, or one of few sums of all buckets, moves a
+measure in a group."""
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ import polars as pl
 from evenhand.audits.evidence.block import has_target, is_of_items
 from evenhand.audits.evidence.bundle import Bundle
 from evenhand.audits.evidence.replicate import (
+    ENOUGH,
     FEWEST,
     folded,
     is_of_lists,
@@ -38,6 +39,7 @@ class Pairing:
         why: How the audits are compared, for the reader.
         dependent: What a bucket of units is; None where the audits are not paired.
         tables: For each audit the deviations by measure, groups, slice and group.
+        fewest: With fewer buckets figures are not paired.
 
     """
 
@@ -45,6 +47,7 @@ class Pairing:
     why: str
     dependent: Dependence | None
     tables: tuple[Mapping[tuple[str, ...], pl.DataFrame], ...] = ()
+    fewest: int = 1
 
     def deviations(
         self, audit: int, finding: Finding, groups: Sequence[Mapping[str, str]]
@@ -78,7 +81,7 @@ class Pairing:
             return None
         # Both audits by the buckets of the one that has fewer.
         fewest = min(int(one["buckets"][0]) for one in found if one is not None)
-        if fewest <= 0:
+        if fewest < self.fewest:
             return None
         kind: UnitKind = "column" if self.dependent_of(finding) == "buckets" else "two_way"
         columns = {place: _folded(self.tables[audit][place], fewest, kind) for place in told}
@@ -134,9 +137,10 @@ def pairing_of(before: Bundle, after: Bundle) -> Pairing:
             least = FEWEST * max(1, bundle.plan.min_units)
             why = "the evidence does not say how units move the figures"
             return _apart(f"{why}, which takes figures of {least} units or more")
-    why = "of the same units"
+    why, fewest = "of the same units", 1
     if sets[0] is None or sets[0] != sets[1]:
-        why = "of different sets of units; what they share is taken into account"
+        # They may share none at all, and of few sums chance alone makes some alike.
+        why, fewest = "of different sets of units; what they share is taken into account", ENOUGH
     tables = tuple(
         {
             tuple(str(part) for part in place): table
@@ -146,7 +150,8 @@ def pairing_of(before: Bundle, after: Bundle) -> Pairing:
         }
         for bundle in (before, after)
     )
-    return Pairing(True, why, DEPENDENCE[Unit.of(units[0], {}).kind], tables)  # noqa: FBT003 - a field
+    dependent = DEPENDENCE[Unit.of(units[0], {}).kind]
+    return Pairing(True, why, dependent, tables, fewest)  # noqa: FBT003 - a field
 
 
 def _apart(why: str) -> Pairing:

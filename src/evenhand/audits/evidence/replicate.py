@@ -114,7 +114,7 @@ def kept(deviations: Floats, most: float, kind: UnitKind) -> int:
     """
     if kind == "column":
         buckets = int(min(len(deviations), most))
-        if buckets >= _ENOUGH:
+        if buckets >= ENOUGH:
             buckets = 2 ** (buckets.bit_length() - 1)
         return buckets if buckets >= FEWEST else 0
     buckets = len(deviations)
@@ -126,7 +126,7 @@ def kept(deviations: Floats, most: float, kind: UnitKind) -> int:
 FEWEST = 3
 """Fewer sums than these tell nothing of how two figures go together."""
 
-_ENOUGH = 16
+ENOUGH = 16
 """From here on one bucket more or less does not matter, and powers of two are kept."""
 
 _FEWEST_PAIRS = 8
