@@ -165,6 +165,45 @@ def test_without_overlap_the_unsupported_mass_is_told():
     assert "unsupported mass is 1" in found.undefined
 
 
+def rare(shown):
+    """Two thousand items, of which few are of the group a; one of them has most of its weight."""
+    number = np.arange(2_000)
+    own = number < shown
+    return {
+        "request": number,
+        "slot": np.ones(2_000, int),
+        "by": np.where(number == 0, 0.01, 0.5),
+        "new": np.full(2_000, 0.5),
+        "click": number % 2,
+        "tier": np.where(own, "a", "b"),
+    }
+
+
+def test_a_group_that_few_items_carry_is_flagged_though_the_whole_log_is_not():
+    log = log_of(rare(10))  # weights 50 and 9 of 1
+    found = finding(VALUE.format("ips", "a", ""), log)
+    assert found.undefined is None
+    effective = 59**2 / (2500 + 9)
+    assert found.conventions["effective sample of tier a"] == f"{effective:.1f} of 10 shown items"
+    told = found.conventions["dominated"]
+    assert told == "one item has at least 85% of all weight, of tier a"
+    other = finding(VALUE.format("ips", "b", ""), log)
+    assert "dominated" not in other.conventions
+    assert other.conventions["effective sample of tier b"] == "1,990.0 of 1,990 shown items"
+    whole = finding("policy_value(policy=ips(new))", log)
+    assert "dominated" not in whole.conventions
+
+
+@pytest.mark.parametrize("notation", [VALUE, GAIN])
+@pytest.mark.parametrize("kind", ["ips", "snips"])
+def test_a_group_that_too_few_items_carry_has_no_figure(notation, kind):
+    # Of 100 items of a one has 50 of 149 of the weight: 8.5 in effect, less than a tenth.
+    log = log_of(rare(100))
+    found = finding(notation.format(kind, "a", ""), log)
+    assert "the log tells too little of the other policy" in found.undefined
+    assert finding(f"policy_value(policy={kind}(new))", log).undefined is None
+
+
 @pytest.mark.parametrize(
     ("notation", "says"),
     [

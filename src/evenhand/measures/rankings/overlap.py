@@ -77,9 +77,16 @@ def _known(policy: Policy) -> Callable[[Lists], Flags]:
     return holds
 
 
-def overlap_names(policy: Policy, k: int | None) -> tuple[str, str, str, str]:
-    """Return the names of the numbers that tell of overlap: items, W, W^2 and W^4."""
-    cut = "" if k is None else f" to {k}"
+def overlap_names(policy: Policy, k: int | None, whose: str = "") -> tuple[str, str, str, str]:
+    """Return the names of the numbers that tell of overlap: items, W, W^2 and W^4.
+
+    Args:
+        policy: The other policy.
+        k: The last slot that counts.
+        whose: The items that count, such as `` of tier a``; empty for all.
+
+    """
+    cut = whose if k is None else f" to {k}{whose}"
     by = policy.weighing
     return (
         f"shown items{cut} weighed by {by}",
@@ -89,24 +96,37 @@ def overlap_names(policy: Policy, k: int | None) -> tuple[str, str, str, str]:
     )
 
 
-def overlap_of_rows(lists: Lists, policy: Policy, k: int | None) -> Mapping[str, Floats]:
-    """Return the numbers that tell of overlap, one for each row."""
-    inside = lists.within(k)
-    weight = np.where(inside, policy.weights(lists), 0.0)
+def overlap_of_rows(
+    lists: Lists, policy: Policy, k: int | None, part: Floats | None = None, whose: str = ""
+) -> Mapping[str, Floats]:
+    """Return the numbers that tell of overlap, one for each row.
+
+    Args:
+        lists: The requests.
+        policy: The other policy.
+        k: The last slot that counts.
+        part: The part of each row's item that counts, shape (rows,); all of it by default.
+        whose: The items of which it is a part, as in `overlap_names`.
+
+    """
+    inside = lists.within(k).astype(float) if part is None else lists.within(k) * part
+    weight = np.where(inside > 0, policy.weights(lists), 0.0) * inside
     square = np.square(weight)
-    numbers = (inside.astype(float), weight, square, np.square(square))
-    return dict(zip(overlap_names(policy, k), numbers, strict=True))
+    numbers = (inside, weight, square, np.square(square))
+    return dict(zip(overlap_names(policy, k, whose), numbers, strict=True))
 
 
-def overlap_of_requests(lists: Lists, policy: Policy, k: int | None) -> Mapping[str, Floats]:
-    """Return the numbers that tell of overlap, one for each request."""
-    rows = overlap_of_rows(lists, policy, k)
+def overlap_of_requests(
+    lists: Lists, policy: Policy, k: int | None, part: Floats | None = None, whose: str = ""
+) -> Mapping[str, Floats]:
+    """Return the numbers that tell of overlap, one for each request; as `overlap_of_rows`."""
+    rows = overlap_of_rows(lists, policy, k, part, whose)
     return {name: lists.total(values) for name, values in rows.items()}
 
 
-def told_by_enough(function: Function, policy: Policy, k: int | None) -> Function:
+def told_by_enough(function: Function, policy: Policy, k: int | None, whose: str = "") -> Function:
     """Return a function of sums that is nan where too few items carry it."""
-    items, total, square, _ = overlap_names(policy, k)
+    items, total, square, _ = overlap_names(policy, k, whose)
 
     def guarded(t: Mapping[str, Floats]) -> Floats:
         effective = np.square(np.real(t[total])) / np.real(t[square])
@@ -135,10 +155,31 @@ def with_overlap(
         EFFECTIVE: f"{effective:,.1f} of {items:,.0f} shown items",
         MEAN: f"{mean:.4f}: 1 less it, {1 - mean:.4f}, estimates the unsupported mass",
     }
+    if says := _dominated(total, square, fourth):
+        about[DOMINATED] = says
+    return replace(figure, about=about)
+
+
+def with_own_overlap(
+    figure: SmoothFunction, s: TermSums, policy: Policy, k: int | None, whose: str
+) -> SmoothFunction:
+    """Return a figure that also says how many items carry what is of one group."""
+    names = overlap_names(policy, k, whose)
+    items, total, square, fourth = (float(s.amounts[name].sum()) for name in names)
+    if not total:
+        return figure
+    effective = f"{total * total / square:,.1f} of {items:,.0f} shown items"
+    about = {**figure.about, f"{EFFECTIVE}{whose}": effective}
+    if says := _dominated(total, square, fourth):
+        about[DOMINATED] = f"{says},{whose}"
+    return replace(figure, about=about)
+
+
+def _dominated(total: float, square: float, fourth: float) -> str:
+    """Return that one item, or few, have the weight; nothing where many do."""
     # The largest weight is no sum, but at least the root of that of its fourth power over squares.
     largest = (fourth / square) ** 0.5 / total
     if largest >= LARGE:
-        about[DOMINATED] = f"one item has at least {100 * largest:.0f}% of all weight"
-    elif effective < FEW:
-        about[DOMINATED] = f"few items carry the figure, below {FEW} in effect"
-    return replace(figure, about=about)
+        return f"one item has at least {100 * largest:.0f}% of all weight"
+    few = total * total / square < FEW
+    return f"few items carry the figure, below {FEW} in effect" if few else ""

@@ -20,6 +20,7 @@ from evenhand.measures.rankings.overlap import (
     told_by_enough,
     weighed,
     with_overlap,
+    with_own_overlap,
 )
 from evenhand.notation import Value
 from evenhand.stats.delta import Function
@@ -84,18 +85,13 @@ class _Worth(OfPolicy):
 
     @property
     def counted(self) -> tuple[str, ...]:
-        own = () if self.of is None else (self.own,)
+        own = () if self.of is None else overlap_names(self.shown_by, self.k, self._whose)
         return (*super().counted, self.worth, *own)
 
     @property
     def worth(self) -> str:
         """The sum of the relevance of the shown items, each times its weight."""
         return f"relevance under {self.shown_by.weighing or 'the log'} of {self.items}{self._whose}"
-
-    @property
-    def own(self) -> str:
-        """The sum of the weights of the group's shown items."""
-        return f"{self.weight}{self._whose}"
 
     @property
     def _whose(self) -> str:
@@ -114,28 +110,38 @@ class _Worth(OfPolicy):
         return lists.items[self.of].of(named(self.group), lists.rows)
 
     def numbers(self, lists: Lists) -> Mapping[str, Floats]:
-        weights = np.where(lists.within(self.k), self.shown_by.weights(lists), 0.0)
-        weights = weights * self.part(lists)
+        part, policy = self.part(lists), self.shown_by
+        weights = np.where(lists.within(self.k), policy.weights(lists), 0.0) * part
         found = {**super().numbers(lists), self.worth: lists.total(weights * lists.judged())}
-        return found if self.of is None else {**found, self.own: lists.total(weights)}
+        if self.of is None:
+            return found
+        return {**found, **overlap_of_requests(lists, policy, self.k, part, self._whose)}
 
     def told(self, figure: SmoothFunction, s: TermSums) -> SmoothFunction:
-        """Return a figure that says, too, where the group is not among what was shown."""
+        """Return a figure that says, too, how much was shown of the group."""
         found = super().told(figure, s)
-        if self.group is None or s.amounts[self.own].sum() > 0 or not s.amounts[self.weight].sum():
+        if self.group is None or not s.amounts[self.weight].sum() > 0:
             return found
-        says = f"no item of {self.of} '{named(self.group)}' is shown; check the name"
-        return replace(found, about={**found.about, "group": says})
+        shown = s.amounts[overlap_names(self.shown_by, self.k, self._whose)[1]].sum() > 0
+        if not shown:
+            says = f"no item of {self.of} '{named(self.group)}' is shown; check the name"
+            return replace(found, about={**found.about, "group": says})
+        if self.shown_by.logged:
+            return found
+        return with_own_overlap(found, s, self.shown_by, self.k, self._whose)
 
     def per_item(self) -> Function:
         """Return the value of the policy as a function of sums."""
         over = self.weight if self.shown_by.name == SNIPS else self.items
         # 0 over 0, and so undefined, where the policies do not overlap; else times exactly 1.
-        return told_by_enough(
+        found = told_by_enough(
             lambda t: t[self.worth] / t[over] * (t[self.weight] / t[self.weight]),
             self.shown_by,
             self.k,
         )
+        if self.of is None:
+            return found
+        return told_by_enough(found, self.shown_by, self.k, self._whose)
 
 
 @measure(
@@ -160,7 +166,7 @@ class PolicyValue(_Worth):
 
     With ``of=tier, group=small`` it is the part of the value that goes to one group of items: their
     relevance, still over all items, so that groups add up to the value, but for items of unknown
-    group. An item of several groups gives each its part.
+    group. An item of several groups gives each its part. The group's own items must carry it, too.
 
     >>> import evenhand as eh, polars as pl
     >>> rows = pl.DataFrame({"slot": [1, 1, 1], "by": [.5, .25, .25], "new": [.1, .4, .5]})
