@@ -125,3 +125,10 @@ def test_every_figure_of_another_policy_checks_both_chances(notation, tmp_path):
     found = refused(table, tmp_path, notation=notation, item_groups=["tier"])
     assert found["role 'propensity'"].what == "2,500 rows hold 1.5."
     assert found["column 'new'"].what == "1,000 rows hold -0.5."
+
+
+def test_rows_of_requests_that_stand_apart_are_counted_once(engine, tmp_path):
+    table = rows(request=np.arange(ROWS) // 5, slot=np.arange(ROWS) % 5 + 1, by=every(10, 0.0, 0.5))
+    apart = table.sample(fraction=1, shuffle=True, seed=1)
+    (found,) = refused(apart, tmp_path, engine).values()
+    assert found.what == "500 rows hold 0."
