@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 
-.PHONY: help setup demo test test-fast lint types imports docs parity coverage bench bench-measures bench-scale bench-rankings bench-centre bench-attacks bench-rerank check clean
+.PHONY: help setup demo test test-fast lint types imports docs parity coverage bench bench-measures bench-scale bench-rankings bench-centre bench-attacks bench-attributions bench-rerank check clean
 
 help:  ## Say what each verb does.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -90,6 +90,9 @@ bench-centre: $(VENV)/full  ## Load a centre of 20,000 bundles with readers and 
 bench-attacks: $(VENV)/full  ## Time attacks beside bare passes, Foolbox and ART, in one run.
 	$(PIP) install -c constraints.txt --group bench
 	OMP_NUM_THREADS=1 $(BIN)/python -W ignore benchmarks/attacks.py
+
+bench-attributions: $(VENV)/full  ## Time attributions beside Captum and bare passes, and the cards of images.
+	OMP_NUM_THREADS=1 $(BIN)/python -W ignore benchmarks/attributions.py
 
 bench-rerank: $(VENV)/full  ## Count requests a second of re-rankers beside a loop in Python and peers.
 	# Peers pin what they need not: they run with what is there.
