@@ -60,7 +60,7 @@ def test_certificate_beside_an_attack():
         ("corrupt.fgo", {}, "fog"),
         ("certify.ipb", {}, "ibp"),
         ("corrupt.fog(radius=3)", {}, "radius"),
-        ("explain.fog", {}, "no kind of probe 'explain'"),
+        ("explore.fog", {}, "no kind of probe 'explore'"),
         ("corrupt.fog(severity=1)", {"severity": 2}, "Say it once"),
         ("corrupt.fog(baseline=net)", {}, "--baseline MODEL"),
         ("attack.pgd(start=maybe, eps=0.1)", {}, "start=maybe is neither true nor false"),

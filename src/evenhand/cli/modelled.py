@@ -111,6 +111,32 @@ Keep: TypeAlias = Annotated[
 ]
 
 
+def names_of(flags: Sequence[str]) -> tuple[str, ...]:
+    """Return names that stand in flags, with commas between them: ``sex,race``."""
+    return tuple(one.strip() for flag in flags for one in flag.split(",") if one.strip())
+
+
+def ranges_of(flags: Sequence[str]) -> tuple[tuple[str, float, float], ...]:
+    """Return the ranges that stand in flags: ``age=18:90,hours=0:80``.
+
+    Raises:
+        ModelError: One is none.
+
+    """
+    found, problems = [], []
+    for one in names_of(flags):
+        name, _, ends = one.rpartition("=")
+        low, _, high = ends.partition(":")
+        try:
+            found.append((name.strip(), float(low), float(high)))
+        except ValueError:
+            what = f"'{one}' is no feature with a least and a greatest value."
+            problems.append(Problem("--ranges", what, "Write age=18:90,hours=0:80."))
+    if problems:
+        raise ModelError(problems)
+    return tuple(found)
+
+
 def way_of(
     *,
     form: Literal["json", "npy", "raw"],

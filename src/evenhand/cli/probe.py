@@ -67,6 +67,14 @@ def probe(
             help="Attributions: what their card removes features with: mean (default), low, blur."
         ),
     ] = None,
+    immutable: Annotated[
+        list[str] | None,
+        typer.Option(help="explain.counterfactual: features that stay as they are: sex,race."),
+    ] = None,
+    ranges: Annotated[
+        list[str] | None,
+        typer.Option(help="explain.counterfactual: from where to where: age=18:90,hours=0:80."),
+    ] = None,
     limits: modelled.Range = None,
     classes: modelled.Classes = None,
     output: modelled.Gives = None,
@@ -136,6 +144,8 @@ def probe(
         "norm": norm or (),
         "severity": severity or (),
         "fill": fill or (),
+        "immutable": modelled.names_of(immutable or ()),
+        "ranges": modelled.ranges_of(ranges or ()),
         "seed": seed,
     }
     wanted = probe_of(what, certificate=certificate, **said)  # type: ignore[arg-type]

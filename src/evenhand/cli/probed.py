@@ -23,6 +23,12 @@ _HEADINGS = {
     "attack_success_rate": "broken of the right",
     "corruption_error": "corruption error",
     "certified_accuracy(r=0)": "certified at all",
+    "permutation_importance": "rise of the error",
+    "log_loss_importance": "rise of the log-loss",
+    "mean_attribution": "mean part",
+    "mean_absolute_attribution": "mean size of its part",
+    "mean_recourse_cost": "mean cost of recourse",
+    "no_recourse": "share without recourse",
 }
 
 _MOST_SHOWN = 20

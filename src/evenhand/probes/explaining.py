@@ -112,7 +112,7 @@ class Explaining(Method):
     def first(self, rows: pl.DataFrame) -> tuple[str, ...]:
         """Return what a feature is for."""
         del rows
-        return self.summary[:1]
+        return self.explanation.first()
 
     def problems(self, model: Model) -> list[Problem]:
         """Return what stops the explanation."""

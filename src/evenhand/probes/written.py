@@ -45,6 +45,8 @@ def probe_of(
     severity: Sequence[int] | int = (),
     fill: Sequence[str] | str = (),
     randomisations: int | None = None,
+    immutable: Sequence[str] | str = (),
+    ranges: Sequence[tuple[str, float, float]] = (),
     certificate: str | None = None,
     baseline: Baseline | None = None,
     seed: int = 1,
@@ -63,6 +65,8 @@ def probe_of(
             ``blur``.
         randomisations: Of attributions: how many networks that learned nothing their maps are
             compared with, 10 by default; 0 for none, which is far cheaper.
+        immutable: Of counterfactual examples: features that stay as they are.
+        ranges: Of counterfactual examples: features with their least and greatest values.
         certificate: Of attacks: what proves how much of the rest no attack can break.
         baseline: Of corruptions: whose errors others are measured by.
         seed: Where every random number comes from, from 0.
@@ -82,6 +86,8 @@ def probe_of(
         "severity": several(severity),
         "fill": several(fill),
         "randomisations": () if randomisations is None else (randomisations,),
+        "immutable": several(immutable),
+        "ranges": tuple(ranges),
         "certificate": () if certificate is None else (certificate,),
         "baseline": () if baseline is None else (baseline,),
     }
@@ -105,7 +111,7 @@ _BESIDE = {
     ATTACK: ("eps", "norm", "certificate"),
     CORRUPT: ("severity", "baseline"),
     CERTIFY: (),
-    EXPLAIN: (),
+    EXPLAIN: ("immutable", "ranges"),
     ATTRIBUTE: ("fill", "randomisations"),
 }
 _FOR = {
@@ -114,6 +120,8 @@ _FOR = {
     "severity": "It is for corruptions: corrupt.common(severity=3).",
     "fill": "It is for attributions: their card removes features with it.",
     "randomisations": "It is for attributions: their card compares networks that learned nothing.",
+    "immutable": "It is for counterfactual examples: explain.counterfactual.",
+    "ranges": "It is for counterfactual examples: explain.counterfactual.",
     "certificate": "It stands beside an attack; alone it is written certify.ibp.",
     "baseline": "It is for corruptions, whose errors are divided by its.",
 }
@@ -190,8 +198,9 @@ def _attributing(written: str, term: Term, said: dict[str, tuple[object, ...]]) 
 def _explaining(written: str, term: Term, said: dict[str, tuple[object, ...]]) -> Method:
     from evenhand.probes.explaining import explaining
 
-    del said
-    return explaining(written, term)
+    given = tuple((name, value) for name, value in said.items() if value)
+    params: Any = (*term.params, *given)
+    return explaining(written, Term(term.name, term.args, params, term.cutoff))
 
 
 _METHODS = {

@@ -281,7 +281,7 @@ def test_of_more_than_two_classes_one_is_named_and_logits_are_its_own():
     model = linear(weights, np.zeros(3), spec)
     x = inputs_for().x
     inputs = inputs_of(x, spec, labels=[spec.labels[one] for one in model.predict(x)])
-    with pytest.raises(ModelError, match="of which of 3 classes"):
+    with pytest.raises(ModelError, match="which of 3 classes"):
         probed("explain.shap", model, inputs)
     found = parts_of(probed("explain.shap(target=c)", model, inputs))
     background = background_of("explain.shap", inputs)

@@ -92,5 +92,9 @@ class Explanation(ABC):
         del spec
         return self.summary
 
+    def first(self) -> tuple[str, ...]:
+        """Return the measures to ask for first, the last of them by group too."""
+        return self.summary[:1]
+
     def __str__(self) -> str:
         return written(self, PREFIX)

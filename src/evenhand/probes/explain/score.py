@@ -64,6 +64,28 @@ class Score:
         return f"the {self.link} of {spec.labels[self.target]!r}"
 
 
+def class_of(spec: Spec, target: object, key: str) -> int:
+    """Return the place of the class that is meant: of two the second, where none is named.
+
+    Args:
+        spec: Of the model.
+        target: The class as its label is written, or None.
+        key: What it is called, in errors.
+
+    Raises:
+        ModelError: There is no such class, or none of more than two is named.
+
+    """
+    names = {str(one): place for place, one in enumerate(spec.labels)}
+    if target is None and spec.classes > 2:  # noqa: PLR2004 - which of two is known
+        what = f"which of {spec.classes} classes is meant?"
+        raise ModelError(Problem(key, what, f"Say {key}=... There are: {listed(names)}."))
+    if target is not None and str(target) not in names:
+        what = f"there is no class '{target}'."
+        raise ModelError(Problem(key, what, did_you_mean(str(target), [*names])))
+    return 1 if target is None else names[str(target)]
+
+
 def score_of(spec: Spec, target: object, link: Link) -> Score:
     """Return the score that is meant.
 
@@ -76,15 +98,12 @@ def score_of(spec: Spec, target: object, link: Link) -> Score:
         ModelError: There is no such class, none of more than two is named, or the scale is none.
 
     """
-    problems = []
-    names = {str(one): place for place, one in enumerate(spec.labels)}
-    if target is None and spec.classes > 2:  # noqa: PLR2004 - which of two is known
-        what = f"of which of {spec.classes} classes is the score explained?"
-        hint = f"Say target=... There are: {listed(names)}."
-        problems.append(Problem("target", what, hint))
-    elif target is not None and str(target) not in names:
-        what = f"there is no class '{target}'."
-        problems.append(Problem("target", what, did_you_mean(str(target), [*names])))
+    problems: list[Problem] = []
+    place = 0
+    try:
+        place = class_of(spec, target, "target")
+    except ModelError as error:
+        problems += error.problems
     if spec.output == "labels":
         what = "a model that gives labels alone has no score to explain."
         problems.append(Problem("link", what, "Ask explain.permutation."))
@@ -94,5 +113,4 @@ def score_of(spec: Spec, target: object, link: Link) -> Score:
     if problems:
         raise ModelError(problems)
     own: dict[str, Any] = {"logits": "logit", "probabilities": "probability", "scores": "score"}
-    place = 1 if target is None else names[str(target)]
     return Score(place, own[spec.output] if link == "model" else link)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -24,6 +25,8 @@ class Table:
         digest: Of the examples; by it tables are told apart.
         x: All examples, shape (n, columns).
         seed: Where what is drawn of them comes from.
+        places: Of the examples, by id.
+        values: For columns of text, the values that their numbers stand for.
 
     """
 
@@ -33,7 +36,7 @@ class Table:
     x: Floats = field(compare=False, repr=False)
     seed: int
     places: dict[object, int] = field(compare=False, repr=False)
-    values: dict[str, tuple[object, ...]] = field(compare=False, repr=False, default_factory=dict)
+    values: Mapping[str, Sequence[object]] = field(compare=False, repr=False, default_factory=dict)
 
     def places_of(self, examples: Inputs) -> Places:
         """Return the places of some examples among all, shape (n,)."""
@@ -73,4 +76,5 @@ def table_of(inputs: Inputs, groups: Groups, seed: int) -> Table:
     flat = inputs.x.reshape(len(inputs), -1)
     names = named_features(inputs.features, flat.shape[1])
     places = {one: place for place, one in enumerate(inputs.ids.tolist())}
-    return Table(grouped(names, groups), names, inputs.digest, inputs.x, seed, places)
+    features = grouped(names, groups)
+    return Table(features, names, inputs.digest, inputs.x, seed, places, inputs.values)

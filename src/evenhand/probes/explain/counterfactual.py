@@ -1,0 +1,317 @@
+"""Counterfactual examples: what would have to change for another decision, and what it costs."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, get_args
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from evenhand.errors import EvenhandError, Problem, did_you_mean
+from evenhand.models.inputs import Inputs
+from evenhand.models.model import Codes, Model
+from evenhand.probes.explain.explanation import Explanation, Told
+from evenhand.probes.explain.recourse import Cost, Numbers, Room, Search, linear, searched
+from evenhand.probes.explain.score import Score, class_of
+from evenhand.probes.explain.shap import slope_of
+from evenhand.probes.explain.table import Table
+from evenhand.probes.parameter import refuse
+
+_COSTS: tuple[Cost, ...] = get_args(Cost)
+
+_DONORS = 2000
+"""Examples among which favourable ones are looked for."""
+
+_BEYOND = (1e-9, 1e-6)
+"""How far behind a linear boundary a change is checked, relative to the score: the next to try."""
+
+
+@dataclass(frozen=True)
+class Counterfactual(Explanation):
+    """The cheapest change that turns an unfavourable decision; Wachter 2017, Ustun 2019.
+
+    Of every example that the model decides unfavourably. The cost is L2 of changes in standard
+    deviations, or L1 in median absolute deviations; a change of text costs 1. In closed form of
+    linear logits of two classes; else it is searched for, so that costs are at most and the share
+    without recourse at most what is told. Changes are of inputs: nothing says that who makes them
+    changes nothing else, nor that anybody can.
+
+    Attributes:
+        favourable: The decision that is wanted, as its label is written; of two the second.
+        cost: ``l2`` or ``l1``.
+        immutable: Features that stay as they are.
+        ranges: Lists of a feature, its least and its greatest value; of others those that are seen.
+
+    """
+
+    name = "counterfactual"
+    summary = ("mean_recourse_cost", "no_recourse")
+    columns: ClassVar[dict[str, pl.DataType]] = {
+        "recourse": pl.Float64(),
+        "recourse_cost": pl.Float64(),
+        "changes": pl.String(),
+    }
+    whole = True
+
+    favourable: str | int | float | bool | None = None
+    cost: Cost = "l2"
+    immutable: tuple[str, ...] | str = ()
+    ranges: tuple[object, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Refuse parameters that cannot be meant."""
+        wrong = [one for one in self._ranges if not _is_range(one)]
+        refuse(
+            str(self),
+            [
+                (self.cost not in _COSTS, f"cost={self.cost}; there are l2 and l1."),
+                (bool(wrong), f"{wrong} is no feature with a least and a greatest value."),
+            ],
+        )
+
+    @property
+    def _ranges(self) -> tuple[tuple[str, float, float], ...]:
+        alone = bool(self.ranges) and isinstance(self.ranges[0], str)
+        said: Any = (self.ranges,) if alone else self.ranges
+        found: tuple[tuple[str, float, float], ...] = said
+        return found
+
+    @property
+    def _fixed(self) -> tuple[str, ...]:
+        return (self.immutable,) if isinstance(self.immutable, str) else self.immutable
+
+    def explained(
+        self,
+        model: Model,
+        examples: Inputs,
+        table: Table,
+        *,
+        labels: Codes,
+        prediction: Codes,
+        tell: Told,
+    ) -> pl.DataFrame:
+        """Return whether a change was found, what it costs and what it is."""
+        del labels
+        wanted = class_of(model.spec, self.favourable, "favourable")
+        flat = np.asarray(examples.x.reshape(len(examples), -1), np.float64)
+        rows = np.flatnonzero(prediction != wanted)
+        x, room = flat[rows], self.room(table)
+        slope = self._slope(model, room)
+
+        def decided(z: Numbers) -> NDArray[np.bool_]:
+            shaped = z.reshape(-1, *model.spec.shape).astype(examples.x.dtype)
+            favourably: NDArray[np.bool_] = model.predict(shaped) == wanted
+            return favourably
+
+        if not len(rows):
+            z, price = x, np.empty(0)
+        elif slope is not None:
+            z, price = self._closed(model, slope, x, room, decided)
+        else:
+            every = table.x[table.drawn(_DONORS)].reshape(-1, x.shape[1])
+            donors = np.asarray(every, np.float64)
+            donors = donors[decided(donors)]
+            z, price = searched(
+                decided, x, donors, self._grids(table, room), room=room, how=_SEARCH
+            )
+        tell(1.0)
+        return _told(table, len(examples), rows=rows, x=x, z=z, price=price)
+
+    def _closed(
+        self, model: Model, slope: Numbers, x: Numbers, room: Room, decided: object
+    ) -> tuple[Numbers, Numbers]:
+        """Return the cheapest changes of a linear score; they are checked a little behind it."""
+        wanted = class_of(model.spec, self.favourable, "favourable")
+        score = Score(wanted, "logit").of(model, x.reshape(-1, *model.spec.shape))
+        score = np.minimum(score, 0.0)
+        z, price = linear(slope, score, x, room)
+        found = np.zeros(len(x), dtype=bool)
+        asks: Any = decided
+        for beyond in _BEYOND:
+            left = np.flatnonzero(~found & ~np.isnan(price))
+            if not len(left):
+                break
+            behind = score[left] - beyond * (1 + np.abs(score[left]))
+            tried, _ = linear(slope, behind, x[left], room)
+            there = ~np.isnan(tried).any(axis=1)
+            turned = np.zeros(len(left), dtype=bool)
+            if there.any():
+                turned[there] = asks(tried[there])
+            found[left] = turned
+            z[left[turned]] = tried[turned]
+        return np.where(found[:, None], z, np.nan), np.where(found, price, np.nan)
+
+    def _slope(self, model: Model, room: Room) -> Numbers | None:
+        """Return the slope of the favourable logit, where a closed form holds."""
+        if model.spec.classes != 2 or not all(map(room.single, room.members)):  # noqa: PLR2004
+            return None
+        return slope_of(model, Score(class_of(model.spec, self.favourable, ""), "logit"))
+
+    def room(self, table: Table) -> Room:
+        """Return what may be changed, how far, and what it costs."""
+        x = np.asarray(table.x.reshape(len(table.x), -1), np.float64)
+        text = np.array([name in table.values for name in table.names])
+        spread = x.std(axis=0) if self.cost == "l2" else _deviation(x)
+        low, high = x.min(axis=0), x.max(axis=0)
+        for name, least, most in self._ranges:
+            place = table.names.index(name)
+            low[place], high[place] = least, most
+        fixed = {*self._fixed}
+        members = tuple(
+            places
+            for name, places in zip(table.features.names, table.features.members, strict=True)
+            if not fixed & {name, *(table.names[place] for place in places)}
+        )
+        return Room(
+            scale=np.where(text | (spread == 0), 1.0, spread),
+            low=low,
+            high=high,
+            text=text,
+            whole=~text & (x == np.rint(x)).all(axis=0),
+            members=members,
+            cost=self.cost,
+        )
+
+    def _grids(self, table: Table, room: Room) -> list[Numbers]:
+        """Return values of each feature that are tried alone: most frequent, or spread out."""
+        x = np.asarray(table.x.reshape(len(table.x), -1), np.float64)
+        found = []
+        for members in room.members:
+            columns = [*members]
+            values = x[:, columns]
+            inside = (values >= room.low[columns]) & (values <= room.high[columns])
+            values = values[inside.all(axis=1)]
+            known, count = np.unique(values, axis=0, return_counts=True)
+            if room.single(members):
+                at = np.linspace(0, 1, _SEARCH.grid - 2)
+                spread = np.quantile(values[:, 0], at, method="closest_observation")
+                ends = [room.low[columns[0]], room.high[columns[0]]]
+                known = np.unique(np.concatenate([spread, ends]))[:, None]
+                found.append(known)
+            else:
+                found.append(known[np.argsort(-count, kind="stable")[: _SEARCH.grid]])
+        return found
+
+    def most(self, model: Model, table: Table) -> int:
+        """Return what an example that is decided unfavourably costs, and its share of the rest."""
+        room = self.room(table)
+        if self._slope(model, room) is not None:
+            return 1 + len(_BEYOND)
+        count = len(table.x)
+        looked = math.ceil(count / self.block) * min(_DONORS, count)
+        return _SEARCH.most(room) + math.ceil(looked / count)
+
+    def problems(self, model: Model, table: Table | None) -> list[Problem]:
+        """Return that there is no such decision or feature, or nothing that may be changed."""
+        found = super().problems(model, table)
+        try:
+            class_of(model.spec, self.favourable, "favourable")
+        except EvenhandError as error:
+            found += error.problems
+        return found if table is None else [*found, *self._unfit(table)]
+
+    def first(self) -> tuple[str, ...]:
+        """Return how many have no way, and how far the others have to go."""
+        return ("no_recourse", "mean_recourse_cost")
+
+    def _unfit(self, table: Table) -> Iterator[Problem]:
+        known = [*dict.fromkeys((*table.names, *table.features.names))]
+        for name in self._fixed:
+            if name not in known:
+                what = f"there is no feature '{name}'."
+                yield Problem("immutable", what, did_you_mean(name, known))
+        for name, least, most in self._ranges:
+            if name not in table.names:
+                what = f"there is no feature '{name}'."
+                yield Problem("ranges", what, did_you_mean(name, table.names))
+            elif name in table.values:
+                what = f"{name} is text and has no range."
+                yield Problem("ranges", what, "Name it as immutable, or leave it out.")
+            elif not least <= most:
+                yield Problem("ranges", f"{name} from {least:g} to {most:g} is no range.")
+        fixed = {*self._fixed}
+        if {*table.names} <= fixed or {*table.features.names} <= fixed:
+            yield Problem("immutable", "no feature is left that may be changed.")
+
+    def notes(self, model: Model, table: Table) -> tuple[str, ...]:
+        """Return what is wanted, what costs are, what stays, and how changes were found."""
+        room = self.room(table)
+        wanted = model.spec.labels[class_of(model.spec, self.favourable, "favourable")]
+        by = {
+            "l2": "the Euclidean norm of changes in standard deviations of these examples",
+            "l1": "the sum of changes in median absolute deviations of these examples (mean ones "
+            "where half have one value)",
+        }[self.cost]
+        said = [f"wanted is the decision {wanted!r}; cost is {by}, a change of text counts 1"]
+        named = {name for name, _, _ in self._ranges}
+        kept = f"kept as they are: {', '.join(self._fixed) or 'none, say --immutable sex,race'}"
+        said.append(f"{kept}; ranges: {', '.join(sorted(named)) or 'none'} as said, others as seen")
+        if self._slope(model, room) is not None:
+            said.append(
+                "costs are exact: the closed form of a linear score; whole numbers can be cut"
+            )
+        else:
+            said.append(
+                "changes were searched for, and turn the decision; there may be cheaper ones, or "
+                "one where none was found: costs and the share without recourse are at most these"
+            )
+        return tuple(said)
+
+
+_SEARCH = Search()
+
+
+def _is_range(one: object) -> bool:
+    shaped = isinstance(one, tuple) and len(one) == 3 and isinstance(one[0], str)  # noqa: PLR2004
+    return shaped and all(
+        isinstance(end, int | float) and math.isfinite(end)
+        for end in one[1:]  # type: ignore[index]
+    )
+
+
+def _deviation(x: Numbers) -> Numbers:
+    """Return the median absolute deviation of columns, the mean one where that is 0."""
+    off = np.abs(x - np.median(x, axis=0))
+    median = np.median(off, axis=0)
+    return np.asarray(np.where(median > 0, median, off.mean(axis=0)), np.float64)
+
+
+def _told(
+    table: Table,
+    count: int,
+    *,
+    rows: NDArray[np.int64],
+    x: Numbers,
+    z: Numbers,
+    price: Numbers,
+) -> pl.DataFrame:
+    """Return the columns; null of examples that are decided favourably."""
+    found, cost = np.full(count, np.nan), np.full(count, np.nan)
+    changes: list[str | None] = [None] * count
+    there = ~np.isnan(price)
+    found[rows], cost[rows] = there.astype(np.float64), price
+    for at in np.flatnonzero(there).tolist():
+        changes[rows[at]] = ", ".join(_words(table, x[at], z[at]))
+    return pl.DataFrame(
+        {
+            "recourse": pl.Series(found).fill_nan(None),
+            "recourse_cost": pl.Series(cost).fill_nan(None),
+            "changes": pl.Series(changes, dtype=pl.String),
+        }
+    )
+
+
+def _words(table: Table, x: Numbers, z: Numbers) -> Iterator[str]:
+    """Yield each change in words: ``age 25 -> 31``."""
+    for place, name in enumerate(table.names):
+        if x[place] == z[place]:
+            continue
+        values: Sequence[object] = table.values.get(name, ())
+        if values:
+            yield f"{name} {values[int(x[place])]} -> {values[int(z[place])]}"
+        else:
+            yield f"{name} {x[place]:.6g} -> {z[place]:.6g}"

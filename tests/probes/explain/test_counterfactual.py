@@ -1,0 +1,225 @@
+"""Recourse: closed forms of linear scores (T3), optimisers, searches, failures that are kept."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import polars as pl
+import pytest
+from scipy.optimize import linprog, minimize
+
+import evenhand as eh
+from evenhand.errors import ModelError
+from evenhand.models.function import FunctionModel, linear
+from evenhand.models.inputs import inputs_of
+from evenhand.models.spec import Spec
+from evenhand.probes.explain import recourse
+from evenhand.probes.explaining import Explaining
+from evenhand.probes.run import most_asked, run
+from evenhand.probes.written import probe_of
+
+NAMES = ("age", "pay", "hours")
+WEIGHTS = np.array([1.0, -2.0, 0.5])
+SPEC = Spec(labels=("no", "yes"), shape=(3,), low=-50.0, high=50.0)
+WIDE = tuple((name, -50.0, 50.0) for name in NAMES)
+
+
+def model_of(bias=-0.5):
+    return linear(np.vstack([np.zeros(3), WEIGHTS]), np.array([0.0, bias]), SPEC)
+
+
+def inputs_for(x=None, size=150, values=None):
+    x = np.random.default_rng(1).normal(size=(size, 3)) if x is None else x
+    labels = [SPEC.labels[one] for one in (x @ WEIGHTS > 0).astype(int)]
+    groups = {"side": np.random.default_rng(2).choice(["left", "right"], len(x))}
+    found = inputs_of(x, SPEC, labels=labels, groups=groups)
+    object.__setattr__(found, "features", NAMES)
+    object.__setattr__(found, "values", values or {})
+    return found
+
+
+def rows_of(written, model=None, inputs=None, **said):
+    inputs = inputs_for() if inputs is None else inputs
+    probe = probe_of(f"explain.{written}", **said)
+    return run(probe, model or model_of(), inputs, version="0", believe=True).rows
+
+
+def test_cost_of_a_linear_score_is_its_size_by_the_norm_of_the_weights():
+    # Of all corners of a cube the deviation is 1; at (1, 1, 1) the score is -1.
+    x = np.array([*itertools.product((-1.0, 1.0), repeat=3)])
+    rows = rows_of("counterfactual", inputs=inputs_for(x), ranges=WIDE)
+    cost = dict(zip(map(tuple, x.tolist()), rows["recourse_cost"], strict=True))
+    assert x[-1] @ WEIGHTS - 0.5 == -1
+    assert cost[1.0, 1.0, 1.0] == pytest.approx(0.436436, abs=5e-7)
+    score = x @ WEIGHTS - 0.5
+    for one, value in zip(x.tolist(), score, strict=True):
+        wanted = None if value > 0 else pytest.approx(-value / np.linalg.norm(WEIGHTS), rel=1e-12)
+        assert cost[tuple(one)] == wanted
+
+
+def room_of(rng, cost, size=4):
+    return recourse.Room(
+        scale=rng.uniform(0.5, 2, size),
+        low=-rng.uniform(0, 2, size),
+        high=rng.uniform(0, 2, size),
+        text=np.zeros(size, dtype=bool),
+        whole=np.zeros(size, dtype=bool),
+        members=((0,), (1,), (3,)),
+        cost=cost,
+    )
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_least_norm_within_ranges_is_that_of_an_optimiser(seed):
+    rng = np.random.default_rng(seed)
+    room, slope, x = room_of(rng, "l2"), rng.normal(size=4), np.zeros((1, 4))
+    score = np.array([-rng.uniform(0.1, 2.0)])
+    found, price = recourse.linear(slope, score, x, room)
+    free = np.array([True, True, False, True])
+    bounds = [
+        (lo, hi) if may else (0, 0) for lo, hi, may in zip(room.low, room.high, free, strict=True)
+    ]
+    most = sum(max(w * lo, w * hi) for w, (lo, hi) in zip(slope, bounds, strict=True))
+    if most < -score[0]:
+        assert np.isnan(price[0])
+        return
+    best = minimize(
+        lambda d: ((d / room.scale) ** 2).sum(),
+        np.zeros(4),
+        jac=lambda d: 2 * d / room.scale**2,
+        bounds=bounds,
+        constraints={"type": "ineq", "fun": lambda d: slope @ d + score[0], "jac": lambda _: slope},
+        options={"ftol": 1e-14, "maxiter": 500},
+    )
+    assert slope @ found[0] == pytest.approx(-score[0])
+    assert (found >= room.low - 1e-12).all()
+    assert (found <= room.high + 1e-12).all()
+    assert price[0] == pytest.approx(np.sqrt(best.fun), abs=1e-5)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_least_sum_within_ranges_is_that_of_a_linear_program(seed):
+    rng = np.random.default_rng(100 + seed)
+    room, slope, x = room_of(rng, "l1"), rng.normal(size=4), np.zeros((1, 4))
+    score = np.array([-rng.uniform(0.1, 2.0)])
+    _, price = recourse.linear(slope, score, x, room)
+    ends = [(0, hi) if may else (0, 0) for hi, may in zip(room.high, (1, 1, 0, 1), strict=True)]
+    ends += [(0, -lo) if may else (0, 0) for lo, may in zip(room.low, (1, 1, 0, 1), strict=True)]
+    each = np.concatenate([1 / room.scale] * 2)
+    best = linprog(each, A_ub=-np.concatenate([slope, -slope])[None], b_ub=score, bounds=ends)
+    if not best.success:
+        assert np.isnan(price[0])
+        return
+    assert price[0] == pytest.approx(best.fun)
+
+
+def test_what_is_immutable_stays_and_failures_are_counted_and_not_dropped():
+    inputs = inputs_for()
+    rows = rows_of("counterfactual(immutable=[age, pay])", inputs=inputs)
+    asked = rows.filter(pl.col("recourse").is_not_null())
+    unfavourable = inputs.x @ WEIGHTS - 0.5 <= 0
+    assert len(asked) == unfavourable.sum()
+    reach = inputs.x @ WEIGHTS - 0.5 + WEIGHTS[2] * (inputs.x[:, 2].max() - inputs.x[:, 2])
+    clear = np.abs(reach[unfavourable]) > 1e-6
+    assert (asked["recourse"].to_numpy() == (reach[unfavourable] > 0))[clear].all()
+    assert asked["recourse_cost"].is_null().equals(asked["recourse"] == 0)
+    assert all(one.startswith("hours ") for one in asked["changes"].drop_nulls())
+    log = eh.log(rows, kind="attributions")
+    assert eh.estimate("no_recourse", log).value == pytest.approx(1 - asked["recourse"].mean())
+    cost = eh.estimate("mean_recourse_cost", log).value
+    assert cost == pytest.approx(asked["recourse_cost"].mean())
+    assert 0 < asked["recourse"].mean() < 1
+
+
+def hidden():
+    """The linear model, of which nobody sees that it is one."""
+    return FunctionModel(lambda x: np.column_stack([np.zeros(len(x)), x @ WEIGHTS - 0.5]), SPEC)
+
+
+@pytest.mark.parametrize("cost", ["l1", "l2"])
+def test_search_is_never_cheaper_than_the_closed_form_and_mostly_near_it(cost):
+    exact = rows_of(f"counterfactual(cost={cost})")
+    found = rows_of(f"counterfactual(cost={cost})", hidden())
+    both = exact.join(found, on="source").filter(pl.col("recourse_cost").is_not_null())
+    assert both["recourse"].equals(both["recourse_right"], check_names=False)
+    ratio = (both["recourse_cost_right"] / both["recourse_cost"]).to_numpy()
+    assert ratio.min() > 1 - 1e-6
+    assert np.median(ratio) < 1.5
+
+
+def test_search_over_few_values_finds_the_cheapest_single_change():
+    # Favourable is a pay of 3 or more, or an age of 9: one change each.
+    rng = np.random.default_rng(0)
+    x = np.column_stack(
+        [rng.integers(0, 10, 200), rng.integers(0, 5, 200), rng.integers(0, 4, 200)]
+    )
+    x = x.astype(float)
+    spec = Spec(labels=("no", "yes"), shape=(3,), low=-50.0, high=50.0, output="labels")
+    said = np.array(["no", "yes"])
+    model = FunctionModel(lambda z: said[((z[:, 1] >= 3) | (z[:, 0] >= 9)).astype(int)], spec)
+    rows = rows_of("counterfactual", model, inputs_for(x))
+    scale = x.std(axis=0)
+    for row, one in zip(rows.iter_rows(named=True), x, strict=True):
+        if one[1] >= 3 or one[0] >= 9:
+            assert row["recourse"] is None
+            continue
+        wanted = min((3 - one[1]) / scale[1], (9 - one[0]) / scale[0])
+        assert row["recourse_cost"] == pytest.approx(wanted)
+        assert row["changes"] in {f"pay {one[1]:g} -> 3", f"age {one[0]:g} -> 9"}
+
+
+def test_change_of_text_costs_1_and_is_told_in_words():
+    rng = np.random.default_rng(0)
+    x = np.column_stack([rng.integers(0, 3, 90), rng.normal(size=90), rng.normal(size=90)])
+    model = FunctionModel(
+        lambda z: np.column_stack([np.zeros(len(z)), np.where(np.rint(z[:, 0]) == 2, 1.0, -1.0)]),
+        SPEC,
+    )
+    inputs = inputs_for(x, values={"age": ("young", "grown", "old")})
+    rows = rows_of("counterfactual", model, inputs).filter(pl.col("recourse").is_not_null())
+    assert {*rows["recourse_cost"]} == {1.0}
+    assert {*rows["changes"]} == {"age young -> old", "age grown -> old"}
+
+
+def test_found_changes_turn_the_decision_and_rows_do_not_hang_on_blocks(monkeypatch):
+    whole = rows_of("counterfactual", hidden())
+    monkeypatch.setattr(Explaining, "block", 11)
+    assert rows_of("counterfactual", hidden()).drop("queries").equals(whole.drop("queries"))
+
+
+def test_of_two_decisions_either_can_be_wanted():
+    rows = rows_of("counterfactual(favourable=no)")
+    inputs = inputs_for()
+    assert (rows["recourse"].is_not_null() == (inputs.x @ WEIGHTS - 0.5 > 0)).all()
+
+
+@pytest.mark.parametrize("model", [model_of, hidden])
+def test_it_costs_what_is_said_at_most(model):
+    made, inputs = model(), inputs_for()
+    probe = probe_of("explain.counterfactual").among(inputs)
+    most = most_asked(probe, made, len(inputs))
+    found = run(probe, made, inputs, version="0", believe=True)
+    assert found.made.queries == made.queries <= most
+
+
+@pytest.mark.parametrize(
+    ("said", "why"),
+    [
+        ({"immutable": "agee"}, "no feature 'agee'"),
+        ({"immutable": NAMES}, "no feature is left"),
+        ({"ranges": [("agee", 0, 1)]}, "no feature 'agee'"),
+        ({"ranges": [("age", 2, 1)]}, "is no range"),
+    ],
+)
+def test_features_and_ranges_that_are_none_are_refused(said, why):
+    with pytest.raises(ModelError, match=why):
+        rows_of("counterfactual", **said)
+
+
+@pytest.mark.parametrize(
+    "written", ["(cost=linf)", "(ranges=[[age, 1]])", "(ranges=[age, low, high])"]
+)
+def test_parameters_that_cannot_be_meant_are_refused(written):
+    with pytest.raises(ModelError, match=r"explain\.counterfactual"):
+        probe_of(f"explain.counterfactual{written}")
