@@ -45,7 +45,7 @@ def inputs(tmp_path_factory):
 
 @pytest.mark.parametrize("plan", PLANS, ids=lambda plan: plan.stem)
 def test_plan_fits_its_model_and_inputs(plan, inputs):
-    if not (inputs / f"{plan.stem}.parquet").exists():
+    if not (inputs / f"{plan.stem.removesuffix('_explained')}.parquet").exists():
         pytest.skip("the data are not here: EVENHAND_DATA names no folder that holds them")
     result = CliRunner().invoke(app, ["check", str(plan)])
     assert result.exit_code == 0, result.output
@@ -72,3 +72,15 @@ def test_digits_are_audited_by_group_from_one_plan(inputs, tmp_path):
         assert low <= value == pytest.approx(high)
     assert "Some of the examples" in page.read_text()
     assert bundle.verdict in {"pass", "fail", "undecided"}
+
+
+def test_slopes_and_edges_fail_the_rule_that_parts_pass(inputs, tmp_path):
+    plan = yaml.safe_load((FOLDER / "digits_explained.yaml").read_text())
+    plan["model"] |= {"inputs": str(inputs / "digits.parquet"), "where": "image_id < 300"}
+    named = ("gradient", "gradient_x_input", "edges")
+    plan["probes"] = [f"attribute.{name}(randomisations=0)" for name in named]
+    bundle = eh.audit(plan, html=tmp_path / "page.html", probes=tmp_path / "probes", pictures=True)
+    verdicts = {rule.scope: rule.verdict for rule in bundle.rules}
+    wanted = {"gradient": "fail", "gradient_x_input": "pass", "edges": "fail"}
+    assert verdicts == {f"variant == '{name} mean'": one for name, one in wanted.items()}
+    assert "no better than chance" in (tmp_path / "page.html").read_text()
