@@ -23,7 +23,8 @@ class RandomisationExcess(Sums):
     parameters are drawn anew, minus that with another example's map under them. 0 is at chance: the
     map shows what was learned, as far as this test can tell. Above 0 it shows the example itself
     whatever was learned, as products with the input do; then no picture of it says much of the
-    model. A map of noise has 0 too, so read it beside `insertion_gain`.
+    model. A map of noise has 0 too, so read it beside `insertion_gain`. Its interval is over
+    examples; the networks are the same for all of them, and others may move it by more.
 
     >>> import evenhand as eh, polars as pl
     >>> rows = pl.DataFrame({"source": [1, 2], "variant": "gradient_x_input mean",

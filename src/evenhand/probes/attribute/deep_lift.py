@@ -86,9 +86,10 @@ class DeepLift(Attribution):
         whole, empty = (scores_of(model, one, codes) for one in (x, start))
         missed = np.abs(maps.reshape(len(x), -1).sum(axis=1) - (whole - empty))
         size = np.maximum(np.abs(whole - empty), _ROUNDING * np.maximum(np.abs(whole), 1))
-        worst = float((missed / size).max(initial=0.0))
-        if worst > _MISSED:
-            what = f"parts would not add up: they miss {worst:.0%} of F(x) - F(x')."
+        wrong = int((missed > _MISSED * size).sum())
+        if wrong:
+            what = f"parts would miss more than {_MISSED:.0%} of F(x) - F(x') on {wrong:,} of "
+            what += f"{len(x):,} inputs."
             raise ModelError(_refusal(opened, what, str(self)))
         return maps
 

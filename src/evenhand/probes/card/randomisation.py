@@ -70,6 +70,8 @@ def randomisation(
         for which, of in enumerate((x, another(x, model.spec, streams))):
             found = attribution.maps(blank, of, codes, rewound(drawn, states))
             likenesses[which, time] = likeness(sizes, np.abs(found))
+    # Networks under which either map has no order are left out of both means.
+    likenesses[:, np.isnan(likenesses).any(axis=0)] = np.nan
     with warnings.catch_warnings():
         # The mean of none is NaN, as it should be.
         warnings.simplefilter("ignore", RuntimeWarning)
