@@ -337,6 +337,8 @@ def probe(
         EvenhandError: One of them cannot be read; or the log cannot be written.
 
     """
+    from dataclasses import replace
+
     from evenhand.audits.plan.model import SHOWN
     from evenhand.audits.probing import check_out, probe_to
     from evenhand.logs import open_log
@@ -371,6 +373,7 @@ def probe(
         )
 
     wanted = written()
+    asked = replace(asked, observed=wanted.method.of_tables)
     if out is not None:
         check_out(out, pictures=kept, force=force)
     found, examples = opened(model, inputs, asked, told=told)

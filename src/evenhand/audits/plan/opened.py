@@ -143,7 +143,7 @@ def with_baseline(
     """
     entry, source = plan.probes[index], plan.model
     if entry.baseline is None or source is None:
-        return probe_of(entry.probe, seed=entry.seed)
+        return probe_of(entry.probe, seed=entry.seed).among(inputs)
     address = _expanded(entry.baseline)
     architecture = None if source.architecture is None else _expanded(source.architecture)
     with _importing(folder, address, architecture):
@@ -154,7 +154,7 @@ def with_baseline(
             architecture=architecture,
             trust_pickle=trust.trust_pickle,
         )
-    return probe_of(entry.probe, seed=entry.seed, baseline=beside)
+    return probe_of(entry.probe, seed=entry.seed, baseline=beside).among(inputs)
 
 
 _IMPORTED = re.compile(r"[^\W\d][\w.]*:[^\W\d][\w.]*")
