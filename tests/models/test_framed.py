@@ -61,7 +61,7 @@ def test_file_is_opened_as_the_object_is(tmp_path):
     assert model.name == "model.joblib"
     same, _ = opened(fitted(), table(), Asked(labels="rich"))
     np.testing.assert_array_equal(model.scores(inputs.x), same.scores(inputs.x))
-    with pytest.raises(EvenhandError, match="features"):
+    with pytest.raises(EvenhandError, match="trust-pickle"):
         opened(address, rows, Asked(labels="rich"))
 
 

@@ -95,9 +95,10 @@ def tables(found: list[Gap], figure: Any) -> list[Table]:  # noqa: ANN401 - writ
         for heading in ("feature", f"part of {one.pair[0]} minus {one.pair[1]}", "share"):
             table.add_column(heading)
         whole = _value(one.whole)
+        # Of a gap that may be none no part is a share.
+        shown = _apart(one.whole)
         for name, finding in [*one.parts.items()][:_SHOWN]:
-            share = _value(finding) / whole if whole else math.nan
-            told = "" if math.isnan(share) else f"{share:.1%}"
+            told = f"{_value(finding) / whole:.1%}" if shown else ""
             table.add_row(Text(name), Text(figure(finding)), Text(told, justify="right"))
         if len(one.parts) > _SHOWN:
             table.add_row(Text(f"... and {len(one.parts) - _SHOWN} more"), Text(""), Text(""))
@@ -105,6 +106,14 @@ def tables(found: list[Gap], figure: Any) -> list[Table]:  # noqa: ANN401 - writ
         table.add_row(Text("gap of mean scores"), Text(figure(one.whole)), Text(""), style="bold")
         made.append(table)
     return made
+
+
+def _apart(finding: Finding) -> bool:
+    """Return whether the interval of a gap leaves 0 out."""
+    from evenhand.stats.estimate import Estimate
+
+    outcome = finding.outcome
+    return isinstance(outcome, Estimate) and not outcome.low <= 0 <= outcome.high
 
 
 def _value(finding: Finding) -> float:

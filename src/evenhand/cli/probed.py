@@ -73,7 +73,10 @@ def shown(probed: Probed, method: Method, out: Path, groups: Sequence[str] = ())
         *(_HEADINGS.get(one, one) for one in method.summary),
     ):
         table.add_column(heading)
-    for name, found in _figures(probed, method, names[:_MOST_SHOWN]).items():
+    # What is explained is read from the largest feature on.
+    figures = _figures(probed, method, names if method.of_tables else names[:_MOST_SHOWN])
+    order = sorted(figures, key=lambda one: -_size(figures[one])) if method.of_tables else figures
+    for name, found in [(one, figures[one]) for one in order][:_MOST_SHOWN]:
         table.add_row(*map(Text, (name, *map(_figure, found))))
     more = f"... and {len(names) - _MOST_SHOWN} more\n" if len(names) > _MOST_SHOWN else ""
     return Group(table, Text(f"{more}{_told(probed, method, out)}"))
@@ -160,6 +163,14 @@ def _quoted(word: str) -> str:
     """Return a word as a shell reads it; with an apostrophe between quotes that are legible."""
     plain = "'" in word and not {*'"$`\\!'} & {*word}
     return f'"{word}"' if plain else shlex.quote(word)
+
+
+def _size(found: Sequence[Finding]) -> float:
+    """Return the size of the last figure that is defined, 0 without."""
+    from evenhand.stats.estimate import Estimate
+
+    values = [abs(one.outcome.value) for one in found if isinstance(one.outcome, Estimate)]
+    return values[-1] if values else 0.0
 
 
 def _figure(finding: Finding) -> str:

@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from evenhand.errors import EvenhandError
 from evenhand.models.load import imported_or_unpickled
 from evenhand.models.model import Floats
 
@@ -79,12 +78,11 @@ def fitted_on_names(model: object, *, trust_pickle: bool) -> tuple[object, tuple
     Returns:
         The estimator and ``feature_names_in_``; what was given and nothing, where it is none.
 
+    Raises:
+        ModelError: It cannot be read, or is a pickle that nobody trusts.
+
     """
-    try:
-        found = imported_or_unpickled(model, trust_pickle=trust_pickle)
-    except EvenhandError:
-        # Whoever opens the model says what is wrong with it.
-        return model, ()
+    found = imported_or_unpickled(model, trust_pickle=trust_pickle)
     names = getattr(found, "feature_names_in_", None)
     if names is None or not hasattr(found, "classes_"):
         return model, ()

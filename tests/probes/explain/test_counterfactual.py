@@ -223,3 +223,10 @@ def test_features_and_ranges_that_are_none_are_refused(said, why):
 def test_parameters_that_cannot_be_meant_are_refused(written):
     with pytest.raises(ModelError, match=r"explain\.counterfactual"):
         probe_of(f"explain.counterfactual{written}")
+
+
+def test_what_the_model_does_not_read_stays_anyway_and_is_said_so():
+    rows = run(
+        probe_of("explain.counterfactual", immutable="side"), model_of(), inputs_for(), version="0"
+    )
+    assert "not read by the model, so that they stay anyway: side" in rows.made.probe["notes"]

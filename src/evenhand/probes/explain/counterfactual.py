@@ -221,7 +221,7 @@ class Counterfactual(Explanation):
     def _unfit(self, table: Table) -> Iterator[Problem]:
         known = [*dict.fromkeys((*table.names, *table.features.names))]
         for name in self._fixed:
-            if name not in known:
+            if name not in known and name not in table.unread:
                 what = f"there is no feature '{name}'."
                 yield Problem("immutable", what, did_you_mean(name, known))
         for name, least, most in self._ranges:
@@ -247,6 +247,9 @@ class Counterfactual(Explanation):
             "where half have one value)",
         }[self.cost]
         said = [f"wanted is the decision {wanted!r}; cost is {by}, a change of text counts 1"]
+        unread = [name for name in self._fixed if name in table.unread]
+        if unread:
+            said.append(f"not read by the model, so that they stay anyway: {', '.join(unread)}")
         named = {name for name, _, _ in self._ranges}
         kept = f"kept as they are: {', '.join(self._fixed) or 'none, say --immutable sex,race'}"
         said.append(f"{kept}; ranges: {', '.join(sorted(named)) or 'none'} as said, others as seen")

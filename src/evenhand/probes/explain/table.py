@@ -27,6 +27,7 @@ class Table:
         seed: Where what is drawn of them comes from.
         places: Of the examples, by id.
         values: For columns of text, the values that their numbers stand for.
+        unread: Columns of the inputs that the model does not read.
 
     """
 
@@ -37,6 +38,7 @@ class Table:
     seed: int
     places: dict[object, int] = field(compare=False, repr=False)
     values: Mapping[str, Sequence[object]] = field(compare=False, repr=False, default_factory=dict)
+    unread: tuple[str, ...] = ()
 
     def places_of(self, examples: Inputs) -> Places:
         """Return the places of some examples among all, shape (n,)."""
@@ -77,4 +79,5 @@ def table_of(inputs: Inputs, groups: Groups, seed: int) -> Table:
     names = named_features(inputs.features, flat.shape[1])
     places = {one: place for place, one in enumerate(inputs.ids.tolist())}
     features = grouped(names, groups)
-    return Table(features, names, inputs.digest, inputs.x, seed, places, inputs.values)
+    unread = tuple(one for one in inputs.table.columns if one not in names)
+    return Table(features, names, inputs.digest, inputs.x, seed, places, inputs.values, unread)
