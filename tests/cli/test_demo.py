@@ -202,6 +202,18 @@ def test_noise_drowns_faint_strokes_first(document):
     assert judged["variant == 'gaussian_noise 4'"] == "fail"
 
 
+def test_an_explanation_and_decoration_are_told_apart_as_the_formula_does(document):
+    found = document["explained_digits"]
+    assert len(found["planted"]) == 2 * 3
+    for line in found["planted"]:
+        assert line["found"]["low"] <= line["planted"] <= line["found"]["high"], line
+    judged = {rule["scope"]: rule["verdict"] for rule in found["audit"]["rules"]}
+    assert judged == {
+        "variant == 'gradient_x_input low'": "pass",
+        "variant == 'edges low'": "fail",
+    }
+
+
 @pytest.mark.usefixtures("without_data")
 def test_without_scikit_learn_the_reader_is_left_out_and_the_reason_told(run, monkeypatch):
     monkeypatch.setattr("evenhand.cli.planted.PRODUCTS", ())
@@ -242,8 +254,15 @@ def test_evidence_and_report_are_written_where_asked_and_not_over_others(run, fo
         "noisy_digits.parquet",
         "noisy_digits.pictures.parquet",
         *(
+            f"explained_digits_{name}.{ending}"
+            for name in ("gradient_x_input", "edges")
+            for ending in ("parquet", "pictures.parquet")
+        ),
+        *(
             f"{name}.{ending}"
-            for name in ("digits", "feed", "moderation", "noisy_digits", "search")
+            for name in (
+                *("digits", "explained_digits", "feed", "moderation", "noisy_digits", "search"),
+            )
             for ending in ("evidence.zip", "html")
         ),
     }
@@ -262,7 +281,7 @@ def test_evidence_keeps_what_was_thought_of_the_attack(folder):
 
 @pytest.mark.usefixtures("document")
 def test_the_report_shows_some_images_and_the_evidence_has_none(folder):
-    for name in ("digits", "noisy_digits"):
+    for name in ("digits", "noisy_digits", "explained_digits"):
         assert "Some of the examples" in (folder / f"{name}.html").read_text()
         with zipfile.ZipFile(folder / f"{name}.evidence.zip") as evidence:
             assert not [one for one in evidence.namelist() if "picture" in one or "png" in one]

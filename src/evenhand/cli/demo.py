@@ -185,6 +185,7 @@ def _vision(
     products = [
         vision.falsified(reader, plan),
         vision.misled(reader, reader.noisy(folder, force=force)[1]),
+        vision.decorated(reader, reader.explained(folder, force=force)),
     ]
     shown = []
     for product in products:
@@ -196,7 +197,8 @@ def _vision(
     lines = vision.left_by_attacks(reader, attacked)
     document[products[0].name]["attacks"] = lines
     heading = "What attacks leave of the audited thin strokes beside what no attack could break"
-    return [*shown[0][0], Text(heading), _attacks(lines), Text(""), *shown[1][0]]
+    rest = [part for parts, _ in shown[1:] for part in parts]
+    return [*shown[0][0], Text(heading), _attacks(lines), Text(""), *rest]
 
 
 def _filled(folder: Path, audited: Mapping[str, Bundle], seed: int) -> Path:

@@ -1,8 +1,9 @@
-"""The vision product of the demonstration: a reader of digits, attacked and in noise.
+"""The vision product of the demonstration: a reader of digits, attacked, in noise, and explained.
 
 How often it can be falsified has a closed form, how often noise misleads it is drawn many times.
 Beside these stands what audits of a sample find; and what attacks leave beside what no attack could
-break, so that one which is too weak is told by its flags and by the formula alike.
+break, so that one which is too weak is told by its flags and by the formula alike. Of its
+explanations one follows the model and one decorates it; the formula and the audit tell them apart.
 """
 
 from __future__ import annotations
@@ -13,6 +14,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from evenhand.cli.planted import Product
     from evenhand.models.function import FunctionModel
     from evenhand.models.inputs import Inputs
@@ -96,6 +100,30 @@ NOISY: Mapping[str, Any] = {
     ],
 }
 
+EXPLANATIONS = ("gradient_x_input", "edges")
+"""An explanation, and decoration: an edge detector, which knows nothing of the model."""
+
+_EXPLAINED = [f"variant == '{name} low'" for name in EXPLANATIONS]
+_GAIN = "difference(insertion_gain, by=thickness)"
+
+EXPLAINED: Mapping[str, Any] = {
+    "evenhand": 1,
+    "subject": _SUBJECT,
+    "log": {"source": "explained_digits_*.parquet", "kind": "attributions"},
+    "groups": {"thickness": "thickness"},
+    "measures": [
+        {"measure": measure, "slices": _EXPLAINED}
+        for measure in ("faithful_share", "insertion_gain", _GAIN)
+    ],
+    "gate": [
+        {
+            "id": "worth-showing",
+            "rule": "faithful_share >= 0.9",
+            "why": "an explanation that clerks are shown orders pixels better than chance does",
+        },
+    ],
+}
+
 
 @dataclass(frozen=True)
 class Reader:
@@ -144,6 +172,16 @@ class Reader:
         return self._probed(
             "corrupt.gaussian_noise", NOISY, folder, force=force, severity=severities
         )
+
+    def explained(self, folder: Path, *, force: bool = False) -> dict[str, Any]:
+        """Return the plan that audits explanations of what is read; as `attacked`."""
+        pattern = EXPLAINED["log"]["source"]
+        for name in EXPLANATIONS:
+            log = {"source": pattern.replace("*", name)}
+            # Pixels come into an empty image, of which the formula knows the score.
+            written = f"attribute.{name}(fill=low)"
+            self._probed(written, {**EXPLAINED, "log": log}, folder, force=force)
+        return {**EXPLAINED, "log": {**EXPLAINED["log"], "source": str(folder / pattern)}}
 
     def _probed(
         self,
@@ -245,6 +283,39 @@ def misled(found: Reader, plan: Mapping[str, Any]) -> Product:
             )
             for part, deviation in zip(_NOISY, NOISE.values(), strict=True)
         },
+    )
+
+
+def decorated(found: Reader, plan: Mapping[str, Any]) -> Product:
+    """Return explanations of the reader beside what they are worth of all images, by a formula."""
+    import numpy as np
+
+    from evenhand.cli.planted import Product
+    from evenhand.probes.attribute.control import edges
+    from evenhand.probes.card.card import Card
+    from evenhand.worlds.digits import THICKNESSES
+    from evenhand.worlds.digits_explained import insertion_gain, parts_of
+    from evenhand.worlds.ranked import MonteCarlo
+
+    every = found.world.population()
+    parts = parts_of(found.model, every.images, found.model.predict(every.images))
+    orders = (parts, edges(every.images, found.model.spec).reshape(parts.shape))
+
+    def truth(by: NDArray[np.float64]) -> dict[str, MonteCarlo]:
+        gains = insertion_gain(parts, by, steps=Card().steps)
+        # All images are counted: nothing of it is estimated.
+        return {
+            name: MonteCarlo(float(np.nanmean(gains[every.thickness == name])), 0.0, 1)
+            for name in THICKNESSES
+        }
+
+    return Product(
+        name="explained_digits",
+        title="Explanations of what the same reader reads",
+        planted="one is the model's own parts; the other is an edge detector, which looks as good.",
+        plan=plan,
+        rows=None,
+        truth={(_GAIN, part): truth(by) for part, by in zip(_EXPLAINED, orders, strict=True)},
     )
 
 
