@@ -17,7 +17,7 @@ def probe(
         str,
         typer.Argument(
             help="What is done: attack.auto, 'attack.pgd(steps=100)', corrupt.common, "
-            "'certify.smoothing(sigma=0.25)', attribute.common.",
+            "'certify.smoothing(sigma=0.25)', attribute.common, explain.gap.",
             metavar="PROBE",
         ),
     ],
@@ -126,6 +126,9 @@ def probe(
 
       evenhand probe corrupt.common --model net.onnx --inputs digits.parquet --pixels image
       --shape 8x8 --label label --group thickness --out corrupted.parquet
+
+      evenhand probe explain.gap --model model.joblib --trust-pickle --inputs adult.parquet
+      --label income_gt_50k --by sex --out gap.parquet
     """
     import evenhand
     from evenhand.audits.probing import check_out, predicted, probe_to, telling_kept
