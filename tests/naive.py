@@ -269,6 +269,7 @@ REFERENCE = {
     "mean_score": _mean(lambda r: r.score),
     "mse": _mean(lambda r: (r.guess - r.target) ** 2),
     "median_minimal_norm": _of_counts(_median_norm),
+    "mean_local_effect": _of_card("local_effect"),
     "mean_recourse_cost": _of_card("recourse_cost"),
     "negative_predictive_value": _share(lambda r: r.label == 0, lambda r: r.prediction == 0),
     "no_recourse": _mean(lambda r: 1 - r.card["recourse"]),

@@ -74,6 +74,24 @@ def test_more_groups_than_three_are_each_beside_all_together(given, tmp_path):
     assert "to_overall" not in shown.output
 
 
+def test_curves_of_a_linear_score_are_straight_and_told_with_their_ends(given, tmp_path):
+    model, rows, where = given
+    out = tmp_path / "ale.parquet"
+    found = said("explain.ale(bins=4)", *where, "--out", out, "--json")
+    assert found.exit_code == 0, found.output
+    curves = {one["feature"]: one["points"] for one in json.loads(found.stdout)["curves"]}
+    assert {*curves} == {*NAMES}
+    for name, slope in zip(NAMES, model.coef_[0], strict=True):
+        points = curves[name]
+        rises = np.diff([one["value"] for one in points])
+        assert rises == pytest.approx(slope * np.diff([one["at"] for one in points]))
+        assert (points[0]["at"], points[-1]["at"]) == (rows[name].min(), rows[name].max())
+        assert sum(one["rows"] or 0 for one in points) == len(rows)
+    shown = said("explain.ale(bins=4)", *where, "--out", out, "--force")
+    assert "▁" in shown.output
+    assert "least in a bin" in shown.output
+
+
 def test_gap_without_groups_is_refused(given, tmp_path):
     _, _, where = given
     found = said("explain.gap", *where, "--out", tmp_path / "gap.parquet")

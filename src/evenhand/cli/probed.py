@@ -37,6 +37,8 @@ _MOST_SHOWN = 20
 
 def document(probed: Probed, method: Method, out: Path, groups: Sequence[str]) -> dict[str, Any]:
     """Return what is said, as JSON."""
+    from evenhand.cli.curve import as_json, curves
+
     return {
         "log": str(out),
         "rows": len(probed.rows),
@@ -48,6 +50,7 @@ def document(probed: Probed, method: Method, out: Path, groups: Sequence[str]) -
             for name, found in _figures(probed, method).items()
         ],
         **({"gaps": [one.to_dict() for one in _gaps(probed, groups)]} if method.compared else {}),
+        **({"curves": [as_json(one) for one in curves(probed.rows)]} if method.curved else {}),
         "flags": probed.made.flags,
         "notes": probed.made.probe["notes"],
         "next": following(probed, method, out, groups),
@@ -60,8 +63,12 @@ def shown(probed: Probed, method: Method, out: Path, groups: Sequence[str] = ())
     from rich.table import Table
     from rich.text import Text
 
+    from evenhand.cli.curve import curves
+    from evenhand.cli.curve import table as table_of
     from evenhand.cli.gap import tables
 
+    if method.curved:
+        return Group(table_of(curves(probed.rows)), Text(_told(probed, method, out)))
     if method.compared:
         return Group(
             *_spaced(tables(_gaps(probed, groups), _figure)), Text(_told(probed, method, out))

@@ -54,6 +54,11 @@ class Explaining(Method):
         return self.explanation.compared
 
     @property
+    def curved(self) -> bool:  # type: ignore[override]
+        """Whether what the explanation says of a feature is a curve."""
+        return self.explanation.curved
+
+    @property
     def summary(self) -> tuple[str, ...]:  # type: ignore[override]
         """Those of the explanation."""
         return self.explanation.summary

@@ -28,6 +28,7 @@ COLUMNS = (
     *("error_rise", "log_loss_rise"),
     *("attribution", "attribution_error", "explained_score", "base_score"),
     *("recourse", "recourse_cost", "changes"),
+    *("local_effect", "ale_bin", "ale_low", "ale_high"),
 )
 """The columns that a log can have beside the groups, whichever method wrote it."""
 

@@ -68,6 +68,7 @@ class Method(ABC):
         summary: Measures that sum up a variant, in notation.
         doubted: Whether reasons not to believe it can be looked for.
         apart: Whether figures are of each variant by itself; else of all together.
+        curved: Whether what it says of a variant is a curve.
         compared: Whether it is asked for by group, as differences that add up.
         of_tables: Whether it is of tables, whose columns have ranges of their own.
         block: Examples that are changed, and kept, at once.
@@ -80,6 +81,7 @@ class Method(ABC):
     apart: ClassVar[bool] = True
     of_tables: ClassVar[bool] = False
     compared: ClassVar[bool] = False
+    curved: ClassVar[bool] = False
     block: ClassVar[int] = 256
 
     @property

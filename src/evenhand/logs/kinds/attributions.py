@@ -29,6 +29,13 @@ _OF_TABLES = (
         missing=_NOT_ASKED,
     ),
     Role(
+        "local_effect",
+        "number",
+        "exclude",
+        "the change of the score from the lower to the upper end of the example's bin",
+        missing="the feature is text or constant, or nobody moved it",
+    ),
+    Role(
         "recourse",
         "number",
         "exclude",

@@ -33,6 +33,7 @@ class Explanation(ABC):
         summary: Measures that sum up a feature, in notation.
         columns: What it says of an example and a feature, with types.
         block: Examples that are explained, and kept, at once.
+        curved: Whether what it says of a feature is a curve.
         compared: Whether it is asked for by group, as differences that add up.
         whole: Whether there is one row for an example, not one for each of its features.
 
@@ -44,6 +45,7 @@ class Explanation(ABC):
     block: ClassVar[int] = 8192
     whole: ClassVar[bool] = False
     compared: ClassVar[bool] = False
+    curved: ClassVar[bool] = False
 
     groups: Groups = ()
 

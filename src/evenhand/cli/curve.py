@@ -1,0 +1,82 @@
+"""What ``evenhand probe explain.ale`` says: the curve of each feature."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import polars as pl
+    from rich.table import Table
+
+    from evenhand.probes.explain.ale import Curve
+
+_BLOCKS = "▁▂▃▄▅▆▇█"
+
+
+def curves(rows: pl.DataFrame) -> list[Curve]:
+    """Return the curves of all features that have one, the widest first."""
+    from evenhand.probes.explain.ale import curve_of
+
+    names = rows["variant"].unique(maintain_order=True).to_list()
+    found = [curve for curve in (curve_of(rows, name) for name in names) if curve is not None]
+    return sorted(found, key=lambda one: -float(one.value.max() - one.value.min()))
+
+
+def as_json(curve: Curve) -> dict[str, Any]:
+    """Return a curve as JSON: its points, and the examples in the bin that ends there."""
+    counts = [None, *curve.count.tolist()]
+    limits = zip(curve.at, curve.value, curve.low, curve.high, counts, strict=True)
+    points = [
+        {
+            "at": float(at),
+            "value": float(value),
+            "low": _number(low),
+            "high": _number(high),
+            "rows": count,
+        }
+        for at, value, low, high, count in limits
+    ]
+    return {"feature": curve.feature, "points": points}
+
+
+def table(found: list[Curve]) -> Table:
+    """Return one line for each curve: from where to where, what it is at its ends, its shape."""
+    from rich.table import Table
+    from rich.text import Text
+
+    made = Table(box=None, pad_edge=False, header_style="dim")
+    for heading in (
+        "feature",
+        "from",
+        "effect there",
+        "to",
+        "effect there",
+        "curve",
+        "least in a bin",
+    ):
+        made.add_column(heading)
+    for one in found:
+        first, last = (_written(one, place) for place in (0, -1))
+        ends = (f"{one.at[0]:g}", first, f"{one.at[-1]:g}", last)
+        made.add_row(*map(Text, (one.feature, *ends, _shape(one), f"{one.count.min():,}")))
+    return made
+
+
+def _written(curve: Curve, place: int) -> str:
+    value, low, high = (float(one[place]) for one in (curve.value, curve.low, curve.high))
+    limits = "" if math.isnan(low) else f" [{low:.3f}, {high:.3f}]"
+    return f"{value:.3f}{limits}"
+
+
+def _shape(curve: Curve) -> str:
+    """Return the curve as blocks, one for each end of a bin."""
+    least, most = float(curve.value.min()), float(curve.value.max())
+    if most - least <= 0:
+        return _BLOCKS[0] * len(curve.value)
+    places = (curve.value - least) / (most - least) * (len(_BLOCKS) - 1)
+    return "".join(_BLOCKS[round(float(place))] for place in places)
+
+
+def _number(value: float) -> float | None:
+    return None if math.isnan(value) else float(value)

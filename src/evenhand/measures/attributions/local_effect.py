@@ -1,0 +1,37 @@
+"""Local effects: how the score moves as a feature passes the bin of an example."""
+
+from __future__ import annotations
+
+import narwhals as nw
+
+from evenhand.measures.figure import Figure
+from evenhand.measures.measure import RoleColumns, Sums, TermSums, measure
+
+
+@measure(
+    needs=("local_effect",),
+    better=None,
+    tags=("explainability", "fairness"),
+    cites="Apley and Zhu 2020",
+)
+class MeanLocalEffect(Sums):
+    """Mean change of the score from the lower to the upper end of an example's bin; in (-inf, inf).
+
+    In a slice of one bin, ``variant == 'age' and ale_bin == 3``, it is the step of the feature's
+    curve there; over all bins, whether the score mostly rises or falls along it. Its difference
+    over groups is 0 where the feature moves the score alike for all. In units of the score.
+
+    >>> import evenhand as eh, polars as pl
+    >>> rows = pl.DataFrame({"source": [1, 2], "variant": "age", "local_effect": [0.5, -0.25]})
+    >>> eh.estimate("mean_local_effect", eh.log(rows, kind="attributions")).value
+    0.125
+    """
+
+    def terms(self, log: RoleColumns) -> dict[str, nw.Expr | int]:  # noqa: ARG002 - of every row
+        return {"rows": 1}
+
+    def amounts(self, log: RoleColumns) -> dict[str, nw.Expr]:
+        return {"step": log.local_effect}
+
+    def finalise(self, s: TermSums) -> Figure:
+        return s.mean("step", among="rows", empty="no example of which it is known")

@@ -1,0 +1,204 @@
+"""Accumulated local effects: how the score moves along a feature, for the people who are there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+from scipy.special import ndtri
+
+from evenhand.errors import EvenhandError, Problem, listed
+from evenhand.models.inputs import Inputs
+from evenhand.models.model import Codes, Model
+from evenhand.probes.explain.explanation import Explanation, Told
+from evenhand.probes.explain.score import LINKS, Link, score_of
+from evenhand.probes.explain.table import Table
+from evenhand.probes.parameter import count_of, refuse
+
+Numbers = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Ale(Explanation):
+    """Changes of one class's score as a feature passes the bin of an example; Apley and Zhu 2020.
+
+    Bins are between quantiles of all examples, (z[k - 1], z[k]], the first with its lower end. An
+    example is moved to both ends of its own bin and nowhere else, so that correlated features are
+    not torn apart as in partial dependence. The means of bins, added up, are the curve.
+
+    Attributes:
+        target: The class whose score is explained, as its label is written; of two the second.
+        link: ``model`` for what the model gives, ``logit`` or ``probability``.
+        bins: How many, at most: fewer where there are few values. Of a value that is so frequent
+            that it ends several, the others are divided without it.
+
+    """
+
+    name = "ale"
+    summary = ("mean_local_effect",)
+    columns: ClassVar[dict[str, pl.DataType]] = {
+        "local_effect": pl.Float64(),
+        "ale_bin": pl.Int64(),
+        "ale_low": pl.Float64(),
+        "ale_high": pl.Float64(),
+    }
+    curved = True
+
+    target: str | int | float | bool | None = None
+    link: Link = "model"
+    bins: int = 10
+
+    def __post_init__(self) -> None:
+        """Refuse parameters that cannot be meant."""
+        refuse(
+            str(self),
+            [
+                (self.link not in LINKS, f"link={self.link}; there are {listed(LINKS)}."),
+                (not count_of(self.bins, 2), f"bins={self.bins} is no number of bins from 2 on."),
+                (bool(self.groups), "a group of features has no order, so no curve."),
+            ],
+        )
+
+    def explained(
+        self,
+        model: Model,
+        examples: Inputs,
+        table: Table,
+        *,
+        labels: Codes,
+        prediction: Codes,
+        tell: Told,
+    ) -> pl.DataFrame:
+        """Return the change of each example's score over its bin, and which bin that is."""
+        del labels, prediction
+        score = score_of(model.spec, self.target, self.link)
+        shape, count = examples.x.shape, len(examples)
+        x = examples.x.reshape(count, -1)
+        parts = []
+        for place in range(len(table.names)):
+            ends = self.edges(table, place)
+            if len(ends) < 2:  # noqa: PLR2004 - of one bin
+                parts.append(pl.DataFrame(schema=self.columns).clear(count))
+                continue
+            values = x[:, place].astype(np.float64)
+            at = np.clip(np.searchsorted(ends, values) - 1, 0, len(ends) - 2)
+            scores = []
+            for end in (at, at + 1):
+                moved = x.copy()
+                moved[:, place] = ends[end]
+                scores.append(score.of(model, moved.reshape(shape)))
+            columns = {
+                "local_effect": scores[1] - scores[0],
+                "ale_bin": at + 1,
+                "ale_low": ends[at],
+                "ale_high": ends[at + 1],
+            }
+            parts.append(pl.DataFrame(columns, schema=self.columns))
+            tell((place + 1) / len(table.names))
+        return pl.concat(parts)
+
+    def edges(self, table: Table, place: int) -> Numbers:
+        """Return the ends of a feature's bins, ascending; one or none where it has no curve."""
+        if table.names[place] in table.values:
+            return np.empty(0)
+        values = np.asarray(table.x.reshape(len(table.x), -1)[:, place], np.float64)
+        ends = _quantiles(values, self.bins + 1)
+        known, count = np.unique(values, return_counts=True)
+        if len(ends) > self.bins or len(known) == 1:
+            return ends
+        # One value is so frequent, such as a gain of 0, that it ends several bins: the others are
+        # divided without it, or most people would be moved over all of them.
+        often = known[count.argmax()]
+        rest = _quantiles(values[values != often], self.bins)
+        return np.unique([*rest, often])
+
+    def most(self, model: Model, table: Table) -> int:
+        """Return two looks for each feature."""
+        del model
+        return 2 * len(table.names)
+
+    def problems(self, model: Model, table: Table | None) -> list[Problem]:
+        """Return that there is no such score."""
+        found = super().problems(model, table)
+        try:
+            score_of(model.spec, self.target, self.link)
+        except EvenhandError as error:
+            found += error.problems
+        return found
+
+    def notes(self, model: Model, table: Table) -> tuple[str, ...]:
+        """Return what is explained, and which features have no curve."""
+        score = score_of(model.spec, self.target, self.link)
+        what = f"explained is {score.words(model.spec)}; bins are between quantiles of all "
+        what += f"{len(table.x):,} examples, taken as they are; curves are centred at 0 in the mean"
+        said = [what]
+        text = [name for name in table.names if name in table.values]
+        if text:
+            said.append(f"text has no order, so no curve: {', '.join(text)}")
+        return (*said, *super().notes(model, table))
+
+
+def _quantiles(values: Numbers, count: int) -> Numbers:
+    """Return so many quantiles, the least and the greatest value among them, each once."""
+    at = np.linspace(0, 1, count)
+    return np.unique(np.quantile(values, at, method="closest_observation"))
+
+
+@dataclass(frozen=True)
+class Curve:
+    """The accumulated local effect of a feature at the ends of its bins.
+
+    Attributes:
+        feature: Its name.
+        at: The ends, ascending, shape (bins + 1,).
+        value: The effect there, centred, shape (bins + 1,).
+        low: The lower limit at each, pointwise; NaN where a bin has one example.
+        high: The upper limit.
+        count: Examples in each bin, shape (bins,).
+
+    """
+
+    feature: str
+    at: Numbers
+    value: Numbers
+    low: Numbers
+    high: Numbers
+    count: NDArray[np.int64]
+
+
+def curve_of(rows: pl.DataFrame, feature: str, *, level: float = 0.95) -> Curve | None:
+    """Return the curve of a feature, None where it has none.
+
+    The value at z[k] is the sum of the means of the bins up to k, minus the mean over all examples
+    of the curve between the ends of their bins. Examples of different bins are independent, so that
+    variances of bin means add up; limits are normal and pointwise, bins are taken as they are.
+
+    Args:
+        rows: Of explain.ale.
+        feature: A variant of them.
+        level: Coverage of the limits.
+
+    """
+    some = rows.filter((pl.col("variant") == feature) & pl.col("local_effect").is_not_null())
+    bins = some.group_by("ale_bin", "ale_low", "ale_high").agg(
+        mean=pl.col("local_effect").mean(),
+        spread=pl.col("local_effect").var(),
+        count=pl.len().cast(pl.Int64),
+    )
+    bins = bins.sort("ale_bin")
+    if bins.is_empty():
+        return None
+    count = bins["count"].to_numpy()
+    size = len(count)
+    # Row k adds up the bins before the end k.
+    adds = np.tri(size + 1, size, -1)
+    centre = (count / count.sum()) @ (adds[1:] + adds[:-1]) / 2
+    weights = adds - centre
+    error = bins["spread"].cast(pl.Float64).fill_null(np.nan).to_numpy() / count
+    value = weights @ bins["mean"].to_numpy()
+    off = ndtri(0.5 + level / 2) * np.sqrt(weights**2 @ error)
+    at = np.concatenate([bins["ale_low"].to_numpy()[:1], bins["ale_high"].to_numpy()])
+    return Curve(feature, at, value, value - off, value + off, count)
