@@ -215,3 +215,20 @@ def test_figures_and_their_difference_come_from_the_engine():
     means = dict(rows.filter(variant="b").group_by("side").agg(pl.col("error_rise").mean()).rows())
     gap = eh.estimate("difference(permutation_importance, by=side)", log).value
     assert gap == pytest.approx(max(means.values()) - min(means.values()))
+
+
+@pytest.mark.slow
+def test_interval_covers_the_importance_with_these_values_as_they_are():
+    # f = sign(x) = y: with a share q of positive values put in, a new example errs with chance
+    # p (1 - q) + (1 - p) q. Of 200 intervals of 95 % fewer than 180 cover by chance below .3 %.
+    spec = Spec(labels=(0, 1), shape=(1,), low=-1.0)
+    model = linear(np.array([[0.0], [5.0]]), np.zeros(2), spec)
+    covered = 0
+    for seed in range(200):
+        x = np.where(np.random.default_rng([11, seed]).random((150, 1)) < 0.25, 1.0, -1.0)
+        inputs = inputs_of(x, spec, labels=(x[:, 0] > 0).astype(int))
+        log = eh.log(rows_of("explain.permutation", inputs, model, seed), kind="attributions")
+        found = eh.estimate("permutation_importance", log)
+        share = float((x > 0).mean())
+        covered += found.low <= 0.25 * (1 - share) + 0.75 * share <= found.high
+    assert covered >= 180
