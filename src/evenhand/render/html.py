@@ -30,6 +30,7 @@ from evenhand.render.done import TITLE, done_of, untold
 from evenhand.render.format import Format
 from evenhand.render.gallery import TITLE as GALLERY
 from evenhand.render.gallery import gallery_of
+from evenhand.render.profile import profile_view, profiles_in
 from evenhand.render.rule import LIMITS, rules_view, sentence
 from evenhand.render.section import Block, Section, definition_of, title_of
 from evenhand.render.view import block_view, embedded, notes_of
@@ -263,11 +264,19 @@ def _chapter(chapter: Chapter) -> dict[str, Any]:
 
 
 def _courses(bundle: Bundle, sections: Sequence[Section], *, live: bool) -> dict[str, str]:
-    """Return the figures of measures against strength, by the section that shows them."""
+    """Return the figures of measures over variants, by the section that shows them."""
     found, draw = courses_in(bundle), macro("course")
+    profiles = profiles_in(bundle)
     texts: dict[str, str] = {}
     shown, place, size = set[str](), 0, 0
     for section in sections:
+        for part in profiles.get(section.measure, []):
+            place += 1
+            text = str(draw(profile_view(part, place, drawn=place <= MOST_DRAWN, live=live)))
+            size += len(text.encode())
+            if size > _IN_COURSES * LIMIT:
+                return texts
+            texts[section.measure] = f"{texts.get(section.measure, '')}{text}\n"
         name = name_in(section.measure, found)
         # The distances of one measure are sections of their own; the first has its course.
         if name in shown:

@@ -15,6 +15,7 @@ from evenhand.audits.evidence.depth import depth_chart
 from evenhand.audits.evidence.legible import cut, legible, visible
 from evenhand.audits.evidence.look import BLUE, CONFIG, SCHEMA, WIDTH
 from evenhand.audits.evidence.lorenz import lorenz_chart
+from evenhand.audits.evidence.profile import name_of_profile, profile_chart, profiles_of
 from evenhand.audits.evidence.strength import courses_of
 from evenhand.audits.finding import Finding, GroupFinding
 from evenhand.stats.estimate import Estimate, Outcome
@@ -43,6 +44,10 @@ def charts_of(findings: Iterable[Finding], variant: str = "") -> dict[str, Mappi
         drawn = course_chart(course)
         if drawn is not None:
             found.setdefault(f"charts/{name_of_course(course)}.vl.json", drawn)
+    for profile in profiles_of(findings, variant):
+        drawn = profile_chart(profile)
+        if drawn is not None:
+            found.setdefault(f"charts/{name_of_profile(profile)}.vl.json", drawn)
     return found
 
 

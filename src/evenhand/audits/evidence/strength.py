@@ -161,7 +161,7 @@ def _placed(one: Finding, variant: str) -> tuple[str, str, str, str, float, str]
         if not 0 <= value <= _FAR:
             return None
         return term.name, "", axis, one.slice or "", float(value), f"{value:g}"
-    name, where = _variant(one.slice, variant)
+    name, where = variant_in(one.slice, variant)
     what, written = strength_of(name)
     strength = _number(written)
     if strength is None:
@@ -182,10 +182,10 @@ def strength_of(variant: str) -> tuple[str, str]:
     return found["what"], found["strength"]
 
 
-def _variant(scope: str | None, variant: str) -> tuple[str, str]:
+def variant_in(scope: str | None, variant: str) -> tuple[str, str]:
     """Return the variant that a slice chooses, and what else it asks; empty where it has none.
 
-    >>> _variant("variant == 'linf 8/255' and label == 3", "variant")
+    >>> variant_in("variant == 'linf 8/255' and label == 3", "variant")
     ('linf 8/255', 'label == 3')
     """
     try:
