@@ -77,3 +77,13 @@ def test_numbers_become_the_table_again():
     assert found["job"].isna().tolist() == [False, True, True]
     assert found["age"].tolist() == [30, 41, 18]
     assert found["age"].dtype.kind == "i"
+
+
+def test_features_that_are_said_as_fitted_are_asked_by_name_and_nobody_is_warned(recwarn):
+    pipeline = fitted()
+    model, inputs = opened(
+        pipeline, table(), Asked(labels="rich", features=["job", "age"], observed=True)
+    )
+    said = pipeline.predict(table().to_pandas()[["job", "age"]])
+    assert [model.spec.labels[one] for one in model.predict(inputs.x)] == said.tolist()
+    assert not [one for one in recwarn if "feature names" in str(one.message)]

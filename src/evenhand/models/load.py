@@ -26,7 +26,7 @@ from evenhand.models.told import Told
 if TYPE_CHECKING:
     from evenhand.models.http import Way
 
-_PICKLED = (".joblib", ".pkl", ".pickle")
+PICKLED = (".joblib", ".pkl", ".pickle")
 _TORCH = (".pt", ".pth", ".bin", ".ckpt")
 
 
@@ -64,9 +64,9 @@ def load(
     if address.startswith(("http://", "https://")):
         return _endpoint(address, told, sample, seen, way)
     suffix = Path(address).suffix.lower()
-    if ":" in address and suffix not in {".onnx", ".safetensors", *_PICKLED}:
+    if ":" in address and suffix not in {".onnx", ".safetensors", *PICKLED}:
         return model_of(imported(address), told, sample=sample, seen=seen, name=address)
-    if suffix not in {".onnx", ".safetensors", *_PICKLED, *_TORCH}:
+    if suffix not in {".onnx", ".safetensors", *PICKLED, *_TORCH}:
         hint = "Write pkg.mod:name, a file (.onnx, .safetensors), or http(s)://."
         raise ModelError(Problem(f"model '{address}'", "it is no address of a model.", hint))
     if not Path(address).is_file():
@@ -98,7 +98,7 @@ def imported_or_unpickled(model: object, *, trust_pickle: bool) -> object:
     if not isinstance(model, str | Path):
         return _built(model, "")
     address = str(model)
-    if Path(address).suffix.lower() in _PICKLED and Path(address).is_file():
+    if Path(address).suffix.lower() in PICKLED and Path(address).is_file():
         return _pickled(address, trust=trust_pickle)
     if ":" in address and "://" not in address:
         return _built(imported(address), address)

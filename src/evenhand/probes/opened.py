@@ -13,7 +13,7 @@ import polars as pl
 from evenhand.errors import ModelError, Problem
 from evenhand.models.framed import Framed, fitted_on_names
 from evenhand.models.inputs import Inputs, Read, distinct
-from evenhand.models.load import load, model_of
+from evenhand.models.load import PICKLED, load, model_of
 from evenhand.models.model import Model
 from evenhand.models.stored import Encoding, read_inputs
 from evenhand.models.told import Told
@@ -95,10 +95,12 @@ def opened(
     thing: object = model
     names: tuple[str, ...] = ()
     table = isinstance(inputs, str | Path | pl.DataFrame)
-    if table and asked.features is None and asked.pixels is None and asked.shape is None:
+    if table and asked.pixels is None and asked.shape is None and _may_name(model, asked):
         thing, names = fitted_on_names(model, trust_pickle=trust_pickle)
+        if asked.features is not None and (asked.encode or tuple(asked.features) != names):
+            thing, names = model, ()
     read = _read(inputs, replace(asked, features=names or asked.features), coded=bool(names))
-    if names or asked.observed:
+    if asked.observed or (names and asked.features is None):
         told = _observed(read, told or Told(), model)
     low, high = _range(model, told)
     found = _model(
@@ -172,6 +174,12 @@ def _model(
             way=way,
         )
     return model_of(model, told, sample=sample, seen=seen)
+
+
+def _may_name(model: object, asked: Asked) -> bool:
+    """Return whether a model is looked at for its columns: nothing is built twice for it."""
+    pickled = isinstance(model, str | Path) and Path(model).suffix.lower() in PICKLED
+    return asked.features is None or pickled or hasattr(model, "feature_names_in_")
 
 
 def _observed(read: Read, told: Told, model: object) -> Told:

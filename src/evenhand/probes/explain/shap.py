@@ -32,8 +32,8 @@ _LEAST, _FEW = 10, 50
 _MOST = 14
 """Features of which all coalitions are looked at when that is asked for."""
 
-_TOLERANCE = 3e-8
-"""How far parts may be from adding up, relative to the score."""
+_TOLERANCE = 1e-6
+"""How far parts may be from adding up, relative to the score: those of trees are by some 1e-8."""
 
 
 class Game(NamedTuple):
