@@ -1,10 +1,10 @@
-"""Inputs of the models beside this file: digits, handwritten numbers and people, with groups.
+"""Inputs of the models beside this file: digits, numbers, people, applications; with groups.
 
     python examples/models/inputs.py FOLDER
 
 Writes ``digits.parquet`` (scikit-learn's digits), and from the data that ``EVENHAND_DATA`` names
-``mnist.parquet`` and ``adult.parquet``. Each holds the examples that the models were not trained
-on, and only those.
+``mnist.parquet``, ``adult.parquet``, ``acs.parquet`` and ``hmda.parquet``. Each holds the examples
+that the models were not trained on, and only those.
 """  # noqa: INP001 - a folder of examples is no package
 
 from __future__ import annotations
@@ -28,6 +28,12 @@ _MOST = {
     "capital_loss": 4_356,
     "hours_per_week": 99,
 }
+
+CENSUS = {"AGEP": 99, "SCHL": 24, "WKHP": 99, "COW": 9, "MAR": 5}
+"""What the model of the census of 2018 reads of a person, with the largest value of each."""
+
+CREDIT = {"pirat": 3.0, "hirat": 3.0, "lvrat": 2.0, "chist": 6, "mhist": 4, "unemp": 11.0}
+"""What the model of mortgages reads of an application, with the largest value of each."""
 
 TRAINED = 6_000
 """Images of MNIST's test set that the model learns from; it is asked about others."""
@@ -63,6 +69,30 @@ def adult(split: str) -> pl.DataFrame:
     return people.with_row_index("person").filter(pl.col("split") == split).with_columns(numbers)
 
 
+def census() -> pl.DataFrame:
+    """Return 20,000 people of the census of 2018, drawn by a seed, half of them to learn from."""
+    people = pl.read_parquet(Path(os.environ["EVENHAND_DATA"]) / "acs_income_test.parquet")
+    return _halved(people, CENSUS, 20_000)
+
+
+def credit() -> pl.DataFrame:
+    """Return applications for a mortgage in Boston in 1990, half of them to learn from."""
+    found = pl.read_parquet(Path(os.environ["EVENHAND_DATA"]) / "hmda_boston_1990.parquet")
+    approved = found.with_columns(approved=pl.col("deny") == "no")
+    return _halved(approved, CREDIT, len(found))
+
+
+def _halved(table: pl.DataFrame, most: dict[str, float], count: int) -> pl.DataFrame:
+    """Return rows in a seeded order, what is read from 0 to 1, and whether they are learnt from."""
+    order = np.random.default_rng(2).permutation(len(table))[:count]
+    scaled = [
+        (pl.col(name) / largest).clip(0, 1).cast(pl.Float64).alias(name)
+        for name, largest in most.items()
+    ]
+    chosen = table.with_row_index("row")[order].with_columns(scaled)
+    return chosen.with_columns(learnt=pl.int_range(pl.len()) < count // 2)
+
+
 def _digits() -> pl.DataFrame:
     x, y = digits()
     asked = x[-_ASKED_DIGITS:]
@@ -91,6 +121,18 @@ def _adult() -> pl.DataFrame:
     return people[np.sort(chosen)].select(kept)
 
 
+def _acs() -> pl.DataFrame:
+    asked = census().filter(~pl.col("learnt"))[:_ASKED_PEOPLE]
+    sex = pl.col("SEX").replace_strict({1: "male", 2: "female"}).alias("sex")
+    return asked.select("row", *CENSUS, pl.col("label_income_gt_50k").alias("income_gt_50k"), sex)
+
+
+def _hmda() -> pl.DataFrame:
+    asked = credit().filter(~pl.col("learnt"))
+    black = pl.col("afam").alias("black")
+    return asked.select("row", *CREDIT, "approved", black, "single")
+
+
 def main(folder: str) -> None:
     """Write the inputs into a folder."""
     target = Path(folder)
@@ -99,6 +141,8 @@ def main(folder: str) -> None:
     if "EVENHAND_DATA" in os.environ:
         _mnist().write_parquet(target / "mnist.parquet")
         _adult().write_parquet(target / "adult.parquet")
+        _acs().write_parquet(target / "acs.parquet")
+        _hmda().write_parquet(target / "hmda.parquet")
     else:
         sys.stderr.write("EVENHAND_DATA names no folder: digits alone are written\n")
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from inputs import NUMBERS, TRAINED
+from inputs import CENSUS, CREDIT, NUMBERS, TRAINED, census, credit
 from inputs import adult as people
 from inputs import digits as read_digits
 from inputs import mnist as read_mnist
@@ -16,6 +16,7 @@ from inputs import mnist as read_mnist
 if TYPE_CHECKING:
     import torch
     from sklearn.ensemble import HistGradientBoostingClassifier
+    from sklearn.linear_model import LogisticRegression
 
 _BATCH = 64
 
@@ -41,6 +42,27 @@ def adult() -> HistGradientBoostingClassifier:
     seen = people("train")
     model = HistGradientBoostingClassifier(max_iter=50, random_state=0)
     return model.fit(seen.select(NUMBERS).to_numpy(), seen["income_gt_50k"].to_numpy())
+
+
+def acs() -> HistGradientBoostingClassifier:
+    """Return trees that say whether a person of the census of 2018 earns more than 50,000."""
+    from sklearn.ensemble import HistGradientBoostingClassifier
+
+    seen = census().filter("learnt")
+    model = HistGradientBoostingClassifier(max_iter=50, random_state=0)
+    return model.fit(seen.select(*CENSUS).to_numpy(), seen["label_income_gt_50k"].to_numpy())
+
+
+def hmda() -> LogisticRegression:
+    """Return a logistic regression that says whether an application for a mortgage is approved.
+
+    It is not shown who applied.
+    """
+    from sklearn.linear_model import LogisticRegression
+
+    seen = credit().filter("learnt")
+    model = LogisticRegression(C=100.0, max_iter=2_000)
+    return model.fit(seen.select(*CREDIT).to_numpy(), seen["approved"].to_numpy())
 
 
 def _network(

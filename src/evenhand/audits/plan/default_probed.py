@@ -9,6 +9,7 @@ from evenhand.audits.plan.plan import Entry
 from evenhand.logs.log import Log
 from evenhand.measures.registry import measures
 from evenhand.models.spec import Spec
+from evenhand.notation import Term
 from evenhand.probes.method import Method
 
 
@@ -30,9 +31,17 @@ def probed_measures(methods: Sequence[Method], spec: Spec, log: Log) -> list[Ent
         for plain, scope in method.measured(spec, reach):
             if not accepted(plain, log):
                 continue
-            cls = measures().get(plain.name)
-            contrasts = [] if cls is None else compared(plain, cls, log)
+            contrasts = _contrasts(method, plain, log)
             for text in (str(plain), *contrasts):
                 scopes = found.setdefault(text, [])
                 scopes += [] if scope in scopes else [scope]
     return [Entry(measure=text, slices=scopes) for text, scopes in found.items()]
+
+
+def _contrasts(method: Method, plain: Term, log: Log) -> list[str]:
+    """Return a measure by groups; signed pairs by each where differences add up to a gap."""
+    if method.compared:
+        every = [Term("pairs", (plain,), (("by", name),)) for name in log.groups]
+        return [str(one) for one in every if accepted(one, log)]
+    cls = measures().get(plain.name)
+    return [] if cls is None else compared(plain, cls, log)
