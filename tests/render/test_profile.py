@@ -33,6 +33,7 @@ def bundle_of(measures, *, features=FEATURES, missing=()):
                 ]
             ),
             "sex": np.tile(np.where(np.arange(400) < 200, "f", "m"), len(features)),
+            "other": np.tile(np.where(np.arange(400) % 2, "f", "m"), len(features)),
         }
     ).with_columns(pl.col("attribution").fill_nan(None))
     slices = [f"variant == {name!r}" for name in features]
@@ -40,7 +41,7 @@ def bundle_of(measures, *, features=FEATURES, missing=()):
         {
             "evenhand": 1,
             "log": {"source": "parts.parquet", "kind": "attributions"},
-            "groups": {"sex": "sex"},
+            "groups": {"sex": "sex", "other": "other"},
             "measures": [{"measure": one, "slices": slices} for one in measures],
         },
         table=rows,
@@ -55,7 +56,7 @@ def test_parts_of_a_gap_fall_from_one_to_the_next_and_end_at_their_sum():
     bundle = bundle_of(["pairs(mean_attribution, by=sex)"])
     (one,) = profiles(bundle)
     assert one.adds_up
-    assert one.title == "f \N{MINUS SIGN} m, part by part"
+    assert one.title == "by sex: f \N{MINUS SIGN} m, part by part"
     lines = profile_chart(one)["data"]["values"]
     assert [line["feature"] for line in lines][-1] == "sum"
     sizes = [abs(line["part"]) for line in lines[:-1]]
@@ -66,6 +67,13 @@ def test_parts_of_a_gap_fall_from_one_to_the_next_and_end_at_their_sum():
     assert lines[-1]["value"] == pytest.approx(wanted, rel=1e-12)
     table = table_of_profile(one)
     assert [row[0] for row in table.rows] == [*FEATURES, "sum"]
+
+
+def test_groups_of_one_name_by_two_attributes_are_two_waterfalls():
+    bundle = bundle_of(["pairs(mean_attribution, by=sex)", "pairs(mean_attribution, by=other)"])
+    found = profiles(bundle)
+    assert [one.by for one in found] == [("sex",), ("other",)]
+    assert all(one.pair == ("f", "m") and len(one.lines) == len(FEATURES) for one in found)
 
 
 def test_figures_that_do_not_add_up_stand_side_by_side_from_the_largest():

@@ -27,6 +27,7 @@ MOST = 24
 _PARTS = "mean_attribution"
 """The measure whose differences over groups add up over features."""
 
+_MINUS = "\N{MINUS SIGN}"
 _LONGEST = 60
 _LINE = 26
 
@@ -51,6 +52,7 @@ class Profile:
 
     Attributes:
         measure: Its notation.
+        by: The attributes that groups are made of; empty for all together.
         pair: The two groups of a signed difference, in order; empty for all together.
         where: What else the rows were chosen by; empty for nothing.
         lines: At least two, in the order of the findings.
@@ -58,6 +60,7 @@ class Profile:
     """
 
     measure: str
+    by: tuple[str, ...]
     pair: tuple[str, ...]
     where: str
     lines: tuple[Line, ...]
@@ -70,7 +73,7 @@ class Profile:
     @property
     def title(self) -> str:
         """What is told, and of whom."""
-        who = " \N{MINUS SIGN} ".join(self.pair)
+        who = f"by {', '.join(self.by)}: {f' {_MINUS} '.join(self.pair)}" if self.pair else ""
         told = f"{who}, part by part" if self.adds_up else f"side by side{who and ', '}{who}"
         return f"{told}{f' in {self.where}' if self.where else ''}"
 
@@ -93,26 +96,27 @@ def profiles_of(findings: Iterable[Finding], variant: str) -> list[Profile]:
         variant: The column that tells variants apart; empty for rows without, which have none.
 
     """
-    found: dict[tuple[str, tuple[str, ...], str], dict[str, Line]] = {}
+    found: dict[tuple[str, tuple[str, ...], tuple[str, ...], str], dict[str, Line]] = {}
     for one in findings if variant else ():
         if (one.by and not one.pair) or one.given or one.part:
             continue
         name, where = variant_in(one.slice, variant)
         if name and not strength_of(name)[1]:
             pair = tuple(", ".join(map(visible, group.values())) for group in one.pair)
-            place = found.setdefault((one.measure, pair, where), {})
+            place = found.setdefault((one.measure, one.by, pair, where), {})
             place.setdefault(name, Line(name, one.outcome))
     return [
-        Profile(measure, pair, where, tuple(lines.values()))
-        for (measure, pair, where), lines in found.items()
+        Profile(measure, by, pair, where, tuple(lines.values()))
+        for (measure, by, pair, where), lines in found.items()
         if len(lines) > 1
     ]
 
 
 def name_of_profile(one: Profile) -> str:
     """Return what the picture of a profile is called: stable, and safe as the name of a file."""
-    slug = re.sub(r"[^a-z0-9_]+", "-", " ".join([one.measure, *one.pair]).lower()).strip("-")
-    whole = json.dumps([one.measure, one.pair, one.where])
+    words = " ".join([one.measure, *one.by, *one.pair])
+    slug = re.sub(r"[^a-z0-9_]+", "-", words.lower()).strip("-")
+    whole = json.dumps([one.measure, one.by, one.pair, one.where])
     return f"{slug[:60]}-profile-{hashlib.sha256(whole.encode()).hexdigest()[:8]}"
 
 
