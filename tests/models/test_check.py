@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from evenhand.errors import ModelError
-from evenhand.models.check import check
+from evenhand.models.check import check, most_checked
 from evenhand.models.function import FunctionModel, linear, sklearn
 from evenhand.models.spec import Spec
-from made_models import softmax
+from made_models import image_spec, images, network, softmax
 
 torch = pytest.importorskip("torch")
 pytest.importorskip("sklearn")
@@ -496,3 +496,16 @@ def test_a_model_that_fails_is_told_and_not_raised(x):
     assert "out of paper" in doubt.seen
     with pytest.raises(ModelError, match="out of paper"):
         FunctionModel(broken, spec()).predict(x)
+
+
+@pytest.mark.parametrize("count", [1, 5, 20, 50, 100, 300])
+@pytest.mark.parametrize("made", ["linear", "torch"])
+def test_a_check_costs_no_more_than_is_said(made, count):
+    if made == "torch":
+        model = TorchModel(network(), image_spec())
+        x = images(count)
+    else:
+        model = linear(np.eye(3, 16), np.zeros(3), image_spec())
+        x = images(count, np.float64)
+    found = check(model, x, model.predict(x))
+    assert found.queries <= most_checked(count)

@@ -24,12 +24,22 @@ from evenhand.models.answer_check import (
     repeats,
 )
 from evenhand.models.doubt import Answered, Check, Doubt, NotCheckedError
-from evenhand.models.gradient_check import gradient
+from evenhand.models.gradient_check import INPUTS, gradient
 from evenhand.models.model import Codes, Floats, Model
 from evenhand.models.what_if import by_classes, roughness
 
 MOST = 256
 """Inputs that are looked at, unless somebody says otherwise."""
+
+_EACH, _STEPPED = 16, 32
+"""More queries than all checks but one take for an input, and that of gradients for each of its."""
+
+
+def most_checked(inputs: int) -> int:
+    """Return the most queries that checking a spec takes with so many inputs."""
+    looked = min(inputs, MOST)
+    return _EACH * looked + _STEPPED * min(looked, INPUTS)
+
 
 CHECKS: dict[str, Check] = {
     "range": ranges,

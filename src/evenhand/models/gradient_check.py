@@ -15,7 +15,7 @@ from evenhand.models.answer_check import differ
 from evenhand.models.doubt import Answered, Doubt, NotCheckedError
 from evenhand.models.model import Array, Floats
 
-_INPUTS = 16
+INPUTS = 16
 _DIRECTIONS = 4
 
 _STEPS = (0.02, 0.005, 0.001)
@@ -34,11 +34,11 @@ def gradient(told: Answered) -> Iterator[Doubt]:
         raise NotCheckedError("it offers no gradients")
     if spec.stochastic:
         raise NotCheckedError("its answers are stochastic")
-    if told.scores is not None and differ(told.asked(told.x[:_INPUTS]), told.scores[:_INPUTS]):
+    if told.scores is not None and differ(told.asked(told.x[:INPUTS]), told.scores[:INPUTS]):
         raise NotCheckedError("its answers do not repeat")
     # Inside the range, so that no step leaves it.
     middle = (spec.low + spec.high) / 2.0
-    x = (middle + 0.9 * (told.x[:_INPUTS] - middle)).astype(told.x.dtype)
+    x = (middle + 0.9 * (told.x[:INPUTS] - middle)).astype(told.x.dtype)
     rng = np.random.default_rng(0)
     weights = rng.standard_normal((len(x), spec.classes))
     try:

@@ -10,7 +10,7 @@ import polars as pl
 
 from evenhand.errors import ModelError, Problem
 from evenhand.models.canary import COUNT
-from evenhand.models.check import MOST
+from evenhand.models.check import most_checked
 from evenhand.models.inputs import Inputs
 from evenhand.models.model import Model
 from evenhand.probes.kept import ASKED
@@ -18,7 +18,7 @@ from evenhand.probes.log import Made, check_groups, told_of, with_groups
 from evenhand.probes.method import Progress, silent
 from evenhand.probes.picture import PICTURES, pictures_of
 from evenhand.probes.probe import Probe
-from evenhand.probes.work import CHECK, Work, judging, labels_of
+from evenhand.probes.work import Work, judging, labels_of
 
 
 @dataclass(frozen=True)
@@ -123,7 +123,7 @@ def most_asked(
     probe: Probe, model: Model, examples: int, *, judged: bool = False, pictures: int = 0
 ) -> int:
     """Return the most queries that `run` takes, checks, flags and fingerprints included."""
-    found = probe.most(model, examples) + CHECK * min(MOST, examples) + 2 * COUNT
+    found = probe.most(model, examples) + most_checked(examples) + 2 * COUNT
     each = judging(probe, model, examples) if judged else 0
     return found + len(probe.variants) * (each + min(pictures, examples))
 

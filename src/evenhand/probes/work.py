@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from evenhand.errors import ModelError, Problem
 from evenhand.models.canary import COUNT
-from evenhand.models.check import MOST, check
+from evenhand.models.check import MOST, check, most_checked
 from evenhand.models.inputs import Inputs
 from evenhand.models.model import Codes, Model
 from evenhand.probes.flag import SAMPLE
@@ -24,9 +24,6 @@ from evenhand.probes.log import beside, digest_of_groups
 from evenhand.probes.method import Progress, Variant
 from evenhand.probes.picture import chosen, pictured
 from evenhand.probes.probe import Probe
-
-CHECK = 16
-"""More queries than the check of a spec takes for each example that it looks at."""
 
 
 def labels_of(inputs: Inputs) -> Codes:
@@ -106,8 +103,9 @@ class Work:
         first = self._cost(min(self.probe.method.block, count))
         self._check_budget(first)
         looked = MOST
-        if self.most is not None:
-            looked = min(looked, (self.most - first - 2 * COUNT) // CHECK)
+        left = None if self.most is None else self.most - first - 2 * COUNT
+        while left is not None and looked and most_checked(looked) > left:
+            looked -= 1
         if looked < 1:
             return ["the budget left nothing to check the spec with"], 0
         self.progress("checking what was said of the model", 0.0)
