@@ -105,7 +105,8 @@ def test_drawn_coalitions_of_a_linear_model_give_weights_times_the_way():
     x = rng.random((4, 20))
     codes = model.predict(x)
     found = one("kernel_shap(samples=60)").maps(model, x, codes, streams(4))
-    np.testing.assert_allclose(found, weights[codes] * (x - 0.5), atol=1e-9)
+    apart = weights[codes] - weights[1 - codes]
+    np.testing.assert_allclose(found, apart * (x - 0.5), atol=1e-9)
 
 
 def test_one_cell_has_the_whole_change():
@@ -194,3 +195,14 @@ def test_a_model_of_labels_alone_is_refused(name):
     model = FunctionModel(lambda x: np.zeros(len(x), int), spec)
     (problem,) = one(name).problems(model)
     assert "no score to explain" in str(problem)
+
+
+@pytest.mark.parametrize("size", [5, 6, 9, 10])
+def test_parts_of_all_coalitions_are_exact_whatever_the_number_of_features(size):
+    rng = np.random.default_rng(size)
+    weights = rng.normal(size=(3, size))
+    model = linear(weights, np.zeros(3), Spec((0, 1, 2), (size,)))
+    x = rng.random((20, size))
+    codes = model.predict(x)
+    found = one("kernel_shap(samples=1500)").maps(model, x, codes, streams(20))
+    np.testing.assert_allclose(found, weights[codes] * (x - 0.5), atol=1e-9)

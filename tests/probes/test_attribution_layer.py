@@ -184,7 +184,12 @@ def test_a_card_has_every_number_of_it(name):
 
     card, maps = Card(randomisations=2).of(one(name), model, x, codes, streams)
     assert maps.shape == x.shape
-    unknown = {"seed_stability"} | ({"completeness_error"} if name == "grad_cam" else set())
+    # Neither what places of a layer add nor a sum over a layer are slopes by pixels.
+    no_slopes = {"infidelity", "scaled_infidelity"}
+    unknown = {
+        "grad_cam": {"completeness_error", *no_slopes},
+        "layer_integrated_gradients": no_slopes,
+    }.get(name, set()) | {"seed_stability"}
     assert {column for column, values in card.items() if np.isnan(values).all()} == unknown
 
 

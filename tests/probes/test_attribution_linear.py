@@ -10,6 +10,7 @@ import itertools
 import numpy as np
 import pytest
 
+from evenhand.errors import ModelError
 from evenhand.models.function import linear
 from evenhand.models.spec import Spec
 from evenhand.notation import parse
@@ -133,7 +134,7 @@ def test_infidelity_is_that_of_its_definition_and_scaling_takes_factors_out():
         said = np.array([part @ wrong[i] for part in gone])
         change = np.array([part @ weights[i] for part in gone])
         np.testing.assert_allclose(found.plain[i], np.mean((said - change) ** 2))
-        best = np.linalg.lstsq(said[:, None], change, rcond=None)[0][0]
+        best = max(np.linalg.lstsq(said[:, None], change, rcond=None)[0][0], 0.0)
         left = np.mean((best * said - change) ** 2) / np.mean(change**2)
         np.testing.assert_allclose(found.scaled[i], left)
     np.testing.assert_allclose(tenfold.scaled, found.scaled)
@@ -170,7 +171,7 @@ def naive_areas(model, x, fill, code, order):
         come, gone = fill.copy(), x.copy()
         come[first], gone[first] = x[first], fill[first]
         for name, z in (("insertion", come), ("deletion", gone)):
-            curves[name].append((score(z) - empty) / (whole - empty))
+            curves[name].append((score(z) - empty) / abs(whole - empty))
     return [np.trapezoid(curve, dx=1 / len(order)) for curve in curves.values()]
 
 
@@ -186,11 +187,14 @@ def test_areas_are_those_of_removing_feature_by_feature():
 
 
 def test_no_order_beats_that_of_the_parts_and_all_orders_have_a_half_in_the_mean():
-    model, x, codes, weights = made((4,))
+    model, x, codes, _ = made((4,))
+    # Of the class that is least likely many fills score higher than their example.
+    codes = np.where(np.arange(COUNT) < 3, codes, (x @ model.weights[0].T).argmin(axis=1))
     fill = baseline_of("low", x, model.spec)
-    parts, ends = weights * (x - fill), ends_of(model, x, fill, codes)
-    # Where the fill scores higher, shares of the change turn round.
-    parts *= np.sign(ends.whole - ends.filled)[:, None]
+    parts, ends = model.weights[0][codes] * (x - fill), ends_of(model, x, fill, codes)
+    sign = np.sign(ends.whole - ends.filled)
+    # There too the largest part comes first.
+    assert {*sign} == {-1.0, 1.0}
     best = removed(model, x, fill, codes, orders_of(parts, model, streams()), ends=ends, steps=4)
     every = [
         removed(model, x, fill, codes, np.tile(order, (COUNT, 1)), ends=ends, steps=4)
@@ -199,8 +203,45 @@ def test_no_order_beats_that_of_the_parts_and_all_orders_have_a_half_in_the_mean
     insertion, deletion = (np.stack(one) for one in zip(*every, strict=True))
     np.testing.assert_allclose(best.insertion, insertion.max(axis=0))
     np.testing.assert_allclose(best.deletion, deletion.min(axis=0))
-    np.testing.assert_allclose(insertion.mean(axis=0), 0.5)
-    np.testing.assert_allclose(deletion.mean(axis=0), 0.5)
+    np.testing.assert_allclose(insertion.mean(axis=0), sign / 2)
+    np.testing.assert_allclose(deletion.mean(axis=0), sign / 2)
+
+
+def test_of_two_classes_the_parts_are_of_what_one_is_above_the_other():
+    # As of estimators of two classes, whose first score is 0 whatever the input.
+    weights = np.vstack([np.zeros(SIZE), np.arange(1.0, SIZE + 1)])
+    model = linear(weights, np.zeros(2), Spec((0, 1), (SIZE,)))
+    x = np.random.default_rng(0).uniform(0.1, 0.9, (COUNT, SIZE))
+    codes = np.arange(COUNT) % 2
+    found = one("gradient").maps(model, x, codes, streams())
+    np.testing.assert_allclose(found, np.where(codes[:, None], 1, -1) * weights[1])
+    np.testing.assert_allclose(
+        scores_of(model, x, codes), np.where(codes, 1, -1) * (x @ weights[1])
+    )
+    card, _ = Card().of(one("integrated_gradients"), model, x, codes, lambda _: streams())
+    assert not np.isnan(card["insertion"]).any()
+    assert (card["insertion"] >= card["insertion_random"]).all()
+
+
+def test_all_channels_share_the_fall_of_a_patch():
+    model, x, codes, weights = made((3, 4, 4), "CHW")
+    by = one("occlusion(patch=1, stride=1)")
+    found = by.maps(model, x, codes, streams())
+    falls = weights * (x - baseline_of("mean", x, model.spec))
+    np.testing.assert_allclose(found.sum(axis=1), falls.sum(axis=1))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("occlusion(patch=a)", "occlusion(patch=2.5)", "occlusion(stride=1.5)"),
+        *("integrated_gradients(steps=a)", "integrated_gradients(steps=true)"),
+        *("smooth_grad(samples=1.5)", "smooth_grad(noise=a)"),
+    ],
+)
+def test_what_is_no_number_is_refused_in_words(text):
+    with pytest.raises(ModelError):
+        one(text)
 
 
 def test_channels_of_a_pixel_go_together():

@@ -13,11 +13,12 @@ if TYPE_CHECKING:
 
 
 def drawn_anew(module: torch.nn.Module, seed: int, name: str) -> torch.nn.Module:
-    """Return a copy on the CPU whose parameters are drawn anew; buffers are copied as they are.
+    """Return a copy on the CPU whose parameters are drawn anew; other buffers are copied.
 
-    A layer draws its own as it did when it was made (``reset_parameters``). Parameters that no
-    layer draws keep their entries in another order. Neither the module nor the state of torch's
-    generators changes.
+    A layer draws its own as it did when it was made (``reset_parameters``), and norms forget the
+    statistics that they kept. Parameters that no layer draws keep their entries in another order,
+    so that a single number, or one that all entries have, stays. Neither the module nor the state
+    of torch's generators changes.
 
     Source: Adebayo et al. 2018, section 3, independent of what was learned in every layer.
 
@@ -52,6 +53,9 @@ def drawn_anew(module: torch.nn.Module, seed: int, name: str) -> torch.nn.Module
         for key, value in found.named_parameters():
             if torch.equal(value, learned[key]):
                 value.copy_(value.flatten()[torch.randperm(value.numel())].view_as(value))
-        for key, buffer in found.named_buffers():
-            buffer.copy_(kept[key])
+        for prefix, part in found.named_modules():
+            if isinstance(part, torch.nn.modules.batchnorm._NormBase):  # noqa: SLF001 - all norms
+                continue
+            for key, buffer in part.named_buffers(prefix=prefix, recurse=False):
+                buffer.copy_(kept[key])
     return found

@@ -38,7 +38,8 @@ def insertion_gain(
     """Return the area under the score as pixels come into an empty image, above that by chance.
 
     The largest of ``order_by`` come first, equal ones in random order, of which this is the mean.
-    By chance each step brings as much as every other, so the area is a half.
+    By chance each step brings as much as every other, so the area is a half of the change; areas
+    are in units of its size.
 
     Args:
         parts: What each pixel adds to the score, shape (n, pixels).
@@ -58,6 +59,6 @@ def insertion_gain(
         # In the mean over orders of equal ones each of them adds as much as their mean.
         mean = np.bincount(block, own) / size
         curve = np.concatenate([[0.0], np.cumsum(np.repeat(mean, size))])
-        height = curve[:: len(own) // steps] / total
-        found[image] = (height[1:] + height[:-1]).sum() / 2 / steps - 0.5
+        height = curve[:: len(own) // steps] / abs(total)
+        found[image] = (height[1:] + height[:-1]).sum() / 2 / steps - np.sign(total) / 2
     return found

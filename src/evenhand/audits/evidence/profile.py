@@ -125,7 +125,9 @@ def profile_chart(one: Profile) -> Mapping[str, Any] | None:
     known = one.ordered
     if len(known) < 2:  # noqa: PLR2004 - one figure is no profile
         return None
-    lines, named = (_falling(known), "feature") if one.adds_up else (_standing(known), "name")
+    whole = len(known) == len(one.lines)
+    lines = _falling(known, whole=whole) if one.adds_up else _standing(known)
+    named = "feature" if one.adds_up else "name"
     x = {
         "field": "value",
         "type": "quantitative",
@@ -168,8 +170,8 @@ def _standing(known: list[tuple[str, Estimate]]) -> list[dict[str, Any]]:
     ]
 
 
-def _falling(known: list[tuple[str, Estimate]]) -> list[dict[str, Any]]:
-    """Return each part from where the last one ended, then their sum."""
+def _falling(known: list[tuple[str, Estimate]], *, whole: bool) -> list[dict[str, Any]]:
+    """Return each part from where the last one ended, then their sum if these are all."""
     lines, end = [], 0.0
     for name, found in known[:MOST]:
         start, end = end, end + found.value
@@ -190,6 +192,8 @@ def _falling(known: list[tuple[str, Estimate]]) -> list[dict[str, Any]]:
         lines.append(
             {"feature": name, "part": rest, "start": end, "value": end + rest, "kind": kind}
         )
+    if not whole:
+        return lines
     total = end + rest
     return [*lines, {"feature": "sum", "part": total, "start": 0.0, "value": total, "kind": "sum"}]
 

@@ -1,8 +1,9 @@
 """What an attribution is: a hashable value that says how much each part adds to a score.
 
 What is explained is F, the score of one class: a logit where the model has logits, of one that
-gives probabilities their logarithm. A map has the shape of the input, and signed numbers in units
-of the score, or of the score by unit of the input for those that are slopes.
+gives probabilities their logarithm; of two classes what it is above the other's, since the score of
+one of them may be 0 whatever the input. A map has the shape of the input, and signed numbers in
+units of the score, or of the score by unit of the input for those that are slopes.
 """
 
 from __future__ import annotations
@@ -60,6 +61,8 @@ class Attribution(ABC):
         drawn: Whether it draws random numbers, so that another seed gives another map.
         common: Whether it is among those that ``attribute.common`` names.
         complete: Whether parts promise to add up to F(x) - F(x').
+        sloped: Whether parts by unit of the input are slopes, so that infidelity says something;
+            not of what is told of patches, or of the places of a layer.
 
     """
 
@@ -68,6 +71,7 @@ class Attribution(ABC):
     drawn: ClassVar[bool] = False
     common: ClassVar[bool] = True
     complete: ClassVar[bool] = False
+    sloped: ClassVar[bool] = True
 
     @abstractmethod
     def maps(self, model: Model, x: Floats, codes: Codes, streams: Streams) -> Maps:
@@ -124,7 +128,7 @@ class Attribution(ABC):
 
 def gradients(model: Model, x: Floats, codes: Codes) -> Maps:
     """Return the derivative of each example's score by its parts, shape of ``x``."""
-    wanted = model.array(np.eye(model.spec.classes)[codes])
+    wanted = model.array(_contrast(model.spec)[codes])
     _, found = model.vjp(model.array(x), lambda _scores, some: wanted[some])
     return np.asarray(model.numpy(found), np.float64)
 
@@ -132,8 +136,17 @@ def gradients(model: Model, x: Floats, codes: Codes) -> Maps:
 def scores_of(model: Model, x: Floats, codes: Codes) -> NDArray[np.float64]:
     """Return the score of each example's class, shape (n,)."""
     found = np.asarray(model.numpy(model.scores(model.array(x))), np.float64)
-    picked: NDArray[np.float64] = found[np.arange(len(x)), codes]
+    picked: NDArray[np.float64] = (found * _contrast(model.spec)[codes]).sum(axis=1)
     return picked
+
+
+def _contrast(spec: Spec) -> NDArray[np.float64]:
+    """Return by which weights a class's score is made of all scores, shape (classes, classes)."""
+    own = np.eye(spec.classes)
+    return own - own[::-1] if spec.classes == _TWO else own
+
+
+_TWO = 2
 
 
 def looked(

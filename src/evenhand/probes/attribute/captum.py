@@ -13,6 +13,7 @@ import numpy as np
 from evenhand.errors import MissingExtraError, ModelError, Problem, did_you_mean
 from evenhand.models.answer import BATCH, batches
 from evenhand.models.model import Codes, Floats, Layered, Model, need
+from evenhand.models.whole import whole
 from evenhand.probes.attribute.attribution import Maps
 
 EXTRA = "explain"
@@ -77,6 +78,10 @@ def layer_of(module: Any, name: str, who: str) -> Any:  # noqa: ANN401 - modules
     return convolutions[-1]
 
 
+def _apart(scores: Any) -> Any:  # noqa: ANN401 - tensors
+    return scores - scores.flip(1)
+
+
 def _ours(module: object) -> bool:
     return type(module).__module__ == "evenhand.models.whole"
 
@@ -100,7 +105,10 @@ def explained(
     import torch
 
     found = []
-    with model.open() as module, warnings.catch_warnings():
+    with model.open() as opened, warnings.catch_warnings():
+        module = opened
+        if model.spec.classes == 2:  # noqa: PLR2004 - each class above the other, as in `scores_of`
+            module = whole(opened, lambda x: _apart(opened(x)))
         # Of hooks that Captum sets and removes, and of gradients that it asks for.
         warnings.simplefilter("ignore", UserWarning)
         for some in batches(len(x), BATCH):

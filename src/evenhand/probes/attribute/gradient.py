@@ -11,7 +11,7 @@ from evenhand.models.model import Codes, Floats, Model
 from evenhand.models.spec import Spec
 from evenhand.probes.attribute.attribution import Attribution, Maps, Streams, gradients, summed
 from evenhand.probes.attribute.baseline import baseline_of
-from evenhand.probes.parameter import refuse
+from evenhand.probes.parameter import count_of, number_of, refuse
 
 
 @dataclass(frozen=True)
@@ -89,8 +89,8 @@ class SmoothGrad(Attribution):
         refuse(
             self.name,
             [
-                (self.samples < 1, f"samples={self.samples} are none."),
-                (not self.noise > 0, f"noise={self.noise} is none above 0."),
+                (not count_of(self.samples), f"samples={self.samples} are none."),
+                (not number_of(self.noise) > 0, f"noise={self.noise} is none above 0."),
             ],
         )
 

@@ -13,7 +13,7 @@ from evenhand.models.model import Codes, Floats, Model
 from evenhand.models.spec import Spec
 from evenhand.probes.attribute.attribution import Attribution, Maps, Streams, summed
 from evenhand.probes.attribute.baseline import Baseline, baseline_of, refused
-from evenhand.probes.parameter import refuse
+from evenhand.probes.parameter import count_of, refuse
 
 Quadrature = Literal["gauss_legendre", "trapezoid", "midpoint", "right"]
 """Where the way is looked at, and with which weights; ``right`` are the sums of the paper."""
@@ -50,7 +50,10 @@ class IntegratedGradients(Attribution):
         refuse(
             self.name,
             [
-                (self.steps < least, f"steps={self.steps} are too few, {least} at least."),
+                (
+                    not count_of(self.steps, least),
+                    f"steps={self.steps} are no number of at least {least}.",
+                ),
                 (bool(refused(self.baseline)), refused(self.baseline)),
                 (
                     self.quadrature not in rules,

@@ -140,6 +140,10 @@ def _solved(
     left = gained - masks.sum(axis=2) * even
     squares = np.einsum("nki,k,nkj->nij", beside, weights, beside, optimize=True)
     products = np.einsum("nki,k,nk->ni", beside, weights, left, optimize=True)
-    free = np.einsum("nij,nj->ni", np.linalg.pinv(squares, hermitian=True), products)
+    free = np.einsum("nij,nj->ni", np.linalg.pinv(squares, rcond=_RANK, hermitian=True), products)
     found: NDArray[np.float64] = even + free - free.mean(axis=1, keepdims=True)
     return found
+
+
+_RANK = 1e-10
+"""Eigenvalues below this share of the largest are 0: that of even parts is, but for rounding."""

@@ -34,6 +34,7 @@ class GradCam(Attribution):
     name: ClassVar[str] = "grad_cam"
     needs: ClassVar[Offer | None] = "layers"
     common: ClassVar[bool] = False
+    sloped: ClassVar[bool] = False
 
     layer: str = ""
 
@@ -82,6 +83,7 @@ class LayerIntegratedGradients(Attribution):
     name: ClassVar[str] = "layer_integrated_gradients"
     needs: ClassVar[Offer | None] = "layers"
     common: ClassVar[bool] = False
+    sloped: ClassVar[bool] = False
     complete: ClassVar[bool] = True
 
     layer: str = ""

@@ -20,12 +20,12 @@ from evenhand.probes.attribute.attribution import (
     spread,
 )
 from evenhand.probes.attribute.baseline import Baseline, baseline_of, refused
-from evenhand.probes.parameter import refuse
+from evenhand.probes.parameter import count_of, refuse
 
 
 @dataclass(frozen=True)
 class Occlusion(Attribution):
-    """The mean fall of the score over the patches that cover a part.
+    """The mean fall of the score over the patches that cover a pixel, shared by its channels.
 
     Patches are squares of pixels of images, and single columns of tables. Of a linear model under
     patches of one pixel the parts add up to F(x) - F(x').
@@ -41,6 +41,7 @@ class Occlusion(Attribution):
 
     name: ClassVar[str] = "occlusion"
     needs: ClassVar[Offer | None] = "scores"
+    sloped: ClassVar[bool] = False
 
     patch: int = 2
     stride: int = 1
@@ -51,9 +52,9 @@ class Occlusion(Attribution):
         refuse(
             self.name,
             [
-                (self.patch < 1, f"patch={self.patch} covers nothing."),
+                (not count_of(self.patch), f"patch={self.patch} covers nothing."),
                 (
-                    not 1 <= self.stride <= max(self.patch, 1),
+                    not (count_of(self.stride) and count_of(self.patch, self.stride)),
                     f"stride={self.stride} is none from 1 to the patch's {self.patch}.",
                 ),
                 (bool(refused(self.baseline)), refused(self.baseline)),
@@ -73,7 +74,8 @@ class Occlusion(Attribution):
         """Return the mean falls."""
         del streams
         spec = model.spec
-        covers = spread(self._patches(spec), spec)
+        patches = self._patches(spec)
+        covers, channels = spread(patches, spec), spec.size // patches.shape[1]
         fill = baseline_of(self.baseline, x, spec)
         whole = scores_of(model, x, codes)
 
@@ -83,7 +85,8 @@ class Occlusion(Attribution):
 
         falls = whole - looked(model, len(covers), covered, codes)
         total = falls.T @ covers.reshape(len(covers), -1)
-        found: Maps = total.reshape(x.shape) / np.maximum(covers.sum(axis=0), 1)
+        # A patch covers all channels, and its fall is of all of them.
+        found: Maps = total.reshape(x.shape) / np.maximum(covers.sum(axis=0), 1) / channels
         return found
 
     def most(self, model: Model) -> int:

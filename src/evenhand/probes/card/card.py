@@ -121,15 +121,16 @@ class Card:
         if _edged(spec):
             by_edges = orders_of(edges(x, spec), model, order)
             found["insertion_edges"], found["deletion_edges"] = areas(by_edges)
-        found["infidelity"], found["scaled_infidelity"] = infidelity(
-            model,
-            x,
-            codes,
-            slopes_of(maps, x, against, attribution.cells(spec)),
-            noise=self.noise,
-            samples=self.samples,
-            streams=streams("noise"),
-        )
+        if attribution.sloped:
+            found["infidelity"], found["scaled_infidelity"] = infidelity(
+                model,
+                x,
+                codes,
+                slopes_of(maps, x, against, attribution.cells(spec)),
+                noise=self.noise,
+                samples=self.samples,
+                streams=streams("noise"),
+            )
         found["max_sensitivity"], found["relative_sensitivity"] = max_sensitivity(
             model,
             x,

@@ -16,7 +16,7 @@ class Infidelity(NamedTuple):
 
     Attributes:
         plain: E (I . phi - (F(x) - F(x - I)))^2, in squared units of the score.
-        scaled: The same with the factor of phi that makes it least, relative to
+        scaled: The same with the factor of phi, from 0, that makes it least, relative to
             E (F(x) - F(x - I))^2; from 0 to 1, NaN where no noise changes the score.
 
     """
@@ -63,7 +63,8 @@ def infidelity(
         said[draw] = (gone * slopes).reshape(len(x), -1).sum(axis=1)
         change[draw] = whole - scores_of(model, moved, codes)
     of_change, of_said = (change**2).mean(axis=0), (said**2).mean(axis=0)
-    factor = _ratio((said * change).mean(axis=0), of_said, otherwise=0.0)
+    # Parts that say the opposite are not right but for a factor.
+    factor = np.maximum(_ratio((said * change).mean(axis=0), of_said, otherwise=0.0), 0.0)
     least = ((factor * said - change) ** 2).mean(axis=0)
     return Infidelity(
         ((said - change) ** 2).mean(axis=0), _ratio(least, of_change, otherwise=np.nan)

@@ -76,9 +76,9 @@ def removed(
 ) -> Removed:
     """Return the areas under the curves of scores, by the share of the features, in one order.
 
-    A curve is (F(z) - F(fill)) / (F(x) - F(fill)): 1 at the example and 0 at the fill, by the
-    trapezoid rule over ``steps`` equal steps. So a feature whose parts are of no use gives an area
-    of a half in the mean of all orders of a linear model.
+    A curve is (F(z) - F(fill)) / abs(F(x) - F(fill)): 0 at the fill and 1 at the example, or -1
+    where the fill scores higher, by the trapezoid rule over ``steps`` equal steps. So an order by
+    chance has an area of a half, of that sign, in the mean over all orders of a linear model.
 
     Source: Petsiuk, Das and Saenko 2018 (RISE), who do not normalise; Samek et al. 2017.
 
@@ -96,15 +96,15 @@ def removed(
     at = np.unique(np.rint(np.linspace(0, features, min(steps, features) + 1)).astype(np.int64))
     span = ends.whole - ends.filled
     flat = np.abs(span) <= _FLAT * np.maximum(1.0, np.abs(ends.whole))
-    span = np.where(flat, np.nan, span)
+    sign, size = np.sign(span), np.where(flat, np.nan, np.abs(span))
     curves = []
     for coming in (True, False):
         heights = np.empty((len(at), len(x)))
-        heights[0], heights[-1] = (0.0, 1.0) if coming else (1.0, 0.0)
+        heights[0], heights[-1] = (0.0, sign) if coming else (sign, 0.0)
         for step, count in enumerate(at[1:-1].tolist(), 1):
             first = spread(places < count, model.spec)
             shown = np.where(first if coming else ~first, x, fill)
-            heights[step] = (scores_of(model, shown, codes) - ends.filled) / span
+            heights[step] = (scores_of(model, shown, codes) - ends.filled) / size
         curves.append(np.where(flat, np.nan, np.trapezoid(heights, at / features, axis=0)))
     return Removed(*curves)
 
