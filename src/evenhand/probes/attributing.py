@@ -105,11 +105,12 @@ class Attributing(Method):
             "deletion_gain",
             *beside,
             "faithful_share",
-            "scaled_infidelity",
             "relative_sensitivity",
         )
         for variant in self.variants:
             one: Explained = variant.what
+            if one.attribution.sloped:
+                yield Term("scaled_infidelity"), slice_of(variant)
             if one.attribution.complete:
                 yield Term("completeness", params=(("within", 0.05),)), slice_of(variant)
             if one.attribution.drawn:
