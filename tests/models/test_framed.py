@@ -87,3 +87,14 @@ def test_features_that_are_said_as_fitted_are_asked_by_name_and_nobody_is_warned
     said = pipeline.predict(table().to_pandas()[["job", "age"]])
     assert [model.spec.labels[one] for one in model.predict(inputs.x)] == said.tolist()
     assert not [one for one in recwarn if "feature names" in str(one.message)]
+
+
+def test_missing_text_is_answered_alone_as_in_a_mixed_batch():
+    model, inputs = opened(fitted(), table(), Asked(labels="rich"))
+    last = inputs.values["job"].index(None)
+    gone = inputs.x[inputs.x[:, 0] == last]
+    assert 1 < len(gone) < len(inputs)
+    whole = model.scores(inputs.x)[inputs.x[:, 0] == last]
+    # The encoder refuses what it was not fitted on.
+    np.testing.assert_array_equal(model.scores(gone), whole)
+    np.testing.assert_array_equal(model.scores(gone[:1]), whole[:1])

@@ -53,7 +53,11 @@ class Framed:
             import pandas as pd
         except ImportError:
             return pl.DataFrame(columns)
-        return pd.DataFrame(columns)
+        # What a batch happens to hold may not tell the type: of text that is missing throughout,
+        # encoders would know nothing. It is the type that this version of pandas reads text as.
+        text = pd.Series([""]).dtype
+        typed = {name: pd.Series(columns[name], dtype=text) for name in self.values}
+        return pd.DataFrame({**columns, **typed})
 
     def _column(self, name: str, numbers: Floats) -> Any:  # noqa: ANN401 - an array
         if name in self.values:
