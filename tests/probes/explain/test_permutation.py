@@ -179,6 +179,13 @@ def test_group_that_is_none_is_refused(groups, said):
         rows_of(f"explain.permutation(groups={groups})")
 
 
+def test_features_and_groups_that_are_called_alike_are_refused():
+    with pytest.raises(ModelError, match="are called 'a'"):
+        grouped(["a", "a", "b"])
+    with pytest.raises(ModelError, match=r"are called 'a\+b'"):
+        grouped(["a", "b", "a+b"], (("a", "b"),))
+
+
 def test_what_is_no_number_of_repeats_and_no_explanation_is_refused():
     with pytest.raises(ModelError, match="repeats=0"):
         probe_of("explain.permutation(repeats=0)")

@@ -50,9 +50,11 @@ def grouped(features: Sequence[str], groups: Groups = ()) -> Features:
         groups: Each a list of names, or text with ``*`` in it that stands for several.
 
     Raises:
-        ModelError: A group names what is none, less than two features, or one that another has.
+        ModelError: A group names what is none, less than two features, or one that another has; or
+            two features, or a feature and a group, are called alike.
 
     """
+    _check_apart(features, "features", "Name it once, or rename one of them.")
     known = {name: place for place, name in enumerate(features)}
     problems: list[Problem] = []
     taken: dict[int, str] = {}
@@ -79,10 +81,25 @@ def grouped(features: Sequence[str], groups: Groups = ()) -> Features:
     if problems:
         raise ModelError(problems)
     first = [place for place in range(len(features)) if place in members or place not in taken]
+    called = tuple(names.get(place, features[place]) for place in first)
+    _check_apart(called, "groups", "Rename the feature, or say the group otherwise.")
     return Features(
-        tuple(names.get(place, features[place]) for place in first),
+        called,
         tuple(members.get(place, (place,)) for place in first),
     )
+
+
+def _check_apart(names: Sequence[str], where: str, hint: str) -> None:
+    """Refuse names that are given twice: rows are told apart by them.
+
+    Raises:
+        ModelError: With each that is.
+
+    """
+    twice = dict.fromkeys(name for name in names if names.count(name) > 1)
+    if twice:
+        what = "two of what is explained by are called '{}', so that nobody could tell them apart."
+        raise ModelError([Problem(where, what.format(name), hint) for name in twice])
 
 
 def _group(group: object, features: Sequence[str]) -> tuple[str, list[str], list[tuple[str, str]]]:
