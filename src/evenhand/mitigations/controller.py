@@ -11,7 +11,7 @@ import json
 import math
 import operator
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Self
 
@@ -33,12 +33,15 @@ class Sums:
         received: What each group received: exposure, or clicks; shape (groups,), float64, >= 0.
         merit: Merit of each group's candidates; shape (groups,), float64, >= 0.
         requests: Number of requests.
+        at_once: Most requests that were counted together, such as a batch: they all saw one state.
+            None where that is not known, as of snapshots that do not tell.
 
     """
 
     received: Floats
     merit: Floats
     requests: int
+    at_once: int | None = None
 
     def plus(self, other: Sums) -> Sums:
         """Return the sums over the requests of both."""
@@ -46,12 +49,15 @@ class Sums:
             self.received + other.received,
             self.merit + other.merit,
             self.requests + other.requests,
+            None
+            if self.at_once is None or other.at_once is None
+            else max(self.at_once, other.at_once),
         )
 
     __hash__ = None  # type: ignore[assignment]
 
     def __eq__(self, other: object) -> bool:
-        """Whether both are equal, bit for bit."""
+        """Whether both have equal sums, bit for bit, however many requests were counted at once."""
         return (
             isinstance(other, Sums)
             and self.requests == other.requests
@@ -90,6 +96,9 @@ class State:
                 problems.append(Problem(where, "some sums are negative, infinite or none."))
             if sums.requests < 0:
                 problems.append(Problem(where, f"it answered {sums.requests} requests."))
+            elif sums.at_once is not None and not 0 <= sums.at_once <= sums.requests:
+                what = f"it answered {sums.requests} requests, and {sums.at_once} of them at once."
+                problems.append(Problem(where, what))
         if problems:
             raise RoleError(problems)
 
@@ -101,7 +110,7 @@ class State:
     @cached_property
     def total(self) -> Sums:
         """Sums over all servers, added in the order of their names: the same bits everywhere."""
-        found = Sums(np.zeros(len(self.names)), np.zeros(len(self.names)), 0)
+        found = Sums(np.zeros(len(self.names)), np.zeros(len(self.names)), 0, 0)
         for server in sorted(self.by_server):
             found = found.plus(self.by_server[server])
         return found
@@ -110,6 +119,21 @@ class State:
     def requests(self) -> int:
         """Number of requests so far, t."""
         return self.total.requests
+
+    @property
+    def at_once(self) -> int | Undefined:
+        """Most requests so far that saw one state; undefined where several servers answered.
+
+        Each of those ranked without what the others did since they last merged, and nothing tells
+        how much that was.
+        """
+        answered = [sums for sums in self.by_server.values() if sums.requests]
+        if len(answered) > 1:
+            return Undefined(f"{len(answered)} servers answered, each without the others' newest")
+        most = max((sums.at_once for sums in answered if sums.at_once is not None), default=None)
+        if answered and most is None:
+            return Undefined("the state does not say how many requests were ranked at once")
+        return most or 0
 
     @cached_property
     def treatment(self) -> Floats:
@@ -183,6 +207,7 @@ class State:
                     np.concatenate([sums.received, more]),
                     np.concatenate([sums.merit, more]),
                     sums.requests,
+                    sums.at_once,
                 )
                 for server, sums in self.by_server.items()
             },
@@ -209,7 +234,10 @@ class State:
             mine = merged.get(server)
             if mine is None or mine.requests < sums.requests:
                 merged[server] = sums
-            elif mine.requests == sums.requests and mine != sums:
+            elif mine == sums:
+                known = [one.at_once for one in (mine, sums) if one.at_once is not None]
+                merged[server] = replace(mine, at_once=max(known, default=None))
+            elif mine.requests == sums.requests:
                 what = f"it answered {sums.requests} requests in both, with different sums."
                 hint = "Give every server a name of its own."
                 problems.append(Problem(f"states, server {server!r}", what, hint))
@@ -224,6 +252,7 @@ class State:
                 "received": sums.received.tolist(),
                 "merit": sums.merit.tolist(),
                 "requests": sums.requests,
+                "at_once": sums.at_once,
             }
             for server, sums in sorted(self.by_server.items())
         }
@@ -252,6 +281,7 @@ class State:
                     np.array(sums["received"], np.float64),
                     np.array(sums["merit"], np.float64),
                     operator.index(sums["requests"]),
+                    None if sums.get("at_once") is None else operator.index(sums["at_once"]),
                 )
                 for server, sums in found["servers"].items()
             }

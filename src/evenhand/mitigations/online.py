@@ -45,10 +45,10 @@ class Controller:
         Args:
             received: What each group received in sum, shape (G,).
             merit: Merit of each group in sum, shape (G,).
-            requests: Number of requests.
+            requests: Number of requests, all ranked with the present state.
 
         """
-        state = self.state.added(self.server, Sums(received, merit, requests))
+        state = self.state.added(self.server, Sums(received, merit, requests, requests))
         return replace(self, state=state)
 
     def check(self, candidates: Candidates, order: Places) -> None:

@@ -43,6 +43,7 @@ from evenhand.mitigations.guardrail import (
     unfit_share,
 )
 from evenhand.mitigations.online import Controller
+from evenhand.stats.estimate import Undefined
 
 
 @dataclass(frozen=True)
@@ -52,22 +53,24 @@ class PMMFCertificate(GuardedCertificate):
     Attributes:
         worst: The least share of its target that a group received before these requests.
         bound: Most that the objective is expected to fall short by of the best policy's after these
-            requests, less the mean shortfall of all; in scores.
+            requests, less the mean shortfall of all; in scores. Undefined where it is not known how
+            many requests saw the same prices, as after states of several servers merged.
         shortfall: What the guardrail may have cost a request against policies that keep it too, in
             scores, shape (n,); 0 where it did not bind.
 
     """
 
     worst: float
-    bound: float
+    bound: float | Undefined
     shortfall: Floats
 
     def to_dict(self) -> dict[str, Any]:
         """Return it in sum, as JSON: no request by itself."""
+        bound = self.bound
         return {
             **super().to_dict(),
             "worst": self.worst,
-            "bound": self.bound,
+            "bound": {"undefined": bound.reason} if isinstance(bound, Undefined) else bound,
             "shortfall": float(self.shortfall.mean()) if len(self.shortfall) else None,
         }
 
@@ -151,15 +154,18 @@ class PMMF(Controller):
         mean `shortfall` of certificates.
 
         Args:
-            requests: Number of requests, one after the other.
-            at_once: Most requests that see the same prices, such as a batch, >= 1.
+            requests: Number of requests, all of one server, and each batch counted before the next
+                is ranked.
+            at_once: Most requests that see the same prices, such as the largest batch, >= 1.
 
         """
         due, step = self.due, self._first()
         if not self.weight or not requests:
             return 0.0 if requests else math.inf
-        # With batches of n, sum_b eta_b |g_b|^2 / 2 for eta_b = step / sqrt(n (b - 1) + 1) and
-        # gradients of at most n / due; sum_b 1 / sqrt(n (b - 1) + 1) <= 1 + 2 (sqrt(T) - 1) / n.
+        # Batch b, of n_b <= n requests after s_b others, adds eta_b |g_b|^2 / 2 for
+        # eta_b = step / sqrt(s_b + 1) and |g_b| <= n_b / due. Of n_b^2 / sqrt(s_b + 1) take n out:
+        # n_b / sqrt(s_b + 1) is above the sum of 1 / sqrt(t) over its requests by no more than
+        # (n - 1) (1 / sqrt(s_b + 1) - 1 / sqrt(s_b + n_b)), and those add up to n - 1 at most.
         moved = at_once * (math.sqrt(requests) + (at_once - 1) / 2) / float(due.min()) ** 2
         return (self._reach() * math.sqrt(requests) / (2 * step) + step * moved) / requests
 
@@ -175,8 +181,12 @@ class PMMF(Controller):
         raised = self.prices() / self.due
         found = guarded(candidates, k, raised, self.keep)
         count = self.state.requests + candidates.requests
-        at_once = max(candidates.requests, 1)
-        bound = self.bound(count, at_once=at_once)
+        before = self.state.at_once
+        told = 0 if isinstance(before, Undefined) else before
+        at_once = max(candidates.requests, told, 1)
+        bound: float | Undefined = self.bound(count, at_once=at_once)
+        if isinstance(before, Undefined) and self.weight:
+            bound = before
         certificate = PMMFCertificate(
             guarantee=self._guarantee(count, at_once, bound),
             violated=found.violated,
@@ -206,17 +216,22 @@ class PMMF(Controller):
         received = self.by_group(shown, np.broadcast_to(attention / attention.sum(), shown.shape))
         return self.counting(received, np.zeros(len(received)), len(order))
 
-    def _guarantee(self, requests: int, at_once: int, bound: float) -> str:
+    def _guarantee(self, requests: int, at_once: int, bound: float | Undefined) -> str:
         """Return what is guaranteed, in words."""
         kept, policy = "", "of the best policy"
         if self.keep:
             kept = f"{promise(self.keep)}; "
             policy = f"and the mean shortfall of all requests {policy} that keeps that too"
+        if isinstance(bound, Undefined):
+            return (
+                f"{kept}how far mean score plus {self.weight:g} times the worst group's share of "
+                f"its target is from the best policy's has no bound: {bound.reason}"
+            )
         batches = "one at a time" if at_once == 1 else f"at most {at_once} at a time"
         return (
             f"{kept}after {requests} requests, {batches}, mean score plus {self.weight:g} times "
             f"the worst group's share of its target is expected within {bound:.3g} {policy}, "
-            "if requests are drawn alike"
+            "if requests are drawn alike, and counted before the next are ranked"
         )
 
     def _reach(self) -> float:
