@@ -114,6 +114,53 @@ def test_least_sum_within_ranges_is_that_of_a_linear_program(seed):
     assert price[0] == pytest.approx(best.fun)
 
 
+@pytest.mark.parametrize("cost", ["l2", "l1"])
+@pytest.mark.parametrize("seed", range(8))
+def test_columns_outside_of_their_ranges_stay_or_enter_and_the_cheapest_is_taken(seed, cost):
+    rng = np.random.default_rng(200 + seed)
+    room, slope = room_of(rng, cost), rng.normal(size=4)
+    x, score = np.array([[-3.0, 3.5, 0.0, 0.1]]), np.array([-0.7])
+    found, price = recourse.linear(slope, score, x, room)
+    # Over a grid of whatever may be changed: outside there is what stands, and nothing else.
+    ways = [
+        np.unique([*np.linspace(low, high, 121), own]) - own
+        for own, low, high in zip(x[0], room.low, room.high, strict=True)
+    ]
+    ways[2] = np.zeros(1)
+    d = np.stack(np.meshgrid(*ways, indexing="ij"), axis=-1).reshape(-1, 4)
+    d = d[d @ slope >= 0.7]
+    if not len(d):
+        assert np.isnan(price[0])
+        return
+    off = np.abs(d / room.scale)
+    least = (np.sqrt((off**2).sum(axis=1)) if cost == "l2" else off.sum(axis=1)).min()
+    assert least - 0.1 < price[0] < least + 1e-9
+    assert ((found[0] - x[0]) @ slope) >= 0.7 - 1e-9
+    inside = (found[0] >= room.low - 1e-12) & (found[0] <= room.high + 1e-12)
+    assert (inside | (found[0] == x[0])).all()
+
+
+@pytest.mark.parametrize("cost", ["l2", "l1"])
+@pytest.mark.parametrize("closed", [True, False])
+def test_who_is_outside_a_range_does_not_move_to_where_it_is_still_left(closed, cost):
+    inputs = inputs_for(np.random.default_rng(5).normal(size=(150, 3)) * 4)
+    rows = rows_of(
+        f"counterfactual(cost={cost})",
+        model_of() if closed else hidden(),
+        inputs,
+        ranges=[("age", 1.0, 3.0), ("pay", -2.5, -0.5)],
+    )
+    moved = {"age": 0, "pay": 0}
+    for changes in rows["changes"].drop_nulls():
+        for change in changes.split(", "):
+            name, _, _, value = change.split(" ")
+            if name in moved:
+                low, high = {"age": (1.0, 3.0), "pay": (-2.5, -0.5)}[name]
+                assert low - 1e-5 <= float(value) <= high + 1e-5
+                moved[name] += 1
+    assert min(moved.values()) > 5
+
+
 def test_what_is_immutable_stays_and_failures_are_counted_and_not_dropped():
     inputs = inputs_for()
     rows = rows_of("counterfactual(immutable=[age, pay])", inputs=inputs)

@@ -26,6 +26,9 @@ _COSTS: tuple[Cost, ...] = get_args(Cost)
 _DONORS = 2000
 """Examples among which favourable ones are looked for."""
 
+_CHOICES = 8
+"""Columns outside of whose ranges examples lie, up to which all ways to enter them are tried."""
+
 _BEYOND = (1e-9, 1e-6)
 """How far behind a linear boundary a change is checked, relative to the score: the next to try."""
 
@@ -100,7 +103,7 @@ class Counterfactual(Explanation):
         flat = np.asarray(examples.x.reshape(len(examples), -1), np.float64)
         rows = np.flatnonzero(prediction != wanted)
         x, room = flat[rows], self.room(table)
-        slope = self._slope(model, room)
+        slope = self._slope(model, table, room)
 
         def decided(z: Numbers) -> NDArray[np.bool_]:
             shaped = z.reshape(-1, *model.spec.shape).astype(examples.x.dtype)
@@ -145,8 +148,11 @@ class Counterfactual(Explanation):
             z[left[turned]] = tried[turned]
         return np.where(found[:, None], z, np.nan), np.where(found, price, np.nan)
 
-    def _slope(self, model: Model, room: Room) -> Numbers | None:
+    def _slope(self, model: Model, table: Table, room: Room) -> Numbers | None:
         """Return the slope of the favourable logit, where a closed form holds."""
+        off = room.outside(np.asarray(table.x.reshape(len(table.x), -1), np.float64))
+        if off.any(axis=0).sum() > _CHOICES:
+            return None
         if model.spec.classes != 2 or not all(map(room.single, room.members)):  # noqa: PLR2004
             return None
         return slope_of(model, Score(class_of(model.spec, self.favourable, ""), "logit"))
@@ -199,7 +205,7 @@ class Counterfactual(Explanation):
     def most(self, model: Model, table: Table) -> int:
         """Return what an example that is decided unfavourably costs, and its share of the rest."""
         room = self.room(table)
-        if self._slope(model, room) is not None:
+        if self._slope(model, table, room) is not None:
             return 1 + len(_BEYOND)
         count = len(table.x)
         looked = math.ceil(count / self.block) * min(_DONORS, count)
@@ -253,7 +259,7 @@ class Counterfactual(Explanation):
         named = {name for name, _, _ in self._ranges}
         kept = f"kept as they are: {', '.join(self._fixed) or 'none, say --immutable sex,race'}"
         said.append(f"{kept}; ranges: {', '.join(sorted(named)) or 'none'} as said, others as seen")
-        if self._slope(model, room) is not None:
+        if self._slope(model, table, room) is not None:
             said.append(
                 "costs are exact: the closed form of a linear score; whole numbers can be cut"
             )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -47,6 +48,20 @@ class Room:
             return np.asarray(by.sum(axis=-1), np.float64)
         return np.asarray(np.sqrt((by**2).sum(axis=-1)), np.float64)
 
+    @property
+    def free(self) -> NDArray[np.bool_]:
+        """Which columns may be changed, shape (columns,)."""
+        found = np.zeros(len(self.scale), dtype=bool)
+        found[[one for some in self.members for one in some]] = True
+        return found
+
+    def outside(self, x: Numbers) -> NDArray[np.bool_]:
+        """Return which columns that may be changed lie outside of their ranges, of x's shape.
+
+        They stay as they are or enter the range: nothing else is a change that may be made.
+        """
+        return self.free & ((x < self.low) | (x > self.high))
+
     def single(self, members: Sequence[int]) -> bool:
         """Return whether a feature is one number, which can be changed a little."""
         return len(members) == 1 and not self.text[members[0]]
@@ -57,7 +72,8 @@ def linear(slope: Numbers, score: Numbers, x: Numbers, room: Room) -> tuple[Numb
 
     The least |d / scale| with score + slope d >= 0 inside the ranges. L2: d = clip(t scale^2
     slope), with the t at which the score is 0; without ranges the cost is |score| / |slope scale|.
-    L1: the columns that raise the score most for their price, one after the other.
+    L1: the columns that raise the score most for their price, one after the other. A column that
+    lies outside of its range stays or enters it: each choice is tried, and the cheapest taken.
 
     Args:
         slope: By column.
@@ -69,44 +85,65 @@ def linear(slope: Numbers, score: Numbers, x: Numbers, room: Room) -> tuple[Numb
         What they become, NaN where the ranges do not let them, shape (n, columns); the costs.
 
     """
-    free = np.zeros(x.shape[1], dtype=bool)
-    free[[one for some in room.members for one in some]] = True
-    down = np.where(free, np.minimum(room.low - x, 0.0), 0.0)
-    up = np.where(free, np.maximum(room.high - x, 0.0), 0.0)
+    free, off = room.free, room.outside(x)
+    best, price = np.full(x.shape, np.nan), np.full(len(x), np.inf)
+    apart = np.flatnonzero(off.any(axis=0))
+    for choice in itertools.product((False, True), repeat=len(apart)):
+        enters = np.zeros(x.shape[1], dtype=bool)
+        enters[apart] = choice
+        rows = np.flatnonzero((off | ~enters).all(axis=1))
+        moves = free & (~off[rows] | enters)
+        down = np.where(moves, room.low - x[rows], 0.0)
+        up = np.where(moves, room.high - x[rows], 0.0)
+        moved = _bounded(slope, score[rows], down, up, room)
+        z = x[rows] + moved
+        cost = room.price(x[rows], z)
+        cheaper = cost < price[rows]
+        best[rows[cheaper]], price[rows[cheaper]] = z[cheaper], cost[cheaper]
+    return best, np.where(np.isinf(price), np.nan, price)
+
+
+def _bounded(slope: Numbers, score: Numbers, down: Numbers, up: Numbers, room: Room) -> Numbers:
+    """Return the cheapest changes from ``down`` to ``up``, NaN where they do not suffice."""
     reach = np.where(slope > 0, slope * up, slope * down)
-    moved = _least_l2(slope, score, down, up, room) if room.cost == "l2" else np.zeros_like(x)
-    if room.cost == "l1":
-        left = -score
+    if room.cost == "l2":
+        moved = _least_l2(slope, score, down, up, room)
+    else:
+        # What has to be changed anyway, before anything else is.
+        moved = np.clip(0.0, down, up)
+        left = -score - (slope * moved).sum(axis=1)
         for place in np.argsort(-np.abs(slope) * room.scale, kind="stable").tolist():
-            gain = np.minimum(left, reach[:, place])
-            moved[:, place] = gain / slope[place] if slope[place] else 0.0
+            more = reach[:, place] - slope[place] * moved[:, place]
+            gain = np.clip(left, 0.0, np.maximum(more, 0.0))
+            moved[:, place] += gain / slope[place] if slope[place] else 0.0
             left = left - gain
-    found = np.where((reach.sum(axis=1) >= -score)[:, None], x + moved, np.nan)
-    return found, room.price(x, found)
+    return np.asarray(np.where((reach.sum(axis=1) >= -score)[:, None], moved, np.nan), np.float64)
 
 
 def _least_l2(slope: Numbers, score: Numbers, down: Numbers, up: Numbers, room: Room) -> Numbers:
     """Return the clipped changes along scale^2 slope at which the score is 0."""
     along = room.scale**2 * slope
+    pull = np.broadcast_to(slope * along, down.shape)
+    near, far = np.where(along > 0, down, up), np.where(along > 0, up, down)
     with np.errstate(divide="ignore", invalid="ignore"):
-        stops = np.where(along > 0, up / along, np.where(along < 0, down / along, 0.0))
-    order = np.argsort(stops, axis=1)
-    ends = np.take_along_axis(stops, order, axis=1)
-    pull = np.broadcast_to(slope * along, stops.shape)
-    pulls = np.take_along_axis(pull, order, axis=1)
-    # Behind each stop the columns before it stand still and those after it still move.
-    moving = pulls[:, ::-1].cumsum(axis=1)[:, ::-1]
-    steps = np.diff(ends, axis=1, prepend=0.0)
-    gained = (moving * steps).cumsum(axis=1)
-    far = -score
-    place = np.minimum((gained < far[:, None]).sum(axis=1), stops.shape[1] - 1)
-    rows = np.arange(len(score))
-    before = np.where(place > 0, gained[rows, place - 1], 0.0)
-    start = np.where(place > 0, ends[rows, place - 1], 0.0)
+        # A column moves from the first of these to the second, and stands still else.
+        starts = np.where(along == 0, 0.0, np.maximum(near / along, 0.0))
+        stops = np.where(along == 0, 0.0, np.maximum(far / along, 0.0))
+    events = np.concatenate([starts, stops], axis=1)
+    order = np.argsort(events, axis=1, kind="stable")
+    times = np.take_along_axis(events, order, axis=1)
+    turns = np.take_along_axis(np.concatenate([pull, -pull], axis=1), order, axis=1)
+    rates = turns.cumsum(axis=1) - turns
+    base = (slope * np.clip(0.0, down, up)).sum(axis=1)
+    gained = base[:, None] + (rates * np.diff(times, axis=1, prepend=0.0)).cumsum(axis=1)
+    place = (gained < -score[:, None]).sum(axis=1)
+    since = np.where(place > 0, times[np.arange(len(score)), place - 1], 0.0)[:, None]
+    # Sums of turns cancel; from the last of them on it is worked out anew.
+    rate = np.where((starts <= since) & (since < stops), pull, 0.0).sum(axis=1)
+    missing = -score - (slope * np.clip(since * along, down, up)).sum(axis=1)
     with np.errstate(divide="ignore", invalid="ignore"):
-        more = np.where(moving[rows, place] > 0, (far - before) / moving[rows, place], 0.0)
-    at = (start + more)[:, None]
-    return np.asarray(np.clip(at * along, down, up), np.float64)
+        more = np.where(rate > 0, np.maximum(missing / rate, 0.0), 0.0)
+    return np.asarray(np.clip((since + more[:, None]) * along, down, up), np.float64)
 
 
 @dataclass(frozen=True)
@@ -189,11 +226,8 @@ def _alone(decided: Decided, x: Numbers, grids: Sequence[Numbers], room: Room) -
 
 def _towards(decided: Decided, x: Numbers, donors: Numbers, room: Room, how: Search) -> Numbers:
     """Return the nearest favourable examples as far as they may be taken over, `kept` of each."""
-    free = np.zeros(x.shape[1], dtype=bool)
-    columns = [one for some in room.members for one in some]
-    free[columns] = True
-    inside = (donors >= room.low) & (donors <= room.high)
-    donors = donors[inside[:, columns].all(axis=1)]
+    free = room.free
+    donors = donors[~room.outside(donors).any(axis=1)]
     found = np.full((len(x), how.kept, x.shape[1]), np.nan)
     if not len(donors):
         return found
@@ -266,12 +300,17 @@ def _try(
         rows = np.flatnonzero((features == feature) & (z != x)[:, columns].any(axis=1))
         if not len(rows):
             continue
-        value = becomes(x[rows], rows)[:, columns]
-        if singles and room.whole[columns[0]]:
-            # Away from the example, so that no step is taken for none.
-            value = np.where(value > x[rows][:, columns], np.ceil(value), np.floor(value))
+        value, may = becomes(x[rows], rows)[:, columns], np.ones(len(rows), dtype=bool)
+        if singles:
+            low, high = room.low[columns], room.high[columns]
+            # Of an example outside of the range the way begins where it enters.
+            value = np.clip(value, low, high)
+            if room.whole[columns[0]]:
+                # Away from the example, so that no step is taken for none.
+                value = np.where(value > x[rows][:, columns], np.ceil(value), np.floor(value))
+            may = ((value >= low) & (value <= high)).all(axis=1)
         tried[np.ix_(rows, np.array(columns))] = value
-        asked[rows] = (value != z[np.ix_(rows, np.array(columns))]).any(axis=1)
+        asked[rows] = may & (value != z[np.ix_(rows, np.array(columns))]).any(axis=1)
     turned = np.zeros(len(x), dtype=bool)
     if asked.any():
         turned[asked] = decided(tried[asked])
