@@ -9,14 +9,13 @@ import polars as pl
 
 from evenhand.audits.drift.found import Performance
 from evenhand.errors import Problem, did_you_mean
-from evenhand.stats.estimate import Estimate, Undefined
 from evenhand.stats.interval import Floats
 from evenhand.stats.label_free import (
-    CalibrationTest,
     accuracy,
     accuracy_beyond,
     calibration_test,
     expected_accuracy,
+    refutes,
 )
 from evenhand.stats.multiplicity import Flags
 from evenhand.stats.two_sample import Codes
@@ -105,17 +104,9 @@ def performance_of(
         true_reference=None if truth is None else accuracy(*truth, level),
         beyond=beyond,
         calibration=calibration,
-        refuted=None if truth is None else _refuted(truth, calibration, level),
+        refuted=None if truth is None else refutes(*truth, calibration, 1 - level),
         left_out=int((within[count:] & np.isnan(now)).sum()),
     )
-
-
-def _refuted(truth: _Truth, line: CalibrationTest | Undefined | None, level: float) -> bool:
-    """Return whether either test of the score fails, at half of 1 minus the level each."""
-    gap = accuracy_beyond(*truth, (1 + level) / 2)
-    if isinstance(gap, Estimate) and not gap.low <= 0 <= gap.high:
-        return True
-    return isinstance(line, CalibrationTest) and line.p_value <= (1 - level) / 2
 
 
 def _dense(units: Codes) -> Codes:
