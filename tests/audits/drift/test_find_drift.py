@@ -210,7 +210,7 @@ def test_calibrated_scores_give_the_accuracy_and_their_labels_do_not_refute_them
     assert isinstance(told.true_reference, Estimate)
     document = told.to_dict()
     assert document["refuted_by_reference"] is False
-    assert "20 % label flip leaves it at .687" in document["assumption"]
+    assert "in a simulation a 20 % label flip left it at .687" in document["assumption"]
 
 
 def test_labels_of_the_reference_refute_a_score_that_is_not_calibrated():

@@ -15,8 +15,8 @@ Kind: TypeAlias = Literal["number", "category", "missing"]
 """What of a feature is compared: numbers, categories, or how often it is missing."""
 
 ASSUMPTION = (
-    "holds only if the score is calibrated on the current data and no concept drift: a 20 % label "
-    "flip leaves it at .687 where the truth is .610"
+    "holds only if the score is calibrated on the current data and there is no concept drift: in a "
+    "simulation a 20 % label flip left it at .687 where the truth was .610"
 )
 
 SMALL = 30
