@@ -51,7 +51,7 @@ class Room:
     @property
     def free(self) -> NDArray[np.bool_]:
         """Which columns may be changed, shape (columns,)."""
-        found = np.zeros(len(self.scale), dtype=bool)
+        found: NDArray[np.bool_] = np.zeros(len(self.scale), dtype=bool)
         found[[one for some in self.members for one in some]] = True
         return found
 
@@ -308,7 +308,7 @@ def _try(
             if room.whole[columns[0]]:
                 # Away from the example, so that no step is taken for none.
                 value = np.where(value > x[rows][:, columns], np.ceil(value), np.floor(value))
-            may = ((value >= low) & (value <= high)).all(axis=1)
+            may[:] = ((value >= low) & (value <= high)).all(axis=1)
         tried[np.ix_(rows, np.array(columns))] = value
         asked[rows] = may & (value != z[np.ix_(rows, np.array(columns))]).any(axis=1)
     turned = np.zeros(len(x), dtype=bool)
