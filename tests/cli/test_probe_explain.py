@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 
 import numpy as np
 import polars as pl
@@ -72,6 +73,50 @@ def test_more_groups_than_three_are_each_beside_all_together(given, tmp_path):
     assert "part of west minus overall" in shown.output
     assert "gap of mean scores" in shown.output
     assert "to_overall" not in shown.output
+
+
+def test_feature_that_never_changes_leaves_the_sum_of_parts_known(given, tmp_path):
+    from sklearn.linear_model import LogisticRegression
+
+    _, rows, where = given
+    rows = rows.with_columns(pl.lit(3.0).alias("hours"))
+    rows.write_parquet(tmp_path / "rows.parquet")
+    model = LogisticRegression().fit(rows.select(NAMES).to_pandas(), rows["paid"].to_numpy())
+    joblib.dump(model, tmp_path / "model.joblib")
+    out = tmp_path / "gap.parquet"
+    found = said("explain.gap", *where, "--by", "side", "--out", out, "--json")
+    (gap,) = json.loads(found.stdout)["gaps"]
+    x = rows.select(NAMES).to_numpy()
+    apart = model.coef_[0] @ (x[::2].mean(axis=0) - x[1::2].mean(axis=0))
+    assert gap["sum_of_parts"] == pytest.approx(apart, abs=1e-12)
+    assert gap["parts"][-1]["feature"] == "hours"
+    shown = said("explain.gap", *where, "--by", "side", "--out", out, "--force").output
+    assert "nan" not in shown
+    assert f"sum of parts        {apart:.3f}" in shown
+
+
+@pytest.mark.parametrize("written", ["gap", "permutation"])
+def test_groups_whose_name_is_no_identifier_are_compared_and_audited(written, given, tmp_path):
+    _, rows, where = given
+    rows.rename({"side": "side-1"}).write_parquet(tmp_path / "rows.parquet")
+    out = tmp_path / "explained.parquet"
+    flag = "--by" if written == "gap" else "--group"
+    found = said(f"explain.{written}", *where, flag, "side-1", "--out", out)
+    assert found.exit_code == 0, found.output
+    words = shlex.split(found.stdout.strip().splitlines()[-1])
+    assert any("by='side-1'" in one for one in words)
+    html = words.index("--html") + 1
+    audited = CliRunner().invoke(app, [*words[1:html], str(tmp_path / "report.html")])
+    assert audited.exit_code == 0, (audited.output, audited.exception)
+
+
+def test_curves_are_not_compared_over_all_bins(given, tmp_path):
+    _, _, where = given
+    out = tmp_path / "ale.parquet"
+    found = said("explain.ale(bins=4)", *where, "--group", "side", "--out", out)
+    following = found.stdout.strip().splitlines()[-1]
+    assert "--measure mean_local_effect" in following
+    assert "difference" not in following
 
 
 def test_curves_of_a_linear_score_are_straight_and_told_with_their_ends(given, tmp_path):

@@ -29,17 +29,19 @@ class Gap:
         pair: The groups in order: the first minus the second.
         whole: The difference of their mean scores.
         parts: The difference of the mean part of each feature, the largest first.
+        added: The difference of the mean of all parts of an example added up.
 
     """
 
     pair: tuple[str, str]
     whole: Finding
     parts: Mapping[str, Finding]
+    added: Finding
 
     @property
     def total(self) -> float:
-        """What the parts add up to; NaN where one is not defined."""
-        return math.fsum(_value(one) for one in self.parts.values())
+        """What the parts add up to, those too whose interval is not defined; NaN with the gap."""
+        return _value(self.added)
 
     def to_dict(self) -> dict[str, Any]:
         """Return it as JSON."""
@@ -64,23 +66,29 @@ def gaps(rows: pl.DataFrame, by: str) -> list[Gap]:
     import polars as pl
 
     from evenhand import estimates, log
+    from evenhand.notation import Term
 
     count = rows[by].drop_nulls().n_unique()
-    asked = f"{'pairs' if count <= _PAIRS else 'to_overall'}(mean_attribution, by={by})"
+    contrast = "pairs" if count <= _PAIRS else "to_overall"
+    asked = str(Term(contrast, (Term("mean_attribution"),), (("by", by),)))
 
     def found(some: pl.DataFrame) -> list[Finding]:
         return estimates([asked], log(some, kind="attributions", groups=[by]))
 
     names = rows["variant"].unique(maintain_order=True).to_list()
     score = pl.col("explained_score") - pl.col("base_score")
-    wholes = found(rows.filter(pl.col("variant") == names[0]).with_columns(attribution=score))
+    first = rows.filter(pl.col("variant") == names[0])
+    wholes = found(first.with_columns(attribution=score))
+    sums = rows.group_by("source").agg(pl.col("attribution").sum())
+    added = found(first.drop("attribution").join(sums, on="source", maintain_order="left"))
     each = {name: found(rows.filter(pl.col("variant") == name)) for name in names}
     told = []
     for place, whole in enumerate(wholes):
         parts = {name: some[place] for name, some in each.items()}
-        order = sorted(parts, key=lambda name: -abs(_value(parts[name])))
+        order = sorted(parts, key=lambda name: -_size(parts[name]))
         pair = [next(iter(group.values())) for group in whole.pair] or [by, ""]
-        told.append(Gap((pair[0], pair[1]), whole, {name: parts[name] for name in order}))
+        ordered = {name: parts[name] for name in order}
+        told.append(Gap((pair[0], pair[1]), whole, ordered, added[place]))
     return told
 
 
@@ -98,11 +106,13 @@ def tables(found: list[Gap], figure: Any) -> list[Table]:  # noqa: ANN401 - writ
         # Of a gap that may be none no part is a share.
         shown = _apart(one.whole)
         for name, finding in [*one.parts.items()][:_SHOWN]:
-            told = f"{_value(finding) / whole:.1%}" if shown else ""
+            part = _value(finding)
+            told = f"{part / whole:.1%}" if shown and not math.isnan(part) else ""
             table.add_row(Text(name), Text(figure(finding)), Text(told, justify="right"))
         if len(one.parts) > _SHOWN:
             table.add_row(Text(f"... and {len(one.parts) - _SHOWN} more"), Text(""), Text(""))
-        table.add_row(Text("sum of parts"), Text(f"{one.total:.3f}"), Text(""), style="bold")
+        total = figure(one.added) if math.isnan(one.total) else f"{one.total:.3f}"
+        table.add_row(Text("sum of parts"), Text(total), Text(""), style="bold")
         table.add_row(Text("gap of mean scores"), Text(figure(one.whole)), Text(""), style="bold")
         made.append(table)
     return made
@@ -121,3 +131,9 @@ def _value(finding: Finding) -> float:
 
     outcome = finding.outcome
     return outcome.value if isinstance(outcome, Estimate) else math.nan
+
+
+def _size(finding: Finding) -> float:
+    """Return the size of a part; 0 where it is not defined, which is that of what never changes."""
+    value = _value(finding)
+    return 0.0 if math.isnan(value) else abs(value)

@@ -152,13 +152,16 @@ def following(probed: Probed, method: Method, out: Path, groups: Sequence[str]) 
 
     A radius that stands there is to be changed.
     """
+    from evenhand.notation import Term, parse
     from evenhand.probes.method import slice_of
 
     words = ["evenhand", "audit", str(out), "--kind", method.kind]
     words += [word for one in groups for word in ("--group", one)]
     first = method.first(probed.rows)
     how = "pairs" if method.compared else "difference"
-    asked = [*first, *(f"{how}({first[-1]}, by={one})" for one in groups if first)]
+    # Of a curve groups are compared within a bin, not over all of them.
+    by = groups if first and not method.curved else ()
+    asked = [*first, *(str(Term(how, (parse(first[-1]),), (("by", one),))) for one in by)]
     words += [word for one in asked for word in ("--measure", one)]
     if method.apart and len(method.variants) > 1:
         words += [word for one in method.variants for word in ("--slice", slice_of(one))]
