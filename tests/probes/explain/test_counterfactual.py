@@ -257,11 +257,44 @@ def test_it_costs_what_is_said_at_most(model):
         ({"immutable": NAMES}, "no feature is left"),
         ({"ranges": [("agee", 0, 1)]}, "no feature 'agee'"),
         ({"ranges": [("age", 2, 1)]}, "is no range"),
+        ({"ranges": [("age", -60, 1), ("pay", 0, 70)]}, r"say --range -60 70"),
     ],
 )
 def test_features_and_ranges_that_are_none_are_refused(said, why):
     with pytest.raises(ModelError, match=why):
         rows_of("counterfactual", **said)
+
+
+def test_range_of_what_never_changes_is_refused():
+    x = inputs_for().x.copy()
+    x[:, 0] = 2.0
+    with pytest.raises(ModelError, match="age never changes"):
+        rows_of("counterfactual", inputs=inputs_for(x), ranges=[("age", 0, 4)])
+
+
+@pytest.mark.parametrize("ends", [(20.0, 30.0), (-30.0, -20.0)])
+def test_range_that_holds_no_value_that_is_seen_is_entered_at_its_ends(ends):
+    rows = rows_of("counterfactual", hidden(), ranges=[("age", *ends)], immutable=("pay", "hours"))
+    asked = rows.filter(pl.col("recourse").is_not_null())
+    # Age raises the score: by 20 it turns every decision, below it turns none.
+    assert asked["recourse"].unique().to_list() == [float(ends[0] > 0)]
+    into = [float(one.split(" ")[-1]) for one in asked["changes"].drop_nulls()]
+    assert into == [20.0] * (len(asked) if ends[0] > 0 else 0)
+
+
+def test_closed_form_of_whole_numbers_is_said_to_cut_them_and_one_hot_columns_are_named():
+    rng = np.random.default_rng(3)
+    side = rng.integers(0, 2, 150)
+    x = np.column_stack([rng.normal(size=150), side, 1 - side]).astype(float)
+    inputs = inputs_for(x)
+    object.__setattr__(inputs, "features", ("age", "side_a", "side_b"))
+    probe = probe_of("explain.counterfactual")
+    notes = " ".join(run(probe, model_of(), inputs, version="0").made.probe["notes"])
+    assert "at least these" in notes
+    assert "cuts whole numbers: side_a, side_b" in notes
+    assert "one-hot: of side_a, side_b" in notes
+    exact = " ".join(run(probe, model_of(), inputs_for(), version="0").made.probe["notes"])
+    assert "costs are exact: the closed form" in exact
 
 
 @pytest.mark.parametrize(

@@ -11,9 +11,10 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from evenhand.errors import EvenhandError, Problem, did_you_mean
+from evenhand.errors import EvenhandError, Problem, did_you_mean, listed
 from evenhand.models.inputs import Inputs
 from evenhand.models.model import Codes, Model
+from evenhand.models.spec import Spec
 from evenhand.probes.explain.explanation import Explanation, Told
 from evenhand.probes.explain.recourse import Cost, Numbers, Room, Search, linear, searched
 from evenhand.probes.explain.score import Score, class_of
@@ -193,11 +194,13 @@ class Counterfactual(Explanation):
             values = values[inside.all(axis=1)]
             known, count = np.unique(values, axis=0, return_counts=True)
             if room.single(members):
-                at = np.linspace(0, 1, _SEARCH.grid - 2)
-                spread = np.quantile(values[:, 0], at, method="closest_observation")
                 ends = [room.low[columns[0]], room.high[columns[0]]]
-                known = np.unique(np.concatenate([spread, ends]))[:, None]
-                found.append(known)
+                # A range may hold no value that is seen.
+                spread = values[:0, 0]
+                if len(values):
+                    at = np.linspace(0, 1, _SEARCH.grid - 2)
+                    spread = np.quantile(values[:, 0], at, method="closest_observation")
+                found.append(np.unique(np.concatenate([spread, ends]))[:, None])
             else:
                 found.append(known[np.argsort(-count, kind="stable")[: _SEARCH.grid]])
         return found
@@ -218,7 +221,9 @@ class Counterfactual(Explanation):
             class_of(model.spec, self.favourable, "favourable")
         except EvenhandError as error:
             found += error.problems
-        return found if table is None else [*found, *self._unfit(table)]
+        if table is None:
+            return found
+        return [*found, *self._unfit(table), *self._beyond(model.spec, table)]
 
     def first(self) -> tuple[str, ...]:
         """Return how many have no way, and how far the others have to go."""
@@ -239,9 +244,24 @@ class Counterfactual(Explanation):
                 yield Problem("ranges", what, "Name it as immutable, or leave it out.")
             elif not least <= most:
                 yield Problem("ranges", f"{name} from {least:g} to {most:g} is no range.")
+            elif not np.ptp(table.x.reshape(len(table.x), -1)[:, table.names.index(name)]):
+                what = f"{name} never changes in these examples: nothing says how far a change is."
+                yield Problem("ranges", what, "Leave its range out; then it stays as it is.")
         fixed = {*self._fixed}
         if {*table.names} <= fixed or {*table.features.names} <= fixed:
             yield Problem("immutable", "no feature is left that may be changed.")
+
+    def _beyond(self, spec: Spec, table: Table) -> Iterator[Problem]:
+        """Yield ranges that go beyond that of the inputs, of which models are not asked."""
+        known = [one for one in self._ranges if one[0] in table.names]
+        ends = [end for _, *both in known for end in both]
+        low, high = min([spec.low, *ends]), max([spec.high, *ends])
+        for name, least, most in known:
+            if least < spec.low or most > spec.high:
+                what = f"{name} from {least:.15g} to {most:.15g} goes beyond the range of inputs, "
+                what += f"{spec.low:.15g} to {spec.high:.15g}."
+                hint = f"If the model takes such values, say --range {low:.15g} {high:.15g}"
+                yield Problem("ranges", what, f"{hint} (of the model); else narrow it.")
 
     def notes(self, model: Model, table: Table) -> tuple[str, ...]:
         """Return what is wanted, what costs are, what stays, and how changes were found."""
@@ -260,15 +280,17 @@ class Counterfactual(Explanation):
         kept = f"kept as they are: {', '.join(self._fixed) or 'none, say --immutable sex,race'}"
         said.append(f"{kept}; ranges: {', '.join(sorted(named)) or 'none'} as said, others as seen")
         if self._slope(model, table, room) is not None:
-            said.append(
-                "costs are exact: the closed form of a linear score; whole numbers can be cut"
-            )
+            columns = [one for some in room.members for one in some if room.whole[one]]
+            form = "the closed form of a linear score"
+            cut = f"costs are at least these, {form}, which cuts whole numbers: "
+            cut += listed(table.names[one] for one in columns)
+            said.append(cut if columns else f"costs are exact: {form}")
         else:
             said.append(
                 "changes were searched for, and turn the decision; there may be cheaper ones, or "
                 "one where none was found: costs and the share without recourse are at most these"
             )
-        return tuple(said)
+        return (*said, *super().notes(model, table))
 
 
 _SEARCH = Search()
