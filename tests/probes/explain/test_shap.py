@@ -239,6 +239,48 @@ def test_chance_of_boosted_trees_is_no_sum_of_trees_and_is_said_so():
     assert "way=trees" in " ".join(notes)
 
 
+def boosted(options):
+    ensemble = pytest.importorskip("sklearn.ensemble")
+    pytest.importorskip("shap")
+    rng = np.random.default_rng(4)
+    x = np.column_stack([rng.normal(size=(200, 3)), rng.integers(0, 4, 200)])
+    y = (curved(x) + 0.3 * rng.normal(size=200) > 0).astype(int)
+    if "categorical_features" in options:
+        options = {"max_iter": 8, **options}
+        estimator = ensemble.HistGradientBoostingClassifier(random_state=0, **options)
+    else:
+        options = {"n_estimators": 8, **options}
+        estimator = ensemble.GradientBoostingClassifier(random_state=0, **options)
+    spec = Spec(labels=(0, 1), shape=(4,), low=-100.0, high=100.0)
+    return sklearn(estimator.fit(x, y), spec), inputs_of(x[:30], spec, labels=y[:30])
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"loss": "exponential"}, {"init": "zero"}, {"categorical_features": [3]}],
+    ids=lambda one: next(iter(one)),
+)
+def test_trees_that_the_library_does_not_read_are_asked(options):
+    model, inputs = boosted(options)
+    found = probed("explain.shap(link=logit, background=10)", model, inputs)
+    notes = " ".join(found.made.probe["notes"])
+    assert "of all coalitions" in notes
+    first = found.rows.filter(variant="x0")
+    total = (first["explained_score"] - first["base_score"]).to_numpy()
+    np.testing.assert_allclose(parts_of(found).sum(axis=1), total, atol=1e-9)
+    with pytest.raises(ModelError, match="which the shap library does not read"):
+        probed("explain.shap(link=logit, way=trees)", model, inputs)
+
+
+def test_error_of_one_round_is_said_to_be_at_most():
+    def notes(rounds):
+        written = f"explain.shap(way=sample, background=10, rounds={rounds})"
+        return " ".join(probed(written, curved_model()).made.probe["notes"])
+
+    assert "is at most that" in notes(1)
+    assert "at most" not in notes(2)
+
+
 def test_answers_that_change_are_refused():
     rng = np.random.default_rng(0)
     model = FunctionModel(lambda x: np.column_stack([np.zeros(len(x)), rng.random(len(x))]), SPEC)

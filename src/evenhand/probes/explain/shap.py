@@ -62,7 +62,7 @@ class Shap(Explanation):
 
     They add up to the score minus the mean score of the background: examples drawn from the inputs.
     In closed form of linear logits, through the shap library of trees, by all coalitions of few
-    features, else by random orders, whose standard error is told.
+    features, else by random orders, whose standard error is told: of one round, what it is at most.
 
     Attributes:
         target: The class whose score is explained, as its label is written; of two the second.
@@ -256,6 +256,8 @@ class Shap(Explanation):
             "examples, with this background as it is"
         )
         said = [beside, _HOW[way].format(rounds=self.rounds)]
+        if way == "sample":
+            said.append(_ERROR[self.rounds > 1])
         if size < min(_FEW, len(table.x)):
             said.append(f"a background of {size} is small: another one may give other parts")
         if self.way == "auto" and way == "sample" and trees_of(model) is not None:
@@ -271,9 +273,18 @@ _HOW = {
     "enumerate": "parts are exact: of all coalitions of features",
     "sample": (
         "parts are of {rounds} random order(s) for each example of the background, and of their "
-        "reverses; attribution_error is the standard error"
+        "reverses"
     ),
 }
+
+_ERROR = {
+    False: (
+        "attribution_error is from one background example to the next, so that the standard error "
+        "of the orders is at most that: rounds=2 tells it"
+    ),
+    True: "attribution_error is the standard error, between orders",
+}
+"""What the error is that is told, of one round and of more."""
 
 
 def slope_of(model: Model, score: Score) -> NDArray[np.float64] | None:

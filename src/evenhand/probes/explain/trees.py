@@ -55,6 +55,23 @@ def explainable(model: Model, score: Score) -> str:
     adds = "logit" if "Boosting" in type(trees).__name__ else "probability"
     if score.link != adds:
         return f"{model.name} adds up its trees to a {adds}, and asked is a {score.link}."
+    odd = _odd(trees)
+    return (
+        f"{model.name} is fitted with {odd}, which the shap library does not read." if odd else ""
+    )
+
+
+def _odd(trees: Any) -> str:  # noqa: ANN401 - an estimator
+    """Return what boosted trees have that the library does not read; empty without."""
+    if type(trees).__name__ == "GradientBoostingClassifier":
+        if trees.loss != "log_loss":
+            return f"loss={trees.loss}"
+        # The first guess has to be one number for everybody.
+        return "" if trees.init is None else f"init={trees.init}"
+    if type(trees).__name__ == "HistGradientBoostingClassifier":
+        categorical = getattr(trees, "is_categorical_", None)
+        found = categorical is not None and bool(np.any(categorical))
+        return "categorical_features" if found else ""
     return ""
 
 
