@@ -99,3 +99,13 @@ def test_a_report_says_nothing_of_attacks(plan):
     page = Path("report.html").read_text(encoding="utf-8")
     assert "attribute.random" in page
     assert "attack" not in page.split("What was done to the model")[1].split("Findings")[0]
+
+
+def test_two_explanations_of_the_same_features_are_sent_to_plans_of_their_own(plan):
+    path = plan("explain.shap, explain.permutation")
+    with pytest.raises(EvenhandError) as error:
+        CliRunner().invoke(app, ["audit", path], catch_exceptions=False)
+    said = str(error.value)
+    assert "probes[0] makes the variant 'a' too" in said
+    assert "Audit each in a plan of its own." in said
+    assert "eps" not in said

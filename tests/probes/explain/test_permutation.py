@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import polars as pl
 import pytest
@@ -163,6 +165,34 @@ def test_constant_duplicated_one_hot_and_related_features_are_named():
         remarks(x, grouped(names, groups), names) == remarks(x, grouped(names, groups), names)[:1]
     )
     assert grouped(names, groups).names == ("race_*", "pay+tax+rent", "year")
+
+
+def test_text_is_compared_by_its_values_and_not_by_the_order_of_their_names():
+    rng = np.random.default_rng(0)
+    level = rng.integers(0, 5, 300)
+    # Places in the alphabet say nothing: the same values in another order are the same still.
+    school = np.array([3, 0, 4, 1, 2])[level]
+    near = np.minimum(level + (rng.random(300) < 0.05), 4)
+    x = np.column_stack([level, school, near, rng.integers(0, 2, 300)]).astype(float)
+    names = ("level", "school", "town", "sex")
+    told = " ".join(remarks(x, grouped(names), names, ("school", "town")))
+    assert "duplicated: level and school" in told
+    assert "town" not in told
+    assert "strongly related: level and town" in " ".join(remarks(x, grouped(names), names))
+
+
+def test_one_pattern_may_stand_alone_as_groups():
+    assert grouped(["x0", "x1", "y"], "x*").names == ("x*", "y")
+    rows = rows_of("explain.permutation(groups='[ab]')")
+    assert rows["variant"].unique(maintain_order=True).to_list() == ["[ab]", "c", "d"]
+
+
+@pytest.mark.parametrize("written", ["permutation", "ale", "counterfactual"])
+def test_answers_that_do_not_repeat_are_told_of(written):
+    spec = dataclasses.replace(SPEC, stochastic=True)
+    for model, said in ((model_of(spec), True), (model_of(), False)):
+        found = run(probe_of(f"explain.{written}"), model, inputs_for(), version="0", believe=True)
+        assert ("do not repeat" in " ".join(found.made.probe["notes"])) is said
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,11 @@ from evenhand.probes.named import written
 PREFIX = "explain."
 """What the name of an explanation begins with where probes are named."""
 
+_CHANGES = (
+    "the model's answers do not repeat: what stands here is of one answer to each question, and "
+    "comes out otherwise when it is asked again"
+)
+
 Told = Callable[[float], None]
 """Told which share of a block is done."""
 
@@ -86,8 +91,8 @@ class Explanation(ABC):
 
     def notes(self, model: Model, table: Table) -> tuple[str, ...]:
         """Return what is to be known by who reads its figures."""
-        del model
-        return remarks(table.x, table.features, table.names)
+        found = remarks(table.x, table.features, table.names, table.values)
+        return (_CHANGES, *found) if model.spec.stochastic else found
 
     def asked(self, spec: Spec) -> tuple[str, ...]:
         """Return the measures to ask for where nobody says any."""

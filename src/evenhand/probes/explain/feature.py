@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import fnmatch
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from evenhand.errors import ModelError, Problem, did_you_mean, listed
 from evenhand.models.model import Floats
 
-Groups = tuple[object, ...]
+Groups = tuple[object, ...] | str
 """Groups as notation gives them: lists of names, or text with ``*`` in it, such as ``race_*``."""
 
 
@@ -47,7 +47,8 @@ def grouped(features: Sequence[str], groups: Groups = ()) -> Features:
 
     Args:
         features: Their names, in the model's order.
-        groups: Each a list of names, or text with ``*`` in it that stands for several.
+        groups: Each a list of names, or text with ``*`` in it that stands for several; one such
+            text may stand alone.
 
     Raises:
         ModelError: A group names what is none, less than two features, or one that another has; or
@@ -60,7 +61,7 @@ def grouped(features: Sequence[str], groups: Groups = ()) -> Features:
     taken: dict[int, str] = {}
     names: dict[int, str] = {}
     members: dict[int, tuple[int, ...]] = {}
-    for group in groups:
+    for group in (groups,) if isinstance(groups, str) else groups:
         name, wanted, wrong = _group(group, features)
         strange = [one for one in wanted if one not in known]
         where = f"groups, '{name}'"
@@ -123,28 +124,33 @@ _ALIKE = 0.95
 _SHOWN = 6
 
 
-def remarks(x: Floats, features: Features, names: Sequence[str]) -> tuple[str, ...]:
+def remarks(
+    x: Floats, features: Features, names: Sequence[str], text: Collection[str] = ()
+) -> tuple[str, ...]:
     """Return what makes the importance of features misread, unless they are put together.
 
-    Constant features, features that are functions of each other, sets of 0 and 1 of which one is
-    set in every example (one-hot), and pairs whose correlation is .95 or more.
+    Constant features, features that tell the same (a line of each other, or where one is text,
+    whose values come in fixed pairs), sets of 0 and 1 of which one is set in every example
+    (one-hot), and pairs of numbers whose correlation is .95 or more.
 
     Args:
         x: All examples, shape (n, columns).
         features: Groups that were declared; inside of them nothing is remarked.
         names: Of the columns.
+        text: Columns whose numbers are places of values, which have no order.
 
     """
     values = np.asarray(x, np.float64)
     apart = {place: at for at, places in enumerate(features.members) for place in places}
     still = [place for place in range(len(names)) if np.ptp(values[:, place]) == 0]
+    places = [place for place, name in enumerate(names) if name in text and place not in still]
     found = []
     if still:
         what = f"constant: {_few(names[place] for place in still)}"
         found.append(f"{what}; what never changes can have no importance in these examples")
     hot = [
         [names[place] for place in some]
-        for some in _one_hot(values, names, still)
+        for some in _one_hot(values, names, [*still, *places])
         if len({apart[place] for place in some}) > 1
     ]
     for some in hot:
@@ -153,7 +159,7 @@ def remarks(x: Floats, features: Features, names: Sequence[str]) -> tuple[str, .
     known = {name for some in hot for name in some}
     pairs = [
         (one, other, size)
-        for one, other, size in _related(values, still)
+        for one, other, size in (*_related(values, [*still, *places]), *_paired(values, places))
         if apart[one] != apart[other] and not {names[one], names[other]} <= known
     ]
     same = [(one, other) for one, other, size in pairs if size > 1 - 1e-9]
@@ -175,9 +181,9 @@ def _few(names: Sequence[str] | Iterator[str]) -> str:
     return f"{', '.join(every[:_SHOWN])}{more}"
 
 
-def _related(values: NDArray[np.float64], still: Sequence[int]) -> Iterator[tuple[int, int, float]]:
+def _related(values: NDArray[np.float64], out: Sequence[int]) -> Iterator[tuple[int, int, float]]:
     """Yield pairs of columns with the size of their correlation, where it is large."""
-    moving = [place for place in range(values.shape[1]) if place not in {*still}]
+    moving = [place for place in range(values.shape[1]) if place not in {*out}]
     if len(moving) < 2:  # noqa: PLR2004 - a pair
         return
     size = np.abs(np.corrcoef(values[:, moving], rowvar=False))
@@ -186,14 +192,25 @@ def _related(values: NDArray[np.float64], still: Sequence[int]) -> Iterator[tupl
             yield moving[one], moving[other], float(size[one, other])
 
 
+def _paired(values: NDArray[np.float64], text: Sequence[int]) -> Iterator[tuple[int, int, float]]:
+    """Yield columns of text beside others, where each value of one has one value of the other."""
+    codes = [np.unique(column, return_inverse=True)[1] for column in values.T]
+    for one, other in itertools.combinations(range(values.shape[1]), 2):
+        count = int(codes[one].max()) + 1
+        if not {one, other} & {*text} or count != codes[other].max() + 1:
+            continue
+        if len(np.unique(codes[one] * count + codes[other])) == count > 1:
+            yield one, other, 1.0
+
+
 def _one_hot(
-    values: NDArray[np.float64], names: Sequence[str], still: Sequence[int]
+    values: NDArray[np.float64], names: Sequence[str], out: Sequence[int]
 ) -> Iterator[tuple[int, ...]]:
     """Yield columns of 0 and 1 whose names begin alike and of which one is set in each example."""
     binary = [
         place
         for place in range(values.shape[1])
-        if place not in {*still} and bool(np.isin(values[:, place], (0.0, 1.0)).all())
+        if place not in {*out} and bool(np.isin(values[:, place], (0.0, 1.0)).all())
     ]
     by_start: dict[str, list[int]] = {}
     for place in binary:
