@@ -257,7 +257,8 @@ def test_it_costs_what_is_said_at_most(model):
         ({"immutable": NAMES}, "no feature is left"),
         ({"ranges": [("agee", 0, 1)]}, "no feature 'agee'"),
         ({"ranges": [("age", 2, 1)]}, "is no range"),
-        ({"ranges": [("age", -60, 1), ("pay", 0, 70)]}, r"say --range -60 70"),
+        ({"ranges": [("age", -60, 1), ("pay", 0, 70)]}, r"say --range -60 70;"),
+        ({"ranges": [("age", 0, 70.1234567891)]}, r"say --range -50 70.1234567891;"),
     ],
 )
 def test_features_and_ranges_that_are_none_are_refused(said, why):

@@ -181,11 +181,13 @@ def keys_for_flags(hint: str) -> str:
     'Say label: COLUMN, or --trust-pickle.'
     >>> keys_for_flags("Say --eps 0.1 or --eps 8/255, in the units of the inputs' range.")
     "Say eps=0.1 or eps=8/255, in the units of the inputs' range."
+    >>> keys_for_flags("Say --range -1.5 2.5.")
+    'Say range: [-1.5, 2.5].'
     """
     hint = re.sub(r"--(eps|norm|severity|certificate) ([\w/.]*\w)", r"\1=\2", hint)
     hint = re.sub(r"--class (\w+) --class (\w+)", r"classes: [\1, \2]", hint)
     hint = re.sub(r"--class\b", "classes:", hint)
-    hint = re.sub(r"--range (\S+) ([^\s.,;]+)", r"range: [\1, \2]", hint)
+    hint = re.sub(r"--range (\S+) ([^\s,;]*[^\s.,;])", r"range: [\1, \2]", hint)
     return re.sub(_FLAGS, r"\1:", hint)
 
 

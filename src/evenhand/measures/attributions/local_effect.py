@@ -18,8 +18,9 @@ class MeanLocalEffect(Sums):
     """Mean change of the score from the lower to the upper end of an example's bin; in (-inf, inf).
 
     In a slice of one bin, ``variant == 'age' and ale_bin == 3``, it is the step of the feature's
-    curve there; over all bins, whether the score mostly rises or falls along it. Its difference
-    over groups is 0 where the feature moves the score alike for all. In units of the score.
+    curve there; over all bins, whether the score mostly rises or falls along it. Within one bin its
+    difference over groups is 0 where the feature moves the score alike for all; over all bins it is
+    not, where groups lie in different ones. In units of the score.
 
     >>> import evenhand as eh, polars as pl
     >>> rows = pl.DataFrame({"source": [1, 2], "variant": "age", "local_effect": [0.5, -0.25]})

@@ -258,10 +258,10 @@ class Counterfactual(Explanation):
         low, high = min([spec.low, *ends]), max([spec.high, *ends])
         for name, least, most in known:
             if least < spec.low or most > spec.high:
-                what = f"{name} from {least:.15g} to {most:.15g} goes beyond the range of inputs, "
-                what += f"{spec.low:.15g} to {spec.high:.15g}."
-                hint = f"If the model takes such values, say --range {low:.15g} {high:.15g}"
-                yield Problem("ranges", what, f"{hint} (of the model); else narrow it.")
+                what = f"{name} from {least:g} to {most:g} goes beyond the range of inputs, "
+                what += f"{spec.low:g} to {spec.high:g}."
+                hint = f"If the model takes such values, say --range {_whole(low)} {_whole(high)}"
+                yield Problem("ranges", what, f"{hint}; else narrow it.")
 
     def notes(self, model: Model, table: Table) -> tuple[str, ...]:
         """Return what is wanted, what costs are, what stays, and how changes were found."""
@@ -294,6 +294,12 @@ class Counterfactual(Explanation):
 
 
 _SEARCH = Search()
+
+
+def _whole(end: float) -> str:
+    """Return a number with all its digits: rounded, a range might leave an example out."""
+    short = f"{end:g}"
+    return short if float(short) == end else repr(float(end))
 
 
 def _is_range(one: object) -> bool:
