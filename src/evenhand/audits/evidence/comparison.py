@@ -98,7 +98,8 @@ def _unpaired(changes: Iterable[Change]) -> str:
     lacking = known.count(False)
     if not lacking:
         return ""
-    why = "evidence does not say how units move them, as of groups of too few units"
+    few = "as of groups of too few units, and of what would tell of these by subtraction"
+    why = f"evidence does not say how units move them, {few}"
     return f"; {lacking} of {len(known)} changes are taken as independent: {why}"
 
 

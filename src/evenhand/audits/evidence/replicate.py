@@ -20,6 +20,7 @@ from evenhand.audits.asked import Asked
 from evenhand.audits.cells import Floats, Indices
 from evenhand.audits.contrasts import Contrast
 from evenhand.audits.evidence.bundle import REPLICATES
+from evenhand.audits.evidence.subtracted import Family, Told, limits, outside
 from evenhand.audits.grouped import Grouped
 from evenhand.audits.unit import DEPENDENCE
 from evenhand.engine.view import LISTS, unit_of_lists
@@ -34,17 +35,27 @@ def replicates_of(asked: Iterable[Asked]) -> pl.DataFrame:
     Their squares, summed over buckets, are the variance of the figure but for a factor near 1.
     A measure of independent rows has none: its rows are told apart by nothing. Figures that a
     contrast shows of its groups in place of the measure's, such as shares, are named by its key.
+    What would tell, subtracted from other figures, of fewer units than a group that is shown has is
+    left out or kept by fewer sums.
     """
-    parts = {}
+    places: dict[tuple[str, str, str], tuple[Asked, Contrast | None]] = {}
+    told: dict[Family, Told] = {}
     for one in asked:
         question, own = one.question, None
+        # Bounds and distributions are no figures that move by so much.
+        if not question.measure.listed or one.grouped().compared.size == 0:
+            continue
         name = str(question.measure)
         if question.contrast is not None and question.contrast.shows_own:
             name, own = question.key, question.contrast
         place = (name, written_by(question.by, question.given), one.scope or "")
-        if place not in parts:
-            parts[place] = _of(one, place, own)
-    frames = [frame for frame in parts.values() if frame is not None]
+        if place not in places:
+            places[place] = (one, own)
+            family = Family(place[2], place[1], kind_of(one))
+            told.setdefault(family, Told(not question.by)).add(name, _room(one))
+    most = limits(told, _TOO_FEW)
+    parts = [_of(*one, place, told, most) for place, one in places.items()]
+    frames = [frame for frame in parts if frame is not None]
     return pl.concat(frames) if frames else pl.DataFrame(schema=REPLICATES)
 
 
@@ -58,39 +69,60 @@ def written_group(group: Mapping[str, str]) -> str:
     return json.dumps([*group.values()], ensure_ascii=False)
 
 
-def _of(one: Asked, place: tuple[str, str, str], contrast: Contrast | None) -> pl.DataFrame | None:
+def _room(one: Asked) -> dict[str, float]:
+    """Return the most sums that may be told of each group that has rows, shown or not."""
+    grouped, kind = one.grouped(), kind_of(one)
+    found = {}
+    for index in np.flatnonzero(grouped.rows).tolist():
+        units = float(grouped.units.by_group[index]) / one.least
+        if kind in {"two_way", "dyadic"}:
+            units = min(units**2, float(grouped.rows[index]) / one.least)
+        found[written_group(grouped.groups[index])] = units
+    return found
+
+
+def _of(
+    one: Asked,
+    contrast: Contrast | None,
+    place: tuple[str, str, str],
+    told: Mapping[Family, Told],
+    limit: Mapping[Family, float],
+) -> pl.DataFrame | None:
     grouped = one.grouped()
     compared = grouped.compared
-    if compared.size == 0 or not one.question.measure.listed:
-        # Bounds and distributions are no figures that move by so much.
+    family = Family(place[2], place[1], kind_of(one))
+    if not limit[family]:
         return None
     deviations = _deviations(one, grouped, compared, contrast)
     if deviations is None:
         return None
-    kind = kind_of(one)
+    kind = family.kind
     measure, by, scope = place
     frames = []
     for column, index in enumerate(compared.tolist()):
-        units = float(grouped.units.by_group[index]) / one.least
-        if kind in {"two_way", "dyadic"}:
-            units = min(units**2, float(grouped.rows[index]) / one.least)
+        group = written_group(grouped.groups[index])
+        most = min(
+            told[family].units.get((measure, group), 0.0),
+            limit[family],
+            outside(told, family, measure, group),
+        )
         mine = deviations[:, [column]]
-        moved = folded(mine, kind, kept(mine, units, kind))
+        moved = folded(mine, kind, kept(mine, most, kind))
         if moved is None:
             continue
-        told = pl.DataFrame(
+        table = pl.DataFrame(
             {
                 "measure": measure,
                 "by": by,
                 "slice": scope,
-                "group": written_group(grouped.groups[index]),
+                "group": group,
                 "buckets": len(moved),
                 "bucket": pl.int_range(len(moved), eager=True, dtype=pl.Int32),
                 "deviation": moved[:, 0],
             },
             schema=REPLICATES,
         )
-        frames.append(told.filter((pl.col("deviation") != 0) | (pl.col("bucket") == 0)))
+        frames.append(table.filter((pl.col("deviation") != 0) | (pl.col("bucket") == 0)))
     return pl.concat(frames) if frames else None
 
 
@@ -130,6 +162,14 @@ ENOUGH = 16
 """From here on one bucket more or less does not matter, and powers of two are kept."""
 
 _FEWEST_PAIRS = 8
+
+_TOO_FEW: Mapping[UnitKind, int] = {
+    "row": FEWEST,
+    "column": FEWEST,
+    "two_way": _FEWEST_PAIRS**2,
+    "dyadic": _FEWEST_PAIRS**2,
+}
+"""With fewer sums than these there are none."""
 
 
 def folded(deviations: Floats, kind: UnitKind, buckets: int) -> Floats | None:
