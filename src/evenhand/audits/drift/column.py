@@ -11,6 +11,7 @@ import narwhals as nw
 import numpy as np
 import polars as pl
 
+from evenhand.audits.drift.names import names_of
 from evenhand.errors import Problem, RoleError, SourceError, did_you_mean
 from evenhand.logs.source import failure, open_source
 from evenhand.stats.interval import Floats
@@ -90,10 +91,10 @@ def choose(
     chosen: list[str] = []
     ids: list[str] = []
     odd: list[str] = []
-    for name, dtype in reference.schema.items():
+    for name in reference.columns:
         if name in roles:
             continue
-        if name not in current.columns or not comparable(dtype, current.schema[name]):
+        if name not in current.columns or not _fit(reference[name], current[name]):
             odd.append(name)
         elif _is_id(name, reference[name], current[name]):
             ids.append(name)
@@ -128,10 +129,19 @@ def comparable(one: pl.DataType, other: pl.DataType) -> bool:
     return (is_number(one) and is_number(other)) or (is_category(one) and is_category(other))
 
 
+def _fit(one: pl.Series, other: pl.Series) -> bool:
+    """Return whether columns are compared as features: by their numbers, or by their names."""
+    if not comparable(one.dtype, other.dtype):
+        return False
+    if is_number(one.dtype) and is_number(other.dtype):
+        return True
+    return names_of(one, other) is not None
+
+
 def problems_of(
     name: str, reference: pl.DataFrame, current: pl.DataFrame, as_: str
 ) -> list[Problem]:
-    """Return what stops a named column from being compared."""
+    """Return what stops a named column from being compared, as a feature or by its names."""
     found = []
     for which, rows in (("reference", reference), ("current data", current)):
         if name not in rows.columns:
@@ -144,16 +154,35 @@ def problems_of(
         what = f"'{name}' is {one} in the reference and {other} in the current data."
         hint = "Features are numbers, times, text, or yes and no: of one kind in both files."
         found.append(Problem(as_, what, hint))
+        return found
+    if as_ == "--feature":
+        fits = _fit(reference[name], current[name])
+    else:
+        fits = names_of(reference[name], current[name]) is not None
+    if not fits:
+        what = (
+            f"'{name}' is {one} in the reference and {other} in the current data, and which values "
+            "are the same cannot be told."
+        )
+        found.append(Problem(as_, what, "Write them alike in both files, such as all as text."))
     return found
 
 
+def named(name: str, reference: pl.DataFrame, current: pl.DataFrame) -> pl.Series:
+    """Return values of both samples as text; of a column that `problems_of` lets through."""
+    names = names_of(reference[name], current[name])
+    if names is None:
+        raise TypeError(name)
+    return names
+
+
 def column_of(name: str, reference: pl.DataFrame, current: pl.DataFrame) -> Column:
-    """Return a feature of both samples; of a type that `comparable` lets through."""
+    """Return a feature of both samples; of columns that fit each other."""
     parts = [rows[name] for rows in (reference, current)]
     known = [part.dtype for part in parts if part.dtype != pl.Null]
     if known and all(is_number(dtype) for dtype in known):
         return _number(name, parts)
-    text = pl.concat([part.cast(pl.String) for part in parts]).fill_null(MISSING)
+    text = named(name, reference, current).fill_null(MISSING)
     categories = sorted(text.unique().to_list())
     place = {value: code for code, value in enumerate(categories)}
     code = text.replace_strict(place, return_dtype=pl.Int64).to_numpy().astype(np.intp)
@@ -190,8 +219,7 @@ def unit_codes(name: str | None, reference: pl.DataFrame, current: pl.DataFrame)
     """
     if name is None:
         return np.arange(len(reference) + len(current), dtype=np.intp)
-    parts = [rows[name].cast(pl.String) for rows in (reference, current)]
-    ids = pl.concat(parts)
+    ids = named(name, reference, current)
     if ids.null_count():
         what = f"{ids.null_count()} rows have no '{name}': of whom they are is not known."
         raise RoleError(Problem("--unit", what, "Leave these rows out, or give each its own."))

@@ -15,6 +15,7 @@ from evenhand.audits.drift.column import (
     choose,
     column_of,
     matrix,
+    named,
     problems_of,
     read,
     unit_codes,
@@ -74,9 +75,9 @@ def find_drift(
         raise RoleError(Problem("--level", f"{level} is not between 0 and 1.", "Write 0.95."))
     one, other = read(reference, "reference"), read(current, "current data")
     problems = [p for name in features for p in problems_of(name, one, other, "--feature")]
-    for named, flag in ((group, "--group"), (unit, "--unit")):
-        if named is not None:
-            problems += problems_of(named, one, other, flag)
+    for role, flag in ((group, "--group"), (unit, "--unit")):
+        if role is not None:
+            problems += problems_of(role, one, other, flag)
     problems += score_problems(one, other, score, label)
     if problems:
         raise RoleError(problems)
@@ -143,7 +144,7 @@ def _parts(
     every: list[tuple[str | None, Flags]] = [(None, np.ones(len(one) + len(other), dtype=bool))]
     if group is None:
         return every
-    names = pl.concat([rows[group].cast(pl.String).fill_null("unknown") for rows in (one, other)])
+    names = named(group, one, other).fill_null("unknown")
     values = sorted(names.unique().to_list())
     if len(values) > _MOST_GROUPS:
         what = f"'{group}' has {len(values)} values; up to {_MOST_GROUPS} groups are compared."
