@@ -289,3 +289,14 @@ def test_many_groups_and_no_features_are_refused():
     only = people().select("person_id")
     assert problems(only, only)[0][0] == "--feature"
     assert problems(level=1.0)[0][0] == "--level"
+
+
+# Few rows
+
+
+@pytest.mark.parametrize("rows", [40, 50, 64, 80])
+def test_the_joint_test_tells_apart_what_is_apart_where_it_has_few_rows(rows):
+    before = pl.DataFrame({"x": np.arange(rows)})
+    found = find_drift(before, before + rows)
+    assert found.joint[0].auc.value == 1
+    assert found.drifted(found.joint[0])

@@ -26,14 +26,22 @@ LEAST = 20
 
 _TREES = 100
 _LEAF = 20
-"""Rows of a leaf: fewer would learn rows by heart."""
+"""Rows of a leaf where there are enough: fewer would learn rows by heart."""
+
+_PARTS = 4
+"""Leaves that all rows together could fill at least. A bootstrap has about .63 of them as distinct
+rows, which two leaves then fit: a tree of one leaf could tell nothing apart."""
 
 _MOST = 10_000
 """Rows of a sample that the classifier is learnt on: more change little, and take long."""
 
 
-def forest(seed: int) -> Any:  # noqa: ANN401 - scikit-learn is optional
+def forest(seed: int, rows: int = _PARTS * _LEAF) -> Any:  # noqa: ANN401 - it is optional
     """Return the classifier, not learnt yet.
+
+    Args:
+        seed: Of its bootstrap.
+        rows: Number of rows that it will be learnt on.
 
     Raises:
         MissingExtraError: Scikit-learn is not installed.
@@ -44,7 +52,10 @@ def forest(seed: int) -> Any:  # noqa: ANN401 - scikit-learn is optional
     except ImportError as error:
         raise MissingExtraError("drift", where="joint test") from error
     return RandomForestClassifier(
-        _TREES, min_samples_leaf=_LEAF, class_weight="balanced", random_state=seed
+        _TREES,
+        min_samples_leaf=max(1, min(_LEAF, rows // _PARTS)),
+        class_weight="balanced",
+        random_state=seed,
     )
 
 
@@ -102,7 +113,7 @@ def joint_drift(
         return without("no feature varies")
     used = _at_most(np.flatnonzero(learnt), second, rng)
     trained = size_of(second[used], unit[used])
-    model = forest(int(rng.integers(2**31)))
+    model = forest(int(rng.integers(2**31)), len(used))
     model.fit(features[used], second[used])
     # Trees are added up in rounded numbers: what differs by rounding alone is tied.
     score = np.round(model.predict_proba(features[held])[:, 1], 12)
