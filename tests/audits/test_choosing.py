@@ -391,3 +391,43 @@ def test_other_figures_are_taken_where_more_is_better():
     for key, one in zip(("exposure", "utility"), measured, strict=True):
         halves_of = [value(getattr(half.figures, key)) for half in (both.choosing, both.held_out)]
         assert min(halves_of) <= one.value <= max(halves_of)
+
+
+def of_rare(users=60):
+    """Lists of which one request alone has an item of a third tier."""
+    rows = table(users)
+    first = (pl.col("request") == "u3-0") & (pl.col("slot") == 1)
+    return rows.with_columns(tier=pl.when(first).then(pl.lit("rare")).otherwise("tier"))
+
+
+def seed_of_rare(rows, *, held_out):
+    """Return a seed by which the third tier is in the half held out, or in the other."""
+    (user,) = rows.filter(pl.col("tier") == "rare")["user"]
+    return next(seed for seed in range(20) if (drawn(user, seed) >= 0.5) == held_out)
+
+
+def test_a_group_that_a_half_lacks_leaves_the_least_share_and_the_choice_open():
+    rows = of_rare()
+    seed = seed_of_rare(rows, held_out=False)
+    found = choose(
+        log_of(rows), "tier", 5, methods=["det_greedy"], target="equal", at_least=1e-6, seed=seed
+    )
+    assert found.choice.name
+    assert found.choice.held == "open"
+    exposure = found.of(found.choice.name).held_out.figures.exposure
+    assert "no candidate of 'rare'" in exposure.reason
+
+
+@pytest.mark.parametrize(("held_out", "which"), [(True, "to choose on"), (False, "held out")])
+def test_groups_that_one_half_lacks_are_said(held_out, which):
+    rows = of_rare()
+    seed = seed_of_rare(rows, held_out=held_out)
+    (doubt,) = choose(log_of(rows), "tier", 5, methods=["det_greedy"], seed=seed).doubts
+    assert f"The half {which} has no candidate of rare" in doubt
+
+
+def test_the_least_share_over_its_target_is_one_at_most():
+    # 12 requests tell so little that the least of the upper limits alone would be above 1.
+    found = choose(log_of(table(12)), "tier", 5, methods=["det_greedy"], target="equal")
+    limits = [one.held_out.figures.exposure.high for one in found.contenders]
+    assert max(limits) == 1.0

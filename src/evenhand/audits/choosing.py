@@ -24,7 +24,7 @@ from evenhand.audits.yardstick import (
     order_of,
     yardstick_of,
 )
-from evenhand.errors import EvenhandError, Problem, RoleError
+from evenhand.errors import EvenhandError, Problem, RoleError, listed
 from evenhand.logs.log import Log
 from evenhand.mitigations.aim import POPULATION, targets_of
 from evenhand.mitigations.candidates import Label
@@ -107,6 +107,7 @@ def choose(
         utility=utility,
         level=level,
     )
+    lacking = tuple(_lacking(chosen_on, held_out))
     # The half to choose on must not know which other groups there are.
     chosen_on = chosen_on.of(together(chosen_on, also=due))
     held_out = held_out.of(together(held_out, chosen_on))
@@ -131,8 +132,21 @@ def choose(
         (chosen_on.units, held_out.units),
         seed,
         share,
-        tuple(_doubts(chosen_on, yardstick)),
+        (*_doubts(chosen_on, yardstick), *lacking),
     )
+
+
+def _lacking(chosen_on: Half, held_out: Half) -> Iterator[str]:
+    """Yield which groups one half lacks, by whose absence figures of both differ."""
+    one, other = ({*map(str, half.listed.candidates.names)} for half in (chosen_on, held_out))
+    for which, lacked in (("to choose on", other - one), ("held out", one - other)):
+        gone = sorted(lacked)
+        if gone:
+            yield (
+                f"The half {which} has no candidate of {listed(gone)}: its figures of exposure "
+                "are of fewer groups than those of the other half, and do not compare with them. "
+                "Split otherwise (another --seed), or leave out groups of so few candidates."
+            )
 
 
 def _doubts(half: Half, yardstick: Yardstick) -> Iterator[str]:

@@ -271,7 +271,9 @@ def figures(
 def attained(log: Log, yardstick: Yardstick, targets: Mapping[Label, float]) -> Outcome:
     """Return the least share of exposure over its target, min_g e_g / p_g; 1 is as targeted.
 
-    Its limits are the least of those of all groups, which hold together.
+    Its limits are the least of those of all groups, which hold together. Shares add up to 1, and so
+    do targets: the least is 1 at most. A group without a candidate has no share, and there then is
+    no least.
 
     Source: Bonferroni's inequality.
     """
@@ -281,13 +283,15 @@ def attained(log: Log, yardstick: Yardstick, targets: Mapping[Label, float]) -> 
     each = {name: group.outcome for group in found.groups for name in group.group.values()}
     ratios = []
     for name, share in due.items():
-        outcome = each.get(name, Estimate(0.0, 0.0, 0.0, level, "no candidate"))
+        outcome = each.get(
+            name, Undefined(f"there is no candidate of '{name}', which has a target")
+        )
         if isinstance(outcome, Undefined):
             return outcome
         ratios.append((outcome.value / share, outcome.low / share, outcome.high / share))
     if not ratios:
         return Undefined("no group has a target above 0")
-    value, low, high = np.min(ratios, axis=0).tolist()
+    value, low, high = np.minimum(np.min(ratios, axis=0), 1.0).tolist()
     method = f"the least of {len(ratios)} shares over their targets, Bonferroni"
     return Estimate(value, low, high, yardstick.level, method)
 
