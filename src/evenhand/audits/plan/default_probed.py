@@ -39,7 +39,12 @@ def probed_measures(methods: Sequence[Method], spec: Spec, log: Log) -> list[Ent
 
 
 def _contrasts(method: Method, plain: Term, log: Log) -> list[str]:
-    """Return a measure by groups; signed pairs by each where differences add up to a gap."""
+    """Return a measure by groups; signed pairs by each where differences add up to a gap.
+
+    Of a curve none: its groups are compared within a bin, not over all of them.
+    """
+    if method.curved:
+        return []
     if method.compared:
         every = [Term("pairs", (plain,), (("by", name),)) for name in log.groups]
         return [str(one) for one in every if accepted(one, log)]
