@@ -47,7 +47,10 @@ def test_each_check_says_what_was_found(run):
         assert check["ok"] or check["hint"]
     assert {"engine polars", "engine duckdb", "engine spark", "kinds", "measures"} <= {*checks}
     assert checks["evenhand"]["found"].startswith(evenhand.__version__)
-    assert checks["kinds"]["found"] == "decisions, perturbed, recommendation, regression, search"
+    assert (
+        checks["kinds"]["found"]
+        == "attributions, decisions, perturbed, recommendation, regression, search"
+    )
 
 
 def test_the_text_has_a_line_for_each_check(run):

@@ -70,8 +70,8 @@ def test_picture_of_an_explanation_is_its_map_to_half_a_step():
     assert len(shown) == 10
     for row in shown.iter_rows(named=True):
         x = inputs.x[row["source"], 0].astype(np.float64)
-        # The slope of "light" is 1 everywhere and that of "dark" is 0; parts are told from -1.
-        wanted = (x + 1) * (row["prediction"] == "light")
+        # "light" is above "dark" by a slope of 1 everywhere; parts are told from -1.
+        wanted = (x + 1) * (1 if row["prediction"] == "light" else -1)
         found = np.frombuffer(row["map"], np.int8).reshape(3, 4) * row["scale"]
         assert np.abs(found - wanted).max() <= row["scale"] / 2 + 1e-9
         assert row["changed"] is None
