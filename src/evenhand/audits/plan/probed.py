@@ -179,7 +179,7 @@ def _twice(probes: Sequence[Probe], places: Located) -> Iterator[Problem]:
             what = f"probes[{known[both[0]]}] makes the variant '{both[0]}' too, and rows of a "
             what += "variant are of one probe."
             hint = "Audit each in a plan of its own."
-            if probe.method.kind != "attributions":
+            if probe.method.doubted:
                 hint = "Use attack.auto, or other eps; or audit each in a plan of its own."
             yield Problem(places.where(("probes", index)), what, hint)
         known |= {one.name: index for one in probe.variants}
