@@ -93,6 +93,7 @@ bench-attacks: $(VENV)/full  ## Time attacks beside bare passes, Foolbox and ART
 
 bench-attributions: $(VENV)/full  ## Time attributions beside Captum and bare passes, and the cards of images.
 	OMP_NUM_THREADS=1 $(BIN)/python -W ignore benchmarks/attributions.py
+	OMP_NUM_THREADS=1 $(BIN)/python -W ignore benchmarks/tables.py
 
 bench-rerank: $(VENV)/full  ## Count requests a second of re-rankers beside a loop in Python and peers.
 	# Peers pin what they need not: they run with what is there.
