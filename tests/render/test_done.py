@@ -87,12 +87,12 @@ def test_other_audits_have_no_such_part(bundle):
 
 
 def test_of_a_corruption_nothing_is_said_of_attacks(tmp_path):
-    probe = {"name": "corrupt.gaussian_noise", "variants": ["gaussian_noise 3"]}
+    probe = {"name": "noise", "variants": ["gaussian_noise 3"], "doubted": False}
     path = probed.log(tmp_path / "a.parquet", ["linf 0.05", "linf 0.1"], [], probe=probe)
     (one,) = done_of(audited(path))
     assert one.remarks == ()
     assert one.judged == ()
-    assert ("probe", "corrupt.gaussian_noise") in one.facts
+    assert ("probe", "noise") in one.facts
 
 
 def test_what_a_file_says_of_itself_is_only_text(tmp_path):

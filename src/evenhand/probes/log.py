@@ -17,6 +17,7 @@ from evenhand.errors import ModelError, Problem, SourceError, did_you_mean, firs
 from evenhand.models.inputs import Inputs
 from evenhand.models.model import Codes, Model
 from evenhand.models.spec import Spec
+from evenhand.probes.card.agreement import COLUMNS as OF_AGREEMENT
 from evenhand.probes.card.card import COLUMNS as OF_CARD
 
 COLUMNS = (
@@ -24,7 +25,7 @@ COLUMNS = (
     *("norm", "eps", "broken_by", "minimal_norm", "certified_radius", "certified"),
     *("corruption", "severity", "corrupted_prediction", "corrupted_correct"),
     *("baseline_correct", "baseline_error"),
-    *("explanation", "fill", *OF_CARD),
+    *("explanation", "fill", *OF_CARD, *OF_AGREEMENT),
     *("error_rise", "log_loss_rise"),
     *("attribution", "attribution_error", "explained_score", "base_score"),
     *("recourse", "recourse_cost", "changes"),
@@ -40,8 +41,8 @@ class Made:
     """What made a log; file metadata as JSON, under ``evenhand.``.
 
     Attributes:
-        probe: The method as it is written, what it is known by, its variants, and what was done
-            otherwise.
+        probe: The method as it is written, what it is known by, its variants, what was done
+            otherwise, and whether it can be doubted.
         model: Its name, spec and fingerprint.
         inputs: Their name, number and digest.
         seed: The seed.

@@ -107,6 +107,7 @@ def run(
             "known": probe.method.known,
             "variants": [variant.name for variant in probe.variants],
             "notes": notes,
+            "doubted": probe.method.doubted,
         },
         model=told_of(model, fingerprint),
         inputs={"name": inputs.name, "examples": len(inputs), "digest": inputs.digest},

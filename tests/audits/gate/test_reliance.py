@@ -119,7 +119,7 @@ def test_where_two_files_have_one_variant_both_attacks_count(tmp_path):
 
 
 def test_a_corruption_has_no_attack_to_be_doubted(tmp_path):
-    probe = {"name": "corrupt.gaussian_noise", "variants": ["gaussian_noise 3"]}
+    probe = {"name": "noise", "variants": ["gaussian_noise 3"], "doubted": False}
     path = probed.log(tmp_path / "a.parquet", ["gaussian_noise 3"], [], probe=probe)
     assert verdicts(path, EASY, "variant == 'gaussian_noise 3'") == ["pass"]
 

@@ -23,9 +23,6 @@ RELIABLE = "reliable"
 KEY, UNKNOWN = "probes", "files_without_probe"
 """The keys of an environment: what made the rows, and how many files beside do not tell."""
 
-_UNDOUBTED = ("corrupt.", "certify.", "attribute.", "explain.")
-"""What the names of probes begin with that attack nothing, so that no attack can be too weak."""
-
 Number = Annotated[float, Field(allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=0)]
 
@@ -99,6 +96,7 @@ class _Probe(_Record):
     name: str
     variants: list[str]
     notes: list[str] = []
+    doubted: bool = True
 
 
 class _Model(_Record):
@@ -117,7 +115,8 @@ class ProbeRecord(_Record):
     """What made the rows of a log, as `evenhand.probes.log.Made` says it.
 
     Attributes:
-        probe: What was done: its name with its parameters, its variants, and notes.
+        probe: What was done: its name with its parameters, its variants, notes, and whether it can
+            be doubted, as an attack that may be too weak; it can where nothing is said.
         model: The model's name, its fingerprint, and its spec.
         inputs: The name of the inputs, their number, and their digest.
         seed: The seed.
@@ -139,7 +138,7 @@ class ProbeRecord(_Record):
     @property
     def attacks(self) -> bool:
         """Whether it attacks, so that there is an attack to be believed or not."""
-        return not self.probe.name.startswith(_UNDOUBTED)
+        return self.probe.doubted
 
     def trust(self, variant: str) -> TrustRecord | None:
         """Return what is thought of the attacks behind a variant; None where nobody looked."""
