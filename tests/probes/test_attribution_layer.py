@@ -21,7 +21,7 @@ from evenhand.probes.card.completeness import completeness_error
 torch = pytest.importorskip("torch")
 pytest.importorskip("captum")
 
-NAMES = ("deep_lift", "grad_cam", "layer_integrated_gradients")
+NAMES = ("deep_lift", "grad_cam", "guided_backprop", "layer_integrated_gradients")
 
 
 def one(text):
@@ -188,6 +188,7 @@ def test_a_card_has_every_number_of_it(name):
     no_slopes = {"infidelity", "scaled_infidelity"}
     unknown = {
         "grad_cam": {"completeness_error", *no_slopes},
+        "guided_backprop": {"completeness_error"},
         "layer_integrated_gradients": no_slopes,
     }.get(name, set()) | {"seed_stability"}
     assert {column for column, values in card.items() if np.isnan(values).all()} == unknown

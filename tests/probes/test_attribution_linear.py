@@ -26,7 +26,7 @@ from evenhand.probes.card.sensitivity import max_sensitivity
 
 SIZE, COUNT = 6, 5
 
-LAYERED = {"deep_lift", "grad_cam", "layer_integrated_gradients"}
+LAYERED = {"deep_lift", "grad_cam", "guided_backprop", "layer_integrated_gradients"}
 """Those that need a module of torch."""
 
 

@@ -60,10 +60,7 @@ def layer_of(module: Any, name: str, who: str) -> Any:  # noqa: ANN401 - modules
     """
     import torch
 
-    # The user's module is the innermost part of what is ours.
-    inner = module
-    while isinstance(getattr(inner, "part", None), torch.nn.Module) and _ours(inner):
-        inner = inner.part
+    inner = users_module(module)
     layers = {key: one for key, one in inner.named_modules() if key}
     if name:
         if name in layers:
@@ -76,6 +73,16 @@ def layer_of(module: Any, name: str, who: str) -> Any:  # noqa: ANN401 - modules
         what = "the module has no convolution to look at."
         raise ModelError(Problem(who, what, "Say which layer: layer='features.12'."))
     return convolutions[-1]
+
+
+def users_module(module: Any) -> Any:  # noqa: ANN401 - modules of torch
+    """Return the module that a model was made of: the innermost part of what is ours."""
+    import torch
+
+    inner = module
+    while isinstance(getattr(inner, "part", None), torch.nn.Module) and _ours(inner):
+        inner = inner.part
+    return inner
 
 
 def _apart(scores: Any) -> Any:  # noqa: ANN401 - tensors
