@@ -17,7 +17,8 @@ from evenhand.notation import parse
 from evenhand.probes.attribute.registry import attributions_named
 from evenhand.probes.card.card import Card
 from evenhand.probes.card.likeness import likeness
-from evenhand.probes.card.randomisation import another, randomisation
+from evenhand.probes.card.other import others_of
+from evenhand.probes.card.randomisation import randomisation
 from evenhand.probes.run import run
 from evenhand.probes.written import probe_of
 
@@ -55,17 +56,9 @@ def test_likeness_is_spearmans_with_ties():
 def test_another_image_is_the_same_turned_by_half_a_turn(shape, layout):
     spec = Spec((0, 1), shape, layout=layout)
     x = np.random.default_rng(0).random((3, *shape))
-    found = another(x, spec, streams(3))
+    found = others_of(x, spec)(0)
     axes = (1, 2) if layout != "CHW" else (2, 3)
     np.testing.assert_array_equal(found, np.rot90(x, 2, axes))
-
-
-def test_another_row_of_a_table_is_drawn_from_the_range():
-    spec = Spec((0, 1), (3,), low=-2.0, high=5.0)
-    found = another(np.zeros((1000, 3)), spec, streams(1000))
-    assert found.min() >= -2
-    assert found.max() <= 5
-    assert abs(found.mean() - 1.5) < 0.2
 
 
 def test_both_likenesses_are_those_of_their_definition():
@@ -75,7 +68,11 @@ def test_both_likenesses_are_those_of_their_definition():
     codes = model.predict(x)
     maps = by.maps(model, x, codes, ())
     found = randomisation(
-        model, x, codes, by, maps, times=3, seed=5, streams=streams(4), drawn=streams(4)
+        *(model, x, codes, by, maps),
+        times=3,
+        seed=5,
+        others=others_of(x, SPEC),
+        drawn=streams(4),
     )
     seeds = np.random.default_rng([5, 3]).integers(2**31, size=3)
     blanks = [model.randomised(int(seed)) for seed in seeds]

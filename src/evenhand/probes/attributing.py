@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
@@ -18,6 +18,7 @@ from evenhand.notation import Term
 from evenhand.probes.attribute.attribution import PREFIX, Attribution, Streams
 from evenhand.probes.attribute.baseline import refused
 from evenhand.probes.card.card import COLUMNS, MAP, Card
+from evenhand.probes.card.other import Others, others_among
 from evenhand.probes.method import Method, Progress, Rows, Variant, silent, slice_of, streams_of
 
 
@@ -35,7 +36,8 @@ class Attributing(Method):
     Attributes:
         written: How the attributions are written: ``attribute.common``.
         attributions: What explains.
-        cards: How each is judged; one for each fill.
+        cards: How each is judged; one for each fill, and alike in everything else.
+        others: Of tables, all rows; None of images, and before the examples are known.
 
     """
 
@@ -52,6 +54,7 @@ class Attributing(Method):
     written: str
     attributions: tuple[Attribution, ...]
     cards: tuple[Card, ...]
+    others: Others | None = None
 
     @property
     def name(self) -> str:
@@ -60,17 +63,27 @@ class Attributing(Method):
 
     @property
     def known(self) -> str:
-        """How they are written, and how they are judged."""
-        return f"{self.written} {self.attributions} {self.cards}"
+        """How they are written, and how they are judged, beside which others."""
+        return f"{self.written} {self.attributions} {self.cards} {self.others}"
 
     @property
     def variants(self) -> tuple[Variant, ...]:
         """Each attribution with each fill: ``integrated_gradients(steps=32) mean``."""
+        return tuple(self._variant(one, card) for one in self.attributions for card in self.cards)
+
+    @property
+    def passes(self) -> tuple[Variant, ...]:
+        """Each attribution, with all fills: what hangs on none of them is worked out once."""
+        fills = ", ".join(card.fill for card in self.cards)
         return tuple(
-            Variant(f"{str(one).removeprefix(PREFIX)} {card.fill}", Explained(one, card))
-            for one in self.attributions
-            for card in self.cards
+            Variant(f"{str(one).removeprefix(PREFIX)} {fills}", one) for one in self.attributions
         )
+
+    def among(self, inputs: Inputs, seed: int) -> Method:
+        """Return the same for tables with their rows, one of which is another one's other."""
+        if inputs.x.ndim > _ROWS or not any(card.randomisations for card in self.cards):
+            return self
+        return replace(self, others=others_among(inputs, seed))
 
     def columns(self, label: pl.DataType) -> dict[str, pl.DataType]:
         """Return the columns of the card."""
@@ -136,18 +149,22 @@ class Attributing(Method):
 
     def notes(self, model: Model) -> tuple[str, ...]:
         """Return that nothing is compared with a model that learned nothing, where none can be."""
-        if not any(card.randomisations for card in self.cards) or "randomised" in model.offers:
+        if not any(card.randomisations for card in self.cards):
             return ()
-        what = "randomisation is not measured: parameters of"
-        return (f"{what} {model.name} cannot be drawn anew",)
+        what = "randomisation is not measured:"
+        if "randomised" not in model.offers:
+            return (f"{what} parameters of {model.name} cannot be drawn anew",)
+        if self.others is not None and len(self.others.places) == 1:
+            return (f"{what} there is no other row",)
+        return ()
 
     def most(self, model: Model) -> int:
         """Return the most that an explanation with its card costs."""
-        return max(
-            one.most(model) + card.most(one, model)
-            for one in self.attributions
-            for card in self.cards
+        areas = sum(card.most_of_areas(model) for card in self.cards)
+        rest = max(
+            one.most(model) + self.cards[0].most_of_rest(one, model) for one in self.attributions
         )
+        return areas + rest
 
     def rows(
         self,
@@ -160,32 +177,45 @@ class Attributing(Method):
         seed: int,
         progress: Progress = silent,
     ) -> Rows:
-        """Return the card of each example's explanation, with the map."""
-        one: Explained = variant.what
-        asked = model.queries
+        """Return the card of each example's explanation, fill after fill, with the map."""
+        one: Attribution = variant.what
+        logits, asked = with_logits(model), model.queries
 
         def streams(of: str) -> Streams:
             # What judges explanations is drawn alike for all of them.
-            about = (str(one.attribution),) if of == MAP else ("card", of)
+            about = (str(one),) if of == MAP else ("card", of)
             return streams_of(examples, seed, *about)
 
-        card, maps = one.card.of(
-            one.attribution,
-            with_logits(model),
-            examples.x,
-            prediction,
-            streams,
-            seed=seed,
+        others = self.others.of(examples) if self.others else None
+        rest, maps = self.cards[0].rest(
+            one, logits, examples.x, prediction, streams, seed=seed, others=others
         )
-        each = (model.queries - asked) // max(len(labels), 1)
+        tables = []
+        for card in self.cards:
+            areas = card.areas(logits, examples.x, prediction, maps, streams)
+            # What no fill matters to stands in the first.
+            each, asked = (model.queries - asked) // max(len(labels), 1), model.queries
+            tables.append(
+                pl.DataFrame(
+                    {
+                        "prediction": pl.Series([*model.spec.labels]).gather(prediction),
+                        **self.marks(self._variant(one, card)),
+                        "correct": prediction == labels,
+                        **{
+                            name: pl.Series(values).fill_nan(None)
+                            for name, values in {**rest, **areas}.items()
+                        },
+                        "queries": np.full(len(labels), each, np.int64),
+                    }
+                )
+            )
         progress(variant.name, 1.0)
-        table = pl.DataFrame(
-            {
-                "prediction": pl.Series([*model.spec.labels]).gather(prediction),
-                **self.marks(variant),
-                "correct": prediction == labels,
-                **{name: pl.Series(values).fill_nan(None) for name, values in card.items()},
-                "queries": np.full(len(labels), each, np.int64),
-            }
-        )
-        return Rows(table, maps=maps)
+        return Rows(pl.concat(tables), maps=maps)
+
+    @staticmethod
+    def _variant(one: Attribution, card: Card) -> Variant:
+        return Variant(f"{str(one).removeprefix(PREFIX)} {card.fill}", Explained(one, card))
+
+
+_ROWS = 2
+"""Axes of all rows of a table."""

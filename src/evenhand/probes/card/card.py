@@ -10,12 +10,13 @@ from numpy.typing import NDArray
 
 from evenhand.models.model import Codes, Floats, Model, Randomisable
 from evenhand.models.spec import Spec
-from evenhand.probes.attribute.attribution import Attribution, Streams, pixels
+from evenhand.probes.attribute.attribution import Attribution, Maps, Streams, pixels
 from evenhand.probes.attribute.baseline import Baseline, baseline_of
 from evenhand.probes.attribute.control import edges
 from evenhand.probes.card.completeness import completeness_error
 from evenhand.probes.card.infidelity import infidelity, slopes_of
 from evenhand.probes.card.likeness import likeness
+from evenhand.probes.card.other import OthersOf, others_of
 from evenhand.probes.card.randomisation import randomisation
 from evenhand.probes.card.removal import ends_of, orders_of, random_orders, removed
 from evenhand.probes.card.sensitivity import max_sensitivity
@@ -33,6 +34,9 @@ COLUMNS = (
 
 MAP = "map"
 """What the generators of the map are for; others are of the questions."""
+
+StreamsFor = Callable[[str], Streams]
+"""Gives the generators of examples anew, in their first state, by what they are for."""
 
 
 @dataclass(frozen=True)
@@ -72,13 +76,20 @@ class Card:
 
     def most(self, attribution: Attribution, model: Model) -> int:
         """Return the queries that the card of one map costs at most, without the map itself."""
+        return self.most_of_areas(model) + self.most_of_rest(attribution, model)
+
+    def most_of_areas(self, model: Model) -> int:
+        """Return what `areas` of one map cost at most."""
         steps = min(self.steps, _features(model.spec))
         kinds = 1 + self.orders + _edged(model.spec)
-        curves = 2 * (steps - 1) * kinds + 2
+        return 2 * (steps - 1) * kinds + 2
+
+    def most_of_rest(self, attribution: Attribution, model: Model) -> int:
+        """Return what `rest` of one map costs at most, without the map itself."""
         sums = 2 if attribution.complete else 0
         again = 2 * self.randomisations if self.randomises(model) else 0
         maps = self.neighbours + again + attribution.drawn
-        return curves + sums + 1 + self.samples + maps * attribution.most(model)
+        return sums + 1 + self.samples + maps * attribution.most(model)
 
     def of(
         self,
@@ -86,9 +97,10 @@ class Card:
         model: Model,
         x: Floats,
         codes: Codes,
-        streams: Callable[[str], Streams],
+        streams: StreamsFor,
         *,
         seed: int = 0,
+        others: OthersOf | None = None,
     ) -> tuple[dict[str, NDArray[np.float64]], NDArray[np.float64]]:
         """Return each example's card by column, and its map.
 
@@ -100,6 +112,63 @@ class Card:
             streams: Gives the generators of the examples anew, in their first state, by what they
                 are for.
             seed: Where the parameters of networks that learned nothing come from.
+            others: Gives another example for each, by the number of the network; by default
+                `others_of` the examples.
+
+        """
+        found, maps = self.rest(attribution, model, x, codes, streams, seed=seed, others=others)
+        return {**found, **self.areas(model, x, codes, maps, streams)}, maps
+
+    def areas(
+        self, model: Model, x: Floats, codes: Codes, maps: Maps, streams: StreamsFor
+    ) -> dict[str, NDArray[np.float64]]:
+        """Return the columns that hang on the fill, of maps that are known.
+
+        Args:
+            model: As in `of`.
+            x: As in `of`.
+            codes: As in `of`.
+            maps: What explains the examples, of their shape.
+            streams: As in `of`.
+
+        """
+        spec, found = model.spec, {}
+        fill = baseline_of(self.fill, x, spec)
+        ends = ends_of(model, x, fill, codes)
+
+        def under(places: NDArray[np.int64]) -> NDArray[np.float64]:
+            return np.stack(removed(model, x, fill, codes, places, ends=ends, steps=self.steps))
+
+        order = streams("orders")
+        found["insertion"], found["deletion"] = under(orders_of(maps, model, order))
+        random = [under(random_orders(model, order)) for _ in range(self.orders)]
+        found["insertion_random"], found["deletion_random"] = np.mean(random, axis=0)
+        if _edged(spec):
+            by_edges = orders_of(edges(x, spec), model, order)
+            found["insertion_edges"], found["deletion_edges"] = under(by_edges)
+        return found
+
+    def rest(
+        self,
+        attribution: Attribution,
+        model: Model,
+        x: Floats,
+        codes: Codes,
+        streams: StreamsFor,
+        *,
+        seed: int,
+        others: OthersOf | None,
+    ) -> tuple[dict[str, NDArray[np.float64]], Maps]:
+        """Return all columns, of which those of `areas` are NaN, and the maps: no fill matters.
+
+        Args:
+            attribution: As in `of`.
+            model: As in `of`.
+            x: As in `of`.
+            codes: As in `of`.
+            streams: As in `of`.
+            seed: As in `of`.
+            others: As in `of`.
 
         """
         spec = model.spec
@@ -108,19 +177,6 @@ class Card:
         found = {name: np.full(len(x), np.nan) for name in COLUMNS}
         if attribution.complete and against is not None:
             found["completeness_error"] = completeness_error(model, x, against, codes, maps)
-        fill = baseline_of(self.fill, x, spec)
-        ends = ends_of(model, x, fill, codes)
-
-        def areas(places: NDArray[np.int64]) -> NDArray[np.float64]:
-            return np.stack(removed(model, x, fill, codes, places, ends=ends, steps=self.steps))
-
-        order = streams("orders")
-        found["insertion"], found["deletion"] = areas(orders_of(maps, model, order))
-        random = [areas(random_orders(model, order)) for _ in range(self.orders)]
-        found["insertion_random"], found["deletion_random"] = np.mean(random, axis=0)
-        if _edged(spec):
-            by_edges = orders_of(edges(x, spec), model, order)
-            found["insertion_edges"], found["deletion_edges"] = areas(by_edges)
         if attribution.sloped:
             found["infidelity"], found["scaled_infidelity"] = infidelity(
                 model,
@@ -142,7 +198,8 @@ class Card:
             streams=streams("neighbours"),
             drawn=streams(MAP),
         )
-        if self.randomises(model) and isinstance(model, Randomisable):
+        others = others_of(x, spec) if others is None else others
+        if self.randomises(model) and isinstance(model, Randomisable) and others is not None:
             found["randomisation"], found["randomisation_null"] = randomisation(
                 model,
                 x,
@@ -151,7 +208,7 @@ class Card:
                 maps,
                 times=self.randomisations,
                 seed=seed,
-                streams=streams("others"),
+                others=others,
                 drawn=streams(MAP),
             )
         if attribution.drawn:

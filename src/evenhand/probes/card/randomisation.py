@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evenhand.models.model import Codes, Floats, Randomisable
-from evenhand.models.spec import Spec
 from evenhand.probes.attribute.attribution import Attribution, Maps, Streams, rewound, states_of
 from evenhand.probes.card.likeness import likeness
+from evenhand.probes.card.other import OthersOf
 
 
 class Randomisation(NamedTuple):
@@ -36,7 +36,7 @@ def randomisation(
     *,
     times: int,
     seed: int,
-    streams: Streams,
+    others: OthersOf,
     drawn: Streams,
 ) -> Randomisation:
     """Return how like a map is to maps of networks whose parameters are all drawn anew.
@@ -57,7 +57,7 @@ def randomisation(
         maps: Those of x.
         times: Networks, from 1; the same for all examples.
         seed: Where their parameters come from.
-        streams: The generator of each example, for `another`.
+        others: Gives another example for each, by the number of the network.
         drawn: Those that the map of x was drawn from, in the same state, so that nothing differs
             but the parameters.
 
@@ -67,7 +67,7 @@ def randomisation(
     seeds = np.random.default_rng([seed, _NETWORKS]).integers(2**31, size=times)
     for time, number in enumerate(seeds.tolist()):
         blank = model.randomised(number)
-        for which, of in enumerate((x, another(x, model.spec, streams))):
+        for which, of in enumerate((x, others(time))):
             found = attribution.maps(blank, of, codes, rewound(drawn, states))
             likenesses[which, time] = likeness(sizes, np.abs(found))
     # Networks under which either map has no order are left out of both means.
@@ -80,24 +80,3 @@ def randomisation(
 
 _NETWORKS = 3
 """Tells the seeds of networks from other numbers of the same seed."""
-
-
-def another(x: Floats, spec: Spec, streams: Streams) -> Floats:
-    """Return another example for each, which is made of it alone, so that no neighbour matters.
-
-    Of an image the same one turned by half a turn: as bright, as large and as rich in edges, with
-    something else at nearly every place. On centred objects its maps are as like as those of
-    another image; on an image that is symmetric about its centre they are as like as its own, so
-    that nothing exceeds them. Of a table numbers that are drawn evenly from the range.
-
-    Args:
-        x: Examples, shape (n, *spec.shape).
-        spec: Of the model.
-        streams: The generator of each example.
-
-    """
-    if spec.layout == "features":
-        drawn = np.stack([one.uniform(spec.low, spec.high, spec.shape) for one in streams])
-        return drawn.astype(np.asarray(x).dtype)
-    sides = (2, 3) if spec.layout == "CHW" else (1, 2)
-    return np.ascontiguousarray(np.flip(x, axis=sides))
