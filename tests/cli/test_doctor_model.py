@@ -10,6 +10,8 @@ import polars as pl
 import pytest
 
 from evenhand.cli.main import main
+from evenhand.probes.attribute.registry import attributions
+from evenhand.probes.explaining import explanations
 
 MODULE = """
 import numpy as np
@@ -80,6 +82,49 @@ def test_what_cannot_be_probed_says_why_and_what_else(run):
     assert "attack.hop" in probes["attack.square"]["hint"]
 
 
+def test_explanations_that_there_can_be_are_listed_and_others_with_the_reason(run):
+    def probes(name, shape):
+        found = json.loads(run(name, "--json", shape=shape)[1])["probes"]
+        return {one["what"]: one for one in found if one["what"].startswith(("attri", "expl"))}
+
+    of_images, of_tables = probes("scores", "1x4x4"), probes("scores", "16")
+    names = {f"attribute.{one}" for one in attributions()}
+    assert {*of_images} == {*of_tables} == names | {f"explain.{one}" for one in explanations()}
+    assert of_images["attribute.occlusion"]["ok"]
+    assert "gradients" in of_images["attribute.gradient"]["found"]
+    assert "attribute.kernel_shap" in of_images["attribute.guided_backprop"]["hint"]
+    assert "only images have edges" in of_tables["attribute.edges"]["found"]
+    for name in explanations():
+        one = of_images[f"explain.{name}"]
+        assert not one["ok"]
+        assert "these inputs are images" in one["found"]
+    assert all(of_tables[f"explain.{name}"]["ok"] for name in explanations())
+    assert of_tables["explain.shap"]["found"].endswith("of a class that is named: target=...")
+    assert of_tables["explain.counterfactual"]["found"].endswith("named: favourable=...")
+    assert of_tables["explain.permutation"]["found"] == "can be run"
+    of_classes = probes("decide", "16")
+    assert of_classes["explain.permutation"]["ok"]
+    assert not of_classes["explain.shap"]["ok"]
+    assert "labels alone has no score" in of_classes["explain.shap"]["found"]
+
+
+def test_what_is_listed_as_possible_is_possible_and_the_rest_is_refused(run, capsys, monkeypatch):
+    probes = json.loads(run("scores", "--json", shape="16")[1])["probes"]
+    asked = [one for one in probes if one["what"].startswith("explain.")]
+    few = [one for one in probes if one["what"] in {"attribute.occlusion", "attribute.gradient"}]
+    for one in (*asked, *few):
+        key = next((key for key in ("target", "favourable") if f"{key}=" in one["found"]), None)
+        written = one["what"] + (f"({key}=2)" if key else "")
+        words = ["--model", "doctorsmodels:scores", "--inputs", "in.parquet", "--pixels", "x"]
+        words += ["--label", "label", "--shape", "16", "--out", f"{one['what']}.parquet"]
+        words += ["--by", "label"] if one["what"] == "explain.gap" else []
+        monkeypatch.setattr(sys, "argv", ["evenhand", "probe", written, *words])
+        with pytest.raises(SystemExit) as left:
+            main()
+        said = capsys.readouterr().err
+        assert left.value.code == (0 if one["ok"] else 2), (one, said)
+
+
 def test_what_is_said_wrongly_is_doubted_and_fails(run):
     code, out, _ = run("chances", "--output", "logits", "--json")
     found = json.loads(out)
@@ -99,6 +144,7 @@ def test_the_order_of_classes_is_doubted_and_does_not_fail(run):
 def test_the_text_says_it_in_lines(run):
     code, out, _ = run("scores")
     assert code == 0
+    out = " ".join(out.split())
     assert "offers classes, scores" in out
     assert "0 to 1, the inputs from 0.0" in out
     assert "Nothing that could be checked speaks against the spec." in out

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import TYPE_CHECKING, Any
 
 from evenhand.errors import EvenhandError, ModelError, Problem, listed
@@ -37,7 +38,7 @@ def examine(model: Model, inputs: Inputs, told: Told) -> tuple[RenderableType, d
         if found.accuracy is None
         else f"{found.accuracy:.3f} of {found.inputs:,} inputs that were looked at",
     }
-    probes = [*_attacks(model), *_others(model)]
+    probes = [*_attacks(model), *_others(model), *_explanations(model, inputs)]
     document: dict[str, Any] = {
         **{name: facts[name] for name in ("model", "fingerprint", "inputs")},
         "spec": {
@@ -117,18 +118,39 @@ def _attacks(model: Model) -> list[dict[str, Any]]:
 
 
 def _others(model: Model) -> list[dict[str, Any]]:
-    """Return which corruptions and certificates there can be."""
+    """Return which corruptions, certificates and maps there can be."""
+    from evenhand.probes.attribute.registry import attributions
     from evenhand.probes.certify.registry import certificates
     from evenhand.probes.written import probe_of
 
-    found = []
-    for what in ("corrupt.common", "corrupt.video", *(f"certify.{one}" for one in certificates())):
-        problems = probe_of(what).method.problems(model)
-        if problems:
-            found.append(_not(what, problems[0].what, problems[0].hint))
-        else:
-            found.append(_can(what, "can be run"))
+    names = ["corrupt.common", "corrupt.video", *(f"certify.{one}" for one in certificates())]
+    names += [f"attribute.{one}" for one in attributions()]
+    return [_judged(what, probe_of(what).method.problems(model)) for what in names]
+
+
+def _explanations(model: Model, inputs: Inputs) -> list[dict[str, Any]]:
+    """Return which explanations of tables there can be of these inputs."""
+    from evenhand.probes.explaining import explanations
+    from evenhand.probes.written import probe_of
+
+    spec, found = model.spec, []
+    for name, kind in explanations().items():
+        what = f"explain.{name}"
+        # Which of more than two classes is meant is nothing that the model lacks.
+        fields = {one.name for one in dataclasses.fields(kind)} & {"target", "favourable"}
+        keys = sorted(fields) if spec.classes > 2 else []  # noqa: PLR2004
+        said = f"({', '.join(f'{key}={spec.labels[0]!r}' for key in keys)})" if keys else ""
+        probe = probe_of(f"{what}{said}")
+        if spec.layout == "features":
+            probe = probe.among(inputs)
+        can = f"can be run, of a class that is named: {keys[0]}=..." if keys else "can be run"
+        found.append(_judged(what, probe.method.problems(model), can))
     return found
+
+
+def _judged(what: str, problems: list[Problem], can: str = "can be run") -> dict[str, Any]:
+    """Return what is said of a probe; the first problem stands for all."""
+    return _not(what, problems[0].what, problems[0].hint) if problems else _can(what, can)
 
 
 def _can(what: str, found: str) -> dict[str, Any]:
