@@ -26,7 +26,7 @@ from evenhand.audits.evidence.chart import charts_of
 from evenhand.audits.evidence.legible import sized
 from evenhand.audits.evidence.probed import kept
 from evenhand.audits.evidence.replicate import replicates_of
-from evenhand.audits.evidence.strength import variant_column
+from evenhand.audits.evidence.strength import is_of_sources, variant_column
 from evenhand.audits.gate.judge import Case, judge
 from evenhand.audits.gate.reliance import doubt
 from evenhand.audits.gate.verdict import WaiverNote
@@ -185,7 +185,7 @@ def conclude(
         units=units_of(states.whole, fit.log),
         created=finished.replace(microsecond=0),
         version=version,
-        charts=charts_of(findings, variant_column(plan)),
+        charts=charts_of(findings, variant_column(plan), apart=is_of_sources(plan)),
     )
 
 

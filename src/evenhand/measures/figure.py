@@ -162,6 +162,8 @@ class SmoothFunction(Figure):
         otherwise: Why the figure is undefined where there are trials and the function has none.
         needs: Terms that it divides by, and why the figure is undefined where one is 0.
         about: What qualifies the figure, by topic.
+        exact: Whether rows that all have the same value tell the figure, with an interval of no
+            width: where a row's value is worked out and not observed, it may be alike for all.
 
     """
 
@@ -176,6 +178,7 @@ class SmoothFunction(Figure):
     otherwise: str
     needs: Mapping[str, str] = field(default_factory=dict)
     about: Mapping[str, str] = field(default_factory=dict)
+    exact: bool = False
     needs_products: ClassVar[bool] = True
 
     @property
@@ -206,7 +209,7 @@ class SmoothFunction(Figure):
             elif not finite:
                 missed = (reason for reason, nowhere in lacking.items() if nowhere[group])
                 reasons.append(next(missed, self.otherwise))
-            elif not varies and not bounded:
+            elif not varies and not bounded and not self.exact:
                 reasons.append(_FLAT)
             else:
                 reasons.append(None)

@@ -15,7 +15,7 @@ from evenhand.errors import NotationError, Problem
 from evenhand.models.inputs import Inputs
 from evenhand.models.model import Codes, Model
 from evenhand.models.spec import Spec
-from evenhand.notation import Term
+from evenhand.notation import Term, parse
 from evenhand.probes.explain.explanation import PREFIX, Explanation
 from evenhand.probes.explain.table import Table, table_of
 from evenhand.probes.method import Method, Progress, Rows, Variant, silent, slice_of
@@ -108,11 +108,14 @@ class Explaining(Method):
     def measured(
         self, spec: Spec, reach: Mapping[str, tuple[float, ...]]
     ) -> Iterator[tuple[Term, str]]:
-        """Yield what the explanation says, of each feature by itself."""
+        """Yield what the explanation says, of each feature and part of its rows by itself."""
         del reach
         for variant in self.variants:
-            for plain in self.explanation.asked(spec):
-                yield Term(plain), slice_of(variant)
+            at = int(variant.what)
+            for part in self.explanation.parts(self.table, at) if self.table else ("",):
+                scope = " and ".join(filter(None, (slice_of(variant), part)))
+                for plain in self.explanation.asked(spec):
+                    yield parse(plain), scope
 
     def first(self, rows: pl.DataFrame) -> tuple[str, ...]:
         """Return what a feature is for."""

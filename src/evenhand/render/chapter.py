@@ -22,7 +22,7 @@ from evenhand.measures.ranking import Ranking
 from evenhand.measures.registry import measure_named
 from evenhand.render.ranked import IDEAL_SHOWN
 from evenhand.render.reading import ends_of
-from evenhand.render.section import Block, Section, sections_of
+from evenhand.render.section import Block, Section, shown_sections
 from evenhand.render.table import Table
 from evenhand.render.wording import DASH, brief, interval_of, number, value_of
 from evenhand.stats.estimate import Undefined
@@ -62,7 +62,7 @@ class Chapter:
 
 def chapters_of(bundle: Bundle) -> list[Chapter]:
     """Return the findings of a bundle by part of the report."""
-    sections, kind = sections_of(bundle), kinds().get(bundle.plan.log.kind or "")
+    sections, kind = shown_sections(bundle), kinds().get(bundle.plan.log.kind or "")
     if kind is None or not kind.ranked:
         return [Chapter("Findings", "", (), (), tuple(sections), None)]
     found = [

@@ -1,16 +1,18 @@
-"""Figures against strength as reports show them: a picture of lines, and their table."""
+"""Figures against strength or along a feature as reports show them: a picture, and its table."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from evenhand.audits.evidence.block import term_of
 from evenhand.audits.evidence.bundle import Bundle
 from evenhand.audits.evidence.course import course_chart, drawn_of
 from evenhand.audits.evidence.legible import cut
-from evenhand.audits.evidence.strength import Course, by_measure, courses_of, variant_column
+from evenhand.audits.evidence.strength import CLEAN, Course, by_measure, courses_of, variant_column
 from evenhand.measures.certificate import CERTIFICATE
+from evenhand.render.section import Section, curves_in
 from evenhand.render.svg import can_draw, svg
 from evenhand.render.table import Table
 from evenhand.render.view import embedded
@@ -24,13 +26,31 @@ from evenhand.render.wording import (
 from evenhand.render.wording import own_reason as why
 from evenhand.stats.estimate import Estimate, Undefined
 
+
+@dataclass(frozen=True)
+class CurveTable:
+    """A curve without its picture.
+
+    Attributes:
+        title: Along what, and who is compared.
+        table: Its figures.
+        said: What is to be known by who reads it.
+
+    """
+
+    title: str
+    table: Table
+    said: str
+
+
 MOST_DRAWN = 24
 """Pictures of courses in a page; the others have their table."""
 
 
 def courses_in(bundle: Bundle) -> Mapping[str, list[Course]]:
     """Return the courses that a bundle's figures are points of, by the name of their measure."""
-    return by_measure(courses_of(bundle.findings, variant_column(bundle.plan)))
+    along = [one.course for one in curves_in(bundle)]
+    return by_measure([*courses_of(bundle.findings, variant_column(bundle.plan)), *along])
 
 
 def name_in(measure: str, courses: Mapping[str, list[Course]]) -> str:
@@ -55,31 +75,70 @@ def course_view(one: Course, place: int, *, drawn: bool, live: bool) -> dict[str
         "title": cut(one.title[:1].upper() + one.title[1:], 200),
         "svg": "" if spec is None else svg(spec),
         "spec": embedded(spec) if live and spec is not None else "",
-        "caption": _caption(one),
+        "caption": caption_of(one),
         "table": table,
         "table_title": f"Figures of {len(table.rows):,} points",
         "table_caption": cut(f"{one.measure} {one.title}", 200),
     }
 
 
-def _caption(one: Course) -> str:
+def curve_tables(section: Section, courses: Mapping[str, list[Course]]) -> list[CurveTable]:
+    """Return what formats without pictures show of a section's curves along features."""
+    found = [one for one in courses.get(section.measure, []) if one.shape != "strength"]
+    return [
+        CurveTable(cut(one.title[:1].upper() + one.title[1:], 200), table_of_course(one), said)
+        for one in found
+        for said in [" ".join(one.notes)]
+    ]
+
+
+def about_curves(section: Section, courses: Mapping[str, list[Course]]) -> str:
+    """Return what the curves of a section are, and what of it they tell; empty without any."""
+    shapes = {one.shape for one in courses.get(section.measure, [])}
+    if not section.told or not shapes & {*_ALONG}:
+        return ""
+    what = " ".join(_ALONG[one] for one in sorted(shapes & {*_ALONG}))
+    count = f"{section.told:,} figures of single {'bins' if 'ale' in shapes else 'points'}"
+    return f"{what} {count} are told by these curves; each is by itself in the evidence file."
+
+
+_ALONG = {
+    "ale": "A curve adds up the mean changes of the score from one end of a bin to the other, of "
+    "those who are in the bin: accumulated local effects, which look at nobody who is not there. "
+    "Points are the ends of bins; it is 0 in the mean over all, and by what it rises counts, not "
+    "where it stands. Limits take the bins as they are.",
+    "pd": "A curve is the mean score with the feature set to one value for everybody, above each "
+    "one's own mean over these values: partial dependence. Where features go together it looks at "
+    "people who do not exist; accumulated local effects do not, so believe these where both "
+    "differ. Limits take the values as they are.",
+}
+
+
+def caption_of(one: Course) -> str:
+    """Return what is to be known by who reads a course."""
     found = [line.outcome for point in one.points for line in point.lines]
     level = next((100 * part.level for part in found if isinstance(part, Estimate)), 95.0)
+    drawn, every = len(drawn_of(one)), len(one.names)
+    few = [f"{drawn} of {every:,} groups are drawn: those that end highest and lowest."]
+    few = few if drawn < every else []
+    if one.shape != "strength":
+        limits = f"Bands are {level:g}% limits, each point by itself."
+        return " ".join([limits, *one.notes, *few])
     told = [f"Points are figures, upright lines their {level:g}% intervals"]
     if one.by:
         told[0] += "; groups stand a little beside each other to be told apart"
     told = [f"{told[0]}."]
-    if one.points[0].strength == 0:
+    if one.points[0].written == CLEAN:
         told.append("The first points are clean examples.")
+    if one.in_steps:
+        told.append("Between two points a share is at least the left one, at most the right one.")
+        told.append("What a line lacks of 1 at its end costs more, or nothing was found for it.")
     if any(isinstance(part, Estimate) and part.identified for part in found):
         ends = "the lower end is certified, the upper is what attacks left"
         certified = dict(term_of(one.measure).params).get("missing") == CERTIFICATE
         what = f": {ends}" if certified else ", from end to end"
         told.append(f"Thick lines are the sets that figures are known to lie in{what}.")
-    drawn, every = len(drawn_of(one)), len(one.names)
-    if drawn < every:
-        told.append(f"{drawn} of {every:,} groups are drawn: those that end highest and lowest.")
-    return " ".join(told)
+    return " ".join([*told, *few])
 
 
 MOST = 100
@@ -109,7 +168,8 @@ def table_of_course(one: Course, most: int = MOST) -> Table:
     left = len(rows) - most
     if left > 0:
         notes = [f"{left:,} more lines are in the evidence file.", *notes]
-    headings = (*([who] if who else []), one.axis, cut(one.measure), "interval", "rows", "units")
+    counts = ("rows of the bin", "units") if one.shape == "ale" else ("rows", "units")
+    headings = (*([who] if who else []), cut(one.axis), cut(one.measure), "interval", *counts)
     return Table(headings, 1 + bool(who), tuple(rows[:most]), tuple(notes[:most]))
 
 
@@ -123,6 +183,8 @@ def _cells(one: Course, name: str) -> Sequence[tuple[str, ...]]:
                 found.append((point.written, "suppressed", DASH, DASH, DASH))
                 continue
             counts = (count_of(line.rows), count_of(line.units, exact=line.exact))
+            if one.shape == "ale" and not line.rows:
+                counts = (DASH, DASH)
             figure = (value_of(line.outcome), interval_of(line.outcome))
             found.append((point.written, *figure, *counts))
     return found

@@ -22,10 +22,12 @@ from evenhand.audits.evidence.bundle import Bundle
 from evenhand.audits.evidence.chart import charts
 from evenhand.audits.evidence.legible import cut
 from evenhand.audits.evidence.look import CONFIG
+from evenhand.audits.evidence.profile import Profile
+from evenhand.audits.evidence.strength import Course
 from evenhand.render import svg
 from evenhand.render.card import subject_facts, window_text
 from evenhand.render.chapter import Chapter, chapters_of, gaps_of, overall_table
-from evenhand.render.course import MOST_DRAWN, course_view, courses_in, name_in
+from evenhand.render.course import MOST_DRAWN, about_curves, course_view, courses_in, name_in
 from evenhand.render.done import TITLE, done_of, untold
 from evenhand.render.format import Format
 from evenhand.render.gallery import TITLE as GALLERY
@@ -87,7 +89,8 @@ def html(bundle: Bundle, pictures: Sequence[Path] = ()) -> str:
     chapters = chapters_of(bundle)
     sections = [section for chapter in chapters for section in chapter.sections]
     blocks = [block for section in sections for block in section.blocks]
-    live = svg.can_draw() and any(charts(block.findings) for block in blocks)
+    drawn = any(charts(block.findings) for block in blocks) or any(one.told for one in sections)
+    live = svg.can_draw() and drawn
     program = svg.program(asset("report.js")) if live else ""
     digest = base64.b64encode(hashlib.sha256(program.encode()).digest()).decode()
     scripts = f"script-src 'sha256-{digest}'; " if live else ""
@@ -265,31 +268,43 @@ def _chapter(chapter: Chapter) -> dict[str, Any]:
 
 def _courses(bundle: Bundle, sections: Sequence[Section], *, live: bool) -> dict[str, str]:
     """Return the figures of measures over variants, by the section that shows them."""
-    found, draw = courses_in(bundle), macro("course")
-    profiles = profiles_in(bundle)
+    found, profiles = courses_in(bundle), profiles_in(bundle)
     texts: dict[str, str] = {}
-    shown, place, size = set[str](), 0, 0
+    shown, place, room = set[str](), 0, _IN_COURSES * LIMIT
+
+    def put(section: Section, part: Course | Profile) -> bool:
+        """Add it with its picture, or without, as far as there is room."""
+        nonlocal place, room
+        place += 1
+        for drawn in (True, False) if place <= MOST_DRAWN else (False,):
+            text = _drawn(part, place, drawn=drawn, live=live)
+            if len(text.encode()) <= room:
+                room -= len(text.encode())
+                texts[section.measure] = f"{texts.get(section.measure, '')}{text}\n"
+                return True
+        return False
+
     for section in sections:
-        for part in profiles.get(section.measure, []):
-            place += 1
-            text = str(draw(profile_view(part, place, drawn=place <= MOST_DRAWN, live=live)))
-            size += len(text.encode())
-            if size > _IN_COURSES * LIMIT:
-                return texts
-            texts[section.measure] = f"{texts.get(section.measure, '')}{text}\n"
+        parts: list[Course | Profile] = [*profiles.get(section.measure, [])]
         name = name_in(section.measure, found)
         # The distances of one measure are sections of their own; the first has its course.
-        if name in shown:
-            continue
+        parts += [] if name in shown else found.get(name, [])
         shown.add(name)
-        for one in found.get(name, []):
-            place += 1
-            text = str(draw(course_view(one, place, drawn=place <= MOST_DRAWN, live=live)))
-            size += len(text.encode())
-            if size > _IN_COURSES * LIMIT:
-                return texts
-            texts[section.measure] = f"{texts.get(section.measure, '')}{text}\n"
+        about = about_curves(section, found)
+        texts[section.measure] = f'<p class="about">{about}</p>\n' if about else ""
+        left = [put(section, one) for one in parts].count(False)
+        if left:
+            told = f"{left:,} more pictures and tables are left out, to keep this page small."
+            texts[section.measure] += f'<p class="remark">{told}</p>\n'
     return texts
+
+
+def _drawn(part: Course | Profile, place: int, *, drawn: bool, live: bool) -> str:
+    if isinstance(part, Profile):
+        view = profile_view(part, place, drawn=drawn, live=live)
+    else:
+        view = course_view(part, place, drawn=drawn, live=live)
+    return str(macro("course")(view))
 
 
 def _section(
@@ -298,7 +313,7 @@ def _section(
     numbers = [block.number for block in section.blocks]
     return {
         "open": chapter.is_open(section),
-        "id": f"m{numbers[0]}",
+        "id": f"m{section.number}",
         "name": cut(section.measure),
         "about": section.about,
         "counted": section.counted,

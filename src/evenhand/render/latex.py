@@ -7,10 +7,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from evenhand.audits.evidence.bundle import Bundle
+from evenhand.render.course import about_curves, courses_in, curve_tables
 from evenhand.render.format import Format
 from evenhand.render.reading import Roles
 from evenhand.render.rule import LIMITS, rules_view, sentence
-from evenhand.render.section import Block, sections_of, title_of
+from evenhand.render.section import Block, shown_sections, title_of
 from evenhand.render.table import Table, table_of
 from evenhand.render.view import notes_of, reading_of, warnings_of
 from evenhand.render.wording import summary
@@ -71,8 +72,15 @@ def latex(bundle: Bundle) -> str:
         widths = ("0.1", "0.11", "0.1", "0.24", "0.25", "0.08")
         parts.append(tabular(headings, rows, names=6, widths=widths, caption="Rules"))
         parts += [escape(left), escape(LIMITS)]
-    for section in sections_of(bundle):
+    courses = courses_in(bundle)
+    for section in shown_sections(bundle):
         parts += [rf"\subsection*{{{escape(section.measure)}}}", escape(section.about)]
+        parts.append(escape(about_curves(section, courses)))
+        for one in curve_tables(section, courses):
+            table, caption = one.table, f"{section.measure}, {one.title}"
+            parts.append(tabular(table.headings, _cells(table), names=table.names, caption=caption))
+            said = " ".join((*table.notes, one.said))
+            parts.append(rf"{{\footnotesize\noindent {escape(said)}\par}}")
         for block in section.blocks:
             parts += block_of(block, bundle.plan.roles)
     return "\n\n".join(filter(None, parts)) + "\n\n\\end{document}\n"

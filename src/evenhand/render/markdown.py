@@ -8,6 +8,7 @@ from typing import Any
 from evenhand.audits.evidence.block import shape_of
 from evenhand.audits.evidence.bundle import Bundle
 from evenhand.render.chapter import Chapter, chapters_of, overall_table
+from evenhand.render.course import about_curves, courses_in, curve_tables
 from evenhand.render.done import TITLE, done_of, untold
 from evenhand.render.format import Format
 from evenhand.render.gfm import bullets, code, plain
@@ -30,6 +31,7 @@ def markdown(bundle: Bundle) -> str:
     if rules:
         parts += [_rules(rules), *filter(None, [plain(left)]), plain(LIMITS)]
     parts += _done(bundle)
+    courses = courses_in(bundle)
     for chapter in chapters_of(bundle):
         parts += [f"## {plain(chapter.title)}", plain(chapter.about)]
         parts += _overall(chapter)
@@ -37,6 +39,10 @@ def markdown(bundle: Bundle) -> str:
             parts += [f"### {plain(section.measure)}", plain(section.about)]
             if section.counted:
                 parts.append(f"Here: {plain(section.counted)}.")
+            parts.append(plain(about_curves(section, courses)))
+            for one in curve_tables(section, courses):
+                notes = [plain(note) for note in (*one.table.notes, one.said)]
+                parts += [f"#### {plain(one.title)}", _grid(one.table), *notes]
             for block in section.blocks:
                 parts += block_of(block, bundle.plan.roles)
     made = f"Evenhand {bundle.version}, {bundle.created:%Y-%m-%d %H:%M} UTC, plan"

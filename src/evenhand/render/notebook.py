@@ -7,7 +7,7 @@ from evenhand.audits.finding import Finding
 from evenhand.render import svg
 from evenhand.render.html import asset, environment, macro
 from evenhand.render.rule import LIMITS, rules_view, sentence
-from evenhand.render.section import Block, sections_of, title_of
+from evenhand.render.section import Block, shown_sections, title_of
 from evenhand.render.view import block_view
 
 MOST = 20
@@ -24,7 +24,7 @@ def notebook(what: object) -> str:
 
 
 def _bundle(bundle: Bundle) -> str:
-    sections = sections_of(bundle)
+    sections = shown_sections(bundle)
     blocks = [block for section in sections for block in section.blocks]
     shown = sorted(sorted(blocks, key=lambda b: b.importance)[:MOST], key=lambda b: b.number)
     rules, rules_left = rules_view(bundle)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from evenhand.audits.contrasts import form_of
 from evenhand.audits.evidence.block import has_target, is_of_items, shape_of, term_of, together
 from evenhand.audits.evidence.bundle import Bundle
+from evenhand.audits.evidence.curve import Curve, curves_of
+from evenhand.audits.evidence.strength import is_of_sources, variant_column
 from evenhand.audits.finding import Exclusion, Finding
 from evenhand.audits.gate.verdict import RuleVerdict
 from evenhand.errors import NotationError
@@ -101,6 +103,8 @@ class Section:
         about: Its definition in a sentence.
         counted: What it counts in the words of the plan; empty where that adds nothing.
         blocks: What was found.
+        number: That of its first block.
+        told: Findings that are in no block since a curve tells them.
 
     """
 
@@ -108,6 +112,8 @@ class Section:
     about: str
     counted: str
     blocks: tuple[Block, ...]
+    number: int
+    told: int = 0
 
 
 def sections_of(bundle: Bundle) -> list[Section]:
@@ -118,9 +124,43 @@ def sections_of(bundle: Bundle) -> list[Section]:
         blocks.setdefault(_measure_of(findings), []).append(Block(findings, rules, number))
     roles = bundle.plan.roles
     return [
-        Section(measure, definition_of(measure), definition(measure, roles), tuple(found))
+        Section(
+            measure,
+            definition_of(measure),
+            definition(measure, roles),
+            tuple(found),
+            found[0].number,
+        )
         for measure, found in blocks.items()
     ]
+
+
+def shown_sections(bundle: Bundle) -> list[Section]:
+    """Return the findings of a bundle by measure, without those that a curve tells.
+
+    A curve is made of dozens of figures of single bins, each with its groups. Those that a rule is
+    about stand by themselves too.
+    """
+    curves = curves_in(bundle)
+    told = {about for one in curves for about in one.told}
+    if not told:
+        return sections_of(bundle)
+    shown = []
+    for section in sections_of(bundle):
+        left = [
+            block
+            for block in section.blocks
+            if block.rules or not {(one.key, one.slice) for one in block.findings} <= told
+        ]
+        count = sum(len(block.findings) for block in section.blocks if block not in left)
+        shown.append(replace(section, blocks=tuple(left), told=count))
+    return shown
+
+
+def curves_in(bundle: Bundle) -> list[Curve]:
+    """Return the curves along features that a bundle's figures make."""
+    plan = bundle.plan
+    return curves_of(bundle.findings, variant_column(plan), apart=is_of_sources(plan))
 
 
 def _measure_of(findings: Sequence[Finding]) -> str:

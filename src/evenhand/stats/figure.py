@@ -16,6 +16,7 @@ from evenhand.stats.interval import Floats, Limits, critical
 from evenhand.stats.simultaneous import student
 
 SINGLE_UNIT = "none: a single unit tells nothing about the next"
+ALIKE = "none: all rows have the same value"
 
 
 class Figures(ABC):
@@ -81,7 +82,7 @@ class Linearised(Figures):
 
     Attributes:
         estimate: The values.
-        variance: Their variances, > 0.
+        variance: Their variances, > 0; 0 where rows are alike and this is known to be exact.
         range: The smallest and the largest value that such a figure can have; where one of them is
             finite, the interval is on the scale of the logarithm of the distance to it.
         buckets: How far each bucket of units moves them; None for independent rows.
@@ -128,6 +129,10 @@ class Linearised(Figures):
 
     def variances(self, level: float) -> tuple[Floats, Floats]:  # noqa: ARG002 - as in the base
         return self.estimate, self.variance
+
+    def methods(self) -> list[str]:
+        alike = self.variance <= 0
+        return [ALIKE if flat else one for one, flat in zip(super().methods(), alike, strict=True)]
 
 
 @dataclass(frozen=True)

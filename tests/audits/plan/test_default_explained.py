@@ -19,10 +19,10 @@ SPEC = Spec(labels=("no", "yes"), shape=(2,))
     ("written", "column", "wanted"),
     [
         ("explain.gap", "attribution", {"pairs(mean_attribution, by=sex)"}),
-        ("explain.ale", "local_effect", set()),
+        ("explain.ale", "local_effect", {"difference(mean_local_effect, by=sex)"}),
     ],
 )
-def test_gaps_are_compared_by_signed_pairs_and_curves_not_at_all(written, column, wanted):
+def test_gaps_are_compared_by_signed_pairs_and_curves_within_bins(written, column, wanted):
     x = np.random.default_rng(0).random((40, 2))
     inputs = inputs_of(x, SPEC, labels=["no", "yes"] * 20)
     method = probe_of(written).method.among(inputs, 1)

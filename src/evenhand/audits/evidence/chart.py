@@ -11,6 +11,7 @@ from typing import Any
 
 from evenhand.audits.evidence.block import has_target, is_of_items, name_of, shape_of, together
 from evenhand.audits.evidence.course import course_chart, name_of_course
+from evenhand.audits.evidence.curve import curves_of
 from evenhand.audits.evidence.depth import depth_chart
 from evenhand.audits.evidence.legible import cut, legible, visible
 from evenhand.audits.evidence.look import BLUE, CONFIG, SCHEMA, WIDTH
@@ -27,20 +28,27 @@ _LONGEST = 80
 _LINE = 26
 
 
-def charts_of(findings: Iterable[Finding], variant: str = "") -> dict[str, Mapping[str, Any]]:
+def charts_of(
+    findings: Iterable[Finding], variant: str = "", *, apart: bool = True
+) -> dict[str, Mapping[str, Any]]:
     """Return the charts of findings by the name of their file, such as ``charts/x.vl.json``.
 
     Args:
         findings: The findings.
         variant: The column that tells variants apart; empty for rows without.
+        apart: Whether no unit is in two bins of a curve.
 
     """
     findings = [*findings]
     found: dict[str, Mapping[str, Any]] = {}
+    curves = curves_of(findings, variant, apart=apart)
+    told = {about for one in curves for about in one.told}
     for block in together(findings):
+        if {(one.key, one.slice) for one in block} <= told:
+            continue
         for name, spec in charts(block).items():
             found.setdefault(f"charts/{name}.vl.json", spec)
-    for course in courses_of(findings, variant):
+    for course in [*courses_of(findings, variant), *(one.course for one in curves)]:
         drawn = course_chart(course)
         if drawn is not None:
             found.setdefault(f"charts/{name_of_course(course)}.vl.json", drawn)

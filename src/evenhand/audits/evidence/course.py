@@ -1,7 +1,7 @@
-"""The chart of figures against strength: a line for each group, with its intervals.
+"""The chart of figures against strength, or along a feature: a line for each group, with intervals.
 
-Lines differ in colour, in dashes and in the shape of their points; at one strength they stand a
-little beside each other, so that intervals can be told apart.
+Lines differ in colour, in dashes and in the shape of their points. At one strength they stand a
+little beside each other, so that intervals can be told apart; along a feature intervals are bands.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any
 
 from evenhand.audits.evidence.legible import cut, legible, visible
 from evenhand.audits.evidence.look import BLUE, CONFIG, SCHEMA, VERMILLION, WIDTH
-from evenhand.audits.evidence.strength import Course
+from evenhand.audits.evidence.strength import Course, Line
 from evenhand.stats.estimate import Estimate
 
 COLOURS = (BLUE, VERMILLION, "#00825F", "#A64D79", "#8A6D00", "currentColor")
@@ -34,7 +34,8 @@ _BESIDE = 0.016
 
 def name_of_course(one: Course) -> str:
     """Return what the picture of a course is called: stable, and safe as the name of a file."""
-    words = "-".join([one.measure, *one.by, "against", one.axis])
+    how = "against" if one.shape == "strength" else "along"
+    words = "-".join([one.measure, *one.by, how, one.axis])
     slug = re.sub(r"[^a-z0-9_]+", "-", words.lower()).strip("-")[:60]
     whole = json.dumps([one.measure, one.what, one.axis, one.by, one.where])
     return f"{slug}-{hashlib.sha256(whole.encode()).hexdigest()[:8]}"
@@ -48,15 +49,17 @@ def drawn_of(one: Course) -> list[str]:
     found = {name: points for name in one.names if len(points := _figures(one, name)) > 1}
     if len(found) <= MOST_LINES:
         return [*found]
-    ordered = sorted(found, key=lambda name: -found[name][-1][1].value)
-    half = MOST_LINES // 2
-    return [*ordered[:half], *ordered[-half:]]
+    last = [one.alone] if one.alone in found else []
+    rest = [name for name in found if name not in last]
+    ordered = sorted(rest, key=lambda name: -found[name][-1][1].value)
+    most = MOST_LINES - len(last)
+    return [*ordered[: most - most // 2], *ordered[-(most // 2) :], *last]
 
 
-def _figures(one: Course, name: str) -> list[tuple[float, Estimate, str, int]]:
-    """Return the figures of a group: strength, estimate, the strength as written, units."""
+def _figures(one: Course, name: str) -> list[tuple[float, Estimate, str, Line]]:
+    """Return the figures of a group: strength, estimate, the strength as written, its line."""
     return [
-        (point.strength, line.outcome, point.written, line.units)
+        (point.strength, line.outcome, point.written, line)
         for point in one.points
         for line in point.lines
         if line.name == name
@@ -74,7 +77,8 @@ def course_chart(one: Course) -> Mapping[str, Any] | None:
     shown = _labels(names)
     strengths = [point.strength for point in one.points]
     bounded = any(found.identified for name in names for _, found, *_ in _figures(one, name))
-    beside = _BESIDE * (1 + bounded) * (strengths[-1] - strengths[0])
+    along = one.shape != "strength"
+    beside = 0.0 if along else _BESIDE * (1 + bounded) * (strengths[-1] - strengths[0])
     lines = [
         {
             "name": shown[name],
@@ -82,11 +86,12 @@ def course_chart(one: Course) -> Mapping[str, Any] | None:
             "strength": written,
             "low": found.low,
             "high": found.high,
-            "units": units,
+            "units": line.units,
+            **({"piece": line.piece} if along else {}),
             **_figure(found),
         }
         for place, name in enumerate(names)
-        for strength, found, written, units in _figures(one, name)
+        for strength, found, written, line in _figures(one, name)
     ]
     y = {
         "type": "quantitative",
@@ -95,9 +100,11 @@ def course_chart(one: Course) -> Mapping[str, Any] | None:
         "axis": {"tickCount": 5, "format": "~%" if one.is_rate else ",~r"},
     }
     legend = _LEGEND if one.by else None
-    colour = {"color": {**_scale(shown, COLOURS), "legend": legend}}
-    shape = {**_scale(shown, _SHAPES), "legend": legend}
-    dashes = {**_scale(shown, _DASHES), "legend": legend}
+    own = len(names) - 1 if one.by and one.alone == names[-1] else len(names)
+    colour = {"color": {**_scale(shown, COLOURS, own), "legend": legend}}
+    shape = {**_scale(shown, _SHAPES, own), "legend": legend}
+    dashes = {**_scale(shown, _DASHES, own), "legend": legend}
+    pieces = {"detail": {"field": "piece", "type": "nominal"}} if along else {}
     known = {"transform": [{"filter": "isValid(datum.value)"}]}
     about = f"{one.measure} {one.title}"
     if len(names) < len(one.names):
@@ -110,17 +117,26 @@ def course_chart(one: Course) -> Mapping[str, Any] | None:
         "height": _HEIGHT,
         "background": None,
         "data": {"values": lines},
-        "encoding": {"x": _x(one), "y": {**y, "field": "value"}},
+        "encoding": {"x": _along(one) if along else _x(one), "y": {**y, "field": "value"}},
         "layer": [
             {
-                "mark": {"type": "rule", "strokeWidth": 2, "strokeCap": "round", "opacity": 0.75},
-                "encoding": {"y": {**y, "field": "low"}, "y2": {"field": "high"}, **colour},
+                "mark": _BAND if along else _RULE,
+                "encoding": {
+                    "y": {**y, "field": "low"},
+                    "y2": {"field": "high"},
+                    **colour,
+                    **pieces,
+                },
             },
             *(_sets(y, colour, shape) if bounded else []),
             {
                 **known,
-                "mark": {"type": "line", "strokeWidth": 2},
-                "encoding": {**colour, "strokeDash": dashes},
+                "mark": {
+                    "type": "line",
+                    "strokeWidth": 2,
+                    "interpolate": "step-after" if one.in_steps else "linear",
+                },
+                "encoding": {**colour, "strokeDash": dashes, **pieces},
             },
             {
                 **known,
@@ -167,13 +183,15 @@ def _labels(names: Sequence[str]) -> dict[str, str]:
     return found
 
 
-def _scale(shown: Mapping[str, str], values: Sequence[Any]) -> dict[str, Any]:
+def _scale(shown: Mapping[str, str], values: Sequence[Any], own: int) -> dict[str, Any]:
+    """Return the looks of lines; what is no group's own, all together, has the last of them."""
     names = [*shown.values()]
+    looks = [*values[:own], *([values[-1]] if own < len(names) else [])]
     return {
         "field": "name",
         "type": "nominal",
         "title": None,
-        "scale": {"domain": names, "range": [*values[: len(names)]]},
+        "scale": {"domain": names, "range": looks},
     }
 
 
@@ -192,10 +210,23 @@ _LEGEND = {
 }
 
 
+_RULE = {"type": "rule", "strokeWidth": 2, "strokeCap": "round", "opacity": 0.75}
+_BAND = {"type": "area", "opacity": 0.18, "interpolate": "linear"}
+
+
+def _along(one: Course) -> dict[str, Any]:
+    """Return the axis of a feature, whose points may lie too close to be written each."""
+    return {
+        "field": "at",
+        "type": "quantitative",
+        "title": legible(one.axis),
+        "scale": {"zero": False, "nice": False, "padding": 14},
+        "axis": {"tickCount": 6, "format": ",~r", "grid": False},
+    }
+
+
 def _x(one: Course) -> dict[str, Any]:
-    labels = [
-        (point.strength, "clean" if not point.strength else point.written) for point in one.points
-    ]
+    labels = [(point.strength, point.written) for point in one.points]
     # Written as their author wrote them, and not as decimals of a fraction.
     said = "".join(f"datum.value === {value!r} ? '{text}' : " for value, text in labels)
     return {

@@ -17,7 +17,7 @@ from typing import Any
 from evenhand.audits.evidence.block import term_of
 from evenhand.audits.evidence.legible import cut, legible, visible
 from evenhand.audits.evidence.look import BLUE, CONFIG, SCHEMA, VERMILLION, WIDTH
-from evenhand.audits.evidence.strength import strength_of, variant_in
+from evenhand.audits.evidence.strength import on_curve, strength_of, variant_in
 from evenhand.audits.finding import Finding
 from evenhand.stats.estimate import Estimate, Outcome
 
@@ -98,7 +98,7 @@ def profiles_of(findings: Iterable[Finding], variant: str) -> list[Profile]:
     """
     found: dict[tuple[str, tuple[str, ...], tuple[str, ...], str], dict[str, Line]] = {}
     for one in findings if variant else ():
-        if (one.by and not one.pair) or one.given or one.part:
+        if (one.by and not one.pair) or one.given or one.part or on_curve(one):
             continue
         name, where = variant_in(one.slice, variant)
         if name and not strength_of(name)[1]:

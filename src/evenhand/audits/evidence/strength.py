@@ -11,11 +11,13 @@ import ast
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal as Written
+from typing import TypeAlias
 
 from evenhand.audits.evidence.block import term_of
 from evenhand.audits.finding import Finding, GroupFinding
 from evenhand.audits.plan.plan import AuditPlan
-from evenhand.logs.grammar import column_name
+from evenhand.logs.grammar import Literal, column_name, literal
 from evenhand.logs.kinds import kinds
 from evenhand.stats.estimate import Outcome
 
@@ -28,8 +30,21 @@ _FROM_CLEAN = {
 }
 """Measures that are the clean accuracy at strength 0."""
 
-_DISTANCES = {"accuracy_within": ("eps", "eps"), "certified_accuracy": ("r", "radius")}
+_DISTANCES = {
+    "accuracy_within": ("eps", "eps"),
+    "certified_accuracy": ("r", "radius"),
+    "recourse_within": ("cost", "cost"),
+}
 """Measures that take a distance: the parameter, and what it is called on an axis."""
+
+_STEPS = {"recourse_within"}
+"""Measures whose lines stay where they are up to the next point: shares that can only rise."""
+
+CLEAN = "clean"
+"""How the strength of examples is written to which nothing was done."""
+
+CURVED = {"mean_local_effect": ("ale_low", "ale_high"), "mean_partial_effect": ("moved_to",)}
+"""Measures that curves along a feature are made of, and the columns that say where on it."""
 
 _NORMS = {"linf", "l2"}
 
@@ -39,12 +54,19 @@ _FAR = 1e100
 """No distance is as large; an axis ends before."""
 
 ALL = "all"
-"""The only line of a course of figures that compare no groups."""
+"""The line of all together: the only one of a course of figures that compare no groups."""
+
+Shape: TypeAlias = Written["strength", "ale", "pd"]
 
 
 @dataclass(frozen=True)
 class Line:
-    """A figure of one group: what a finding says of it."""
+    """A figure of one group: what a finding says of it.
+
+    Attributes:
+        piece: Which unbroken piece of the group's line it is on.
+
+    """
 
     name: str
     outcome: Outcome
@@ -53,6 +75,7 @@ class Line:
     exact: bool
     suppressed: bool = False
     compared: bool = True
+    piece: int = 0
 
 
 @dataclass(frozen=True)
@@ -83,6 +106,11 @@ class Course:
         where: What else holds of the rows; empty for nothing.
         points: From the least strength to the largest, the clean examples first where known.
         is_rate: Whether figures are shares.
+        behind: The measure of the findings, where figures are made of several; empty else.
+        shape: ``strength`` of what was done; else a curve of effects along a feature: ``ale`` or
+            ``pd``.
+        notes: What else a reader must know.
+        alone: The line of all together beside those of groups; empty for none.
 
     """
 
@@ -93,12 +121,22 @@ class Course:
     where: str
     points: tuple[Point, ...]
     is_rate: bool
+    behind: str = ""
+    shape: Shape = "strength"
+    notes: tuple[str, ...] = ()
+    alone: str = ""
 
     @property
     def title(self) -> str:
-        """Against what, and who is compared."""
+        """Against or along what, and who is compared."""
+        how = "against" if self.shape == "strength" else "along"
         who = f"by {', '.join(self.by)}" if self.by else "all together"
-        return f"against {self.axis}, {who}{f' in {self.where}' if self.where else ''}"
+        return f"{how} {self.axis}, {who}{f' in {self.where}' if self.where else ''}"
+
+    @property
+    def in_steps(self) -> bool:
+        """Whether its lines stay where they are up to the next point."""
+        return self.measure in _STEPS
 
     @property
     def names(self) -> list[str]:
@@ -112,6 +150,13 @@ def variant_column(plan: AuditPlan) -> str:
     if kind is None or not kind.variant:
         return ""
     return plan.roles.get(kind.variant, kind.variant)
+
+
+def is_of_sources(plan: AuditPlan) -> bool:
+    """Return whether what is independent is the source example, which is in one bin of a curve."""
+    kind = kinds().get(plan.log.kind)
+    unit = plan.written_unit
+    return kind is not None and unit in {None, plan.roles.get(kind.unit, kind.unit)}
 
 
 def courses_of(findings: Iterable[Finding], variant: str) -> list[Course]:
@@ -129,12 +174,12 @@ def courses_of(findings: Iterable[Finding], variant: str) -> list[Course]:
     clean: dict[tuple[str, str, tuple[str, ...], str], Point] = {}
     for one in findings:
         placed = _placed(one, variant)
-        if placed is None or one.pair or one.given:
+        if placed is None or one.pair or one.given or on_curve(one):
             continue
         measure, what, axis, where, strength, written = placed
-        point = Point(strength, written, _lines(one))
+        point = Point(strength, written, lines_of(one))
         if measure == _CLEAN:
-            clean.setdefault((what, "", one.by, where), Point(0.0, "clean", point.lines))
+            clean.setdefault((what, "", one.by, where), Point(0.0, CLEAN, point.lines))
             continue
         points = found.setdefault((measure, what, axis, one.by, where), {})
         rates[measure] = one.is_rate
@@ -160,7 +205,9 @@ def _placed(one: Finding, variant: str) -> tuple[str, str, str, str, float, str]
             return None
         if not 0 <= value <= _FAR:
             return None
-        return term.name, "", axis, one.slice or "", float(value), f"{value:g}"
+        untouched = value == 0 and term.name in _FROM_CLEAN
+        written = CLEAN if untouched else f"{value:g}"
+        return term.name, "", axis, one.slice or "", float(value), written
     name, where = variant_in(one.slice, variant)
     what, written = strength_of(name)
     strength = _number(written)
@@ -168,6 +215,12 @@ def _placed(one: Finding, variant: str) -> tuple[str, str, str, str, float, str]
         return None
     axis = f"eps ({what})" if what in _NORMS else f"severity of {what.replace('_', ' ')}"
     return one.measure, what, axis, where, strength, written
+
+
+def on_curve(one: Finding) -> bool:
+    """Return whether a finding is of one place along a feature, and so of nothing else."""
+    columns = CURVED.get(one.measure, ())
+    return any(equal_in(one.slice, column)[0] is not None for column in columns)
 
 
 def strength_of(variant: str) -> tuple[str, str]:
@@ -188,24 +241,34 @@ def variant_in(scope: str | None, variant: str) -> tuple[str, str]:
     >>> variant_in("variant == 'linf 8/255' and label == 3", "variant")
     ('linf 8/255', 'label == 3')
     """
+    value, rest = equal_in(scope, variant)
+    return (value, rest) if isinstance(value, str) else ("", "")
+
+
+def equal_in(scope: str | None, column: str) -> tuple[Literal, str]:
+    """Return the value that a slice asks of a column, and what else it asks; None where of none.
+
+    >>> equal_in("ale_low == -1.5 and label == 3", "ale_low")
+    (-1.5, 'label == 3')
+    """
     try:
         body = ast.parse((scope or "").strip(), mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return "", ""
+        return None, ""
     is_all = isinstance(body, ast.BoolOp) and isinstance(body.op, ast.And)
     parts: Sequence[ast.expr] = body.values if is_all else [body]  # type: ignore[attr-defined]
-    named: list[str] = []
+    named: list[Literal] = []
     rest: list[ast.expr] = []
     for part in parts:
         match part:
-            case ast.Compare(
-                left=left, ops=[ast.Eq()], comparators=[ast.Constant(value=str(text))]
-            ) if column_name(left) == variant:
-                named.append(text)
+            case ast.Compare(left=left, ops=[ast.Eq()], comparators=[right]) if (
+                column_name(left) == column and (value := literal(right)) is not None
+            ):
+                named.append(value[0])
             case _:
                 rest.append(part)
     if len(named) != 1:
-        return "", ""
+        return None, ""
     return named[0], " and ".join(map(ast.unparse, rest))
 
 
@@ -220,7 +283,8 @@ def _number(text: str) -> float | None:
     return found if 0 <= found <= _FAR else None
 
 
-def _lines(one: Finding) -> tuple[Line, ...]:
+def lines_of(one: Finding) -> tuple[Line, ...]:
+    """Return the figures of a finding, a group each."""
     if not one.by:
         return (Line(ALL, one.outcome, one.rows, one.units, one.units_exact),)
     return tuple(map(_line, one.groups))
@@ -239,8 +303,8 @@ def _line(group: GroupFinding) -> Line:
 
 
 def by_measure(courses: Iterable[Course]) -> Mapping[str, list[Course]]:
-    """Return courses by the name of their measure."""
+    """Return courses by the measure of the findings that they are made of."""
     found: dict[str, list[Course]] = {}
     for one in courses:
-        found.setdefault(one.measure, []).append(one)
+        found.setdefault(one.behind or one.measure, []).append(one)
     return found

@@ -41,12 +41,11 @@ def probed_measures(methods: Sequence[Method], spec: Spec, log: Log) -> list[Ent
 def _contrasts(method: Method, plain: Term, log: Log) -> list[str]:
     """Return a measure by groups; signed pairs by each where differences add up to a gap.
 
-    Of a curve none: its groups are compared within a bin, not over all of them.
+    Of a curve by each alone: where two attributes meet, few examples are left in a bin.
     """
-    if method.curved:
-        return []
-    if method.compared:
-        every = [Term("pairs", (plain,), (("by", name),)) for name in log.groups]
+    if method.compared or method.curved:
+        how = "pairs" if method.compared else "difference"
+        every = [Term(how, (plain,), (("by", name),)) for name in log.groups]
         return [str(one) for one in every if accepted(one, log)]
     cls = measures().get(plain.name)
     return [] if cls is None else compared(plain, cls, log)

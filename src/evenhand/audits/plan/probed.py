@@ -171,10 +171,17 @@ def _at(places: Located, place: Place, error: EvenhandError) -> list[Problem]:
 
 
 def _twice(probes: Sequence[Probe], places: Located) -> Iterator[Problem]:
-    """Yield the probes whose variants another one has: figures would mix the rows of both."""
+    """Yield the probes whose variants another one has: figures would mix the rows of both.
+
+    Not of two kinds of curves, whose figures are of bins or points that the other has not.
+    """
     known: dict[str, int] = {}
     for index, probe in enumerate(probes):
-        both = [one.name for one in probe.variants if one.name in known]
+        both = [
+            one.name
+            for one in probe.variants
+            if one.name in known and not _are_curves(probe, probes[known[one.name]])
+        ]
         if both:
             what = f"probes[{known[both[0]]}] makes the variant '{both[0]}' too, and rows of a "
             what += "variant are of one probe."
@@ -183,6 +190,12 @@ def _twice(probes: Sequence[Probe], places: Located) -> Iterator[Problem]:
                 hint = "Use attack.auto, or other eps; or audit each in a plan of its own."
             yield Problem(places.where(("probes", index)), what, hint)
         known |= {one.name: index for one in probe.variants}
+
+
+def _are_curves(one: Probe, other: Probe) -> bool:
+    """Return whether two probes give curves of which each has columns of its own."""
+    curved = one.method.curved and other.method.curved
+    return curved and not {*one.method.summary} & {*other.method.summary}
 
 
 def _rows(

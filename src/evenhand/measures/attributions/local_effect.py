@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import narwhals as nw
 
 from evenhand.measures.figure import Figure
@@ -35,4 +37,6 @@ class MeanLocalEffect(Sums):
         return {"step": log.local_effect}
 
     def finalise(self, s: TermSums) -> Figure:
-        return s.mean("step", among="rows", empty="no example of which it is known")
+        mean = s.mean("step", among="rows", empty="no example of which it is known")
+        # Of an additive score it is the same for everybody, and of trees that do not split there 0.
+        return replace(mean, exact=True)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
-from scipy.special import ndtri
 
 from evenhand.errors import EvenhandError, Problem, listed
 from evenhand.models.inputs import Inputs
@@ -17,6 +17,9 @@ from evenhand.probes.explain.explanation import Explanation, Told
 from evenhand.probes.explain.score import LINKS, Link, score_of
 from evenhand.probes.explain.table import Table
 from evenhand.probes.parameter import count_of, refuse
+from evenhand.stats.accumulated import accumulated
+from evenhand.stats.interval import Limits, critical
+from evenhand.stats.simultaneous import student
 
 Numbers = NDArray[np.float64]
 
@@ -115,6 +118,13 @@ class Ale(Explanation):
         rest = _quantiles(values[values != often], self.bins)
         return np.unique([*rest, often])
 
+    def parts(self, table: Table, place: int) -> tuple[str, ...]:
+        """Return each bin of a feature by its ends, so that a report knows where it lies."""
+        ends = self.edges(table, place).tolist()
+        return tuple(
+            f"ale_low == {low!r} and ale_high == {high!r}" for low, high in itertools.pairwise(ends)
+        )
+
     def most(self, model: Model, table: Table) -> int:
         """Return two looks for each feature."""
         del model
@@ -172,9 +182,8 @@ class Curve:
 def curve_of(rows: pl.DataFrame, feature: str, *, level: float = 0.95) -> Curve | None:
     """Return the curve of a feature, None where it has none.
 
-    The value at z[k] is the sum of the means of the bins up to k, minus the mean over all examples
-    of the curve between the ends of their bins. Examples of different bins are independent, so that
-    variances of bin means add up; limits are normal and pointwise, bins are taken as they are.
+    The means of bins, with their t limits, are added up as `evenhand.stats.accumulated` says:
+    examples of different bins are independent. Limits are pointwise, bins taken as they are.
 
     Args:
         rows: Of explain.ale.
@@ -191,14 +200,10 @@ def curve_of(rows: pl.DataFrame, feature: str, *, level: float = 0.95) -> Curve 
     bins = bins.sort("ale_bin")
     if bins.is_empty():
         return None
-    count = bins["count"].to_numpy()
-    size = len(count)
-    # Row k adds up the bins before the end k.
-    adds = np.tri(size + 1, size, -1)
-    centre = (count / count.sum()) @ (adds[1:] + adds[:-1]) / 2
-    weights = adds - centre
-    error = bins["spread"].cast(pl.Float64).fill_null(np.nan).to_numpy() / count
-    value = weights @ bins["mean"].to_numpy()
-    off = ndtri(0.5 + level / 2) * np.sqrt(weights**2 @ error)
+    count, mean = bins["count"].to_numpy(), bins["mean"].to_numpy()
+    # Of one example there is no variance, and none of whatever it is added to.
+    error = np.sqrt(bins["spread"].cast(pl.Float64).fill_null(np.nan).to_numpy() / count)
+    off = student(critical(level), count - 1.0) * error
+    value, limits = accumulated(mean, Limits(mean - off, mean + off), count.astype(np.float64))
     at = np.concatenate([bins["ale_low"].to_numpy()[:1], bins["ale_high"].to_numpy()])
-    return Curve(feature, at, value, value - off, value + off, count)
+    return Curve(feature, at, value, limits.low, limits.high, count)

@@ -99,6 +99,17 @@ class Explanation(ABC):
         del spec
         return self.summary
 
+    def parts(self, table: Table, place: int) -> tuple[str, ...]:
+        """Return conditions that choose the parts in which rows of a feature are measured.
+
+        Args:
+            table: What is known of all examples.
+            place: Of the feature, or group of features; by default all its rows are one part.
+
+        """
+        del table, place
+        return ("",)
+
     def first(self) -> tuple[str, ...]:
         """Return the measures to ask for first, the last of them by group too."""
         return self.summary[:1]
