@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit
 
-from evenhand.errors import ModelError, Problem, did_you_mean, listed
+from evenhand.errors import ModelError, Problem, listed
 from evenhand.models.model import Floats, Model
 from evenhand.models.spec import Spec
 
@@ -82,8 +82,14 @@ def class_of(spec: Spec, target: object, key: str) -> int:
         raise ModelError(Problem(key, what, f"Say {key}=... There are: {listed(names)}."))
     if target is not None and str(target) not in names:
         what = f"there is no class '{target}'."
-        raise ModelError(Problem(key, what, did_you_mean(str(target), [*names])))
+        more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+        hint = f"There are: {listed([*names][:_SHOWN])}{more}."
+        raise ModelError(Problem(key, what, hint))
     return 1 if target is None else names[str(target)]
+
+
+_SHOWN = 20
+"""Classes that an error names."""
 
 
 def score_of(spec: Spec, target: object, link: Link) -> Score:
