@@ -59,12 +59,33 @@ KIND = Kind(
     dependent="rows of one source example are not independent, so the row is no unit.",
     variant="variant",
     own=(
+_OF_PAIRS = tuple(
+    Role(
+        name,
+        "number",
+        "exclude",
+        what,
+        missing="all parts of one of the two maps are of one size, or nobody compared any",
+    )
+    for name, what in {
+        "feature_agreement": "share of the largest parts that both maps have among theirs",
+        "feature_agreement_random": "the same where the parts of one map are shuffled",
+        "sign_agreement": "share of the largest parts that both have, with the same sign",
+        "sign_agreement_random": "the same where the parts of one map are shuffled",
+        "rank_agreement": "share of the largest parts that stand at the same place in both",
+        "signed_rank_agreement": "share of those at the same place, with the same sign",
+        "rank_correlation": "Spearman's correlation of the sizes of parts",
+        "pairwise_rank_agreement": "share of pairs of parts of which both say which is larger",
+    }.items()
+)
+"""How far two explanations of an example agree."""
+
         *("variant", "completeness_error"),
         *("insertion", "insertion_random", "insertion_edges"),
         *("deletion", "deletion_random", "deletion_edges"),
         *("infidelity", "scaled_infidelity", "max_sensitivity", "relative_sensitivity"),
         *("randomisation", "randomisation_null", "seed_stability"),
-        *(role.name for role in _OF_TABLES),
+        *(role.name for role in (*_OF_PAIRS, *_OF_TABLES)),
     ),
     roles=(
         Role("variant", "mark", "keep", "the explanation, such as 'integrated_gradients'"),
@@ -144,3 +165,4 @@ KIND = Kind(
         Role("weight", "weight", "exclude", "sampling weight of a row, >= 0; not a count of rows"),
     ),
 )
+        *_OF_PAIRS,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -26,9 +28,26 @@ def likeness(one: Maps, other: Maps) -> NDArray[np.float64]:
     return found
 
 
-def _centred(maps: Maps) -> NDArray[np.float64]:
-    """Return the ranks of each map's parts, less their mean, shape (n, parts)."""
-    values = maps.reshape(len(maps), -1)
+class Places(NamedTuple):
+    """Where each part can stand in an order of its map, from 0: equal parts share their places.
+
+    Attributes:
+        first: The first place that it can have, shape (n, parts).
+        last: The last one; the same where no other part is equal.
+
+    """
+
+    first: NDArray[np.int64]
+    last: NDArray[np.int64]
+
+
+def places_of(values: Maps) -> Places:
+    """Return where the parts of each map stand, the smallest first.
+
+    Args:
+        values: Shape (n, parts).
+
+    """
     order = np.argsort(values, axis=1, kind="stable")
     ordered = np.take_along_axis(values, order, axis=1)
     count = values.shape[1]
@@ -36,8 +55,16 @@ def _centred(maps: Maps) -> NDArray[np.float64]:
     rises = np.diff(ordered, axis=1) != 0
     edge = np.ones((len(values), 1), dtype=bool)
     begins, ends = np.hstack([edge, rises]), np.hstack([rises, edge])
-    first = np.maximum.accumulate(np.where(begins, places, 0), axis=1)
-    last = np.minimum.accumulate(np.where(ends, places, count)[:, ::-1], axis=1)[:, ::-1]
-    ranks = np.empty(values.shape)
-    np.put_along_axis(ranks, order, (first + last) / 2, axis=1)
-    return ranks - (count - 1) / 2
+    found = Places(*(np.empty(values.shape, np.int64) for _ in range(2)))
+    begin = np.maximum.accumulate(np.where(begins, places, 0), axis=1)
+    end = np.minimum.accumulate(np.where(ends, places, count)[:, ::-1], axis=1)[:, ::-1]
+    for into, of in zip(found, (begin, end), strict=True):
+        np.put_along_axis(into, order, of, axis=1)
+    return found
+
+
+def _centred(maps: Maps) -> NDArray[np.float64]:
+    """Return the ranks of each map's parts, less their mean, shape (n, parts)."""
+    first, last = places_of(maps.reshape(len(maps), -1))
+    ranks: NDArray[np.float64] = (first + last) / 2 - (first.shape[1] - 1) / 2
+    return ranks
