@@ -86,6 +86,8 @@ def count_relational(lowered: Lowered, by: tuple[str, ...], trials: Sequence[Sum
 _CODES = "codes"
 _MOST_PACKED = 2**62
 _NARROW = 2**31
+_DEEPEST = 16
+"""Most codes that are packed one after the other."""
 
 
 def _combinations(coded: Sequence[Coded]) -> int:
@@ -94,10 +96,15 @@ def _combinations(coded: Sequence[Coded]) -> int:
 
 def _packed(coded: Sequence[Coded]) -> nw.Expr:
     """Return all codes of a row as one number."""
-    packed: nw.Expr = nw.lit(0, dtype=nw.Int32 if _combinations(coded) < _NARROW else nw.Int64)
+    kind = nw.Int32 if _combinations(coded) < _NARROW else nw.Int64
+    if len(coded) > _DEEPEST:
+        # Spark gives up where one expression stands in another a hundred times.
+        first, second = coded[: len(coded) // 2], coded[len(coded) // 2 :]
+        return _packed(first).cast(kind) * _combinations(second) + _packed(second).cast(kind)
+    packed: nw.Expr = nw.lit(0, dtype=kind)
     for entry in coded:
         packed = packed * (entry.codes.stop - BAD) + nw.col(entry.column) - BAD
-    return packed.cast(nw.Int32 if _combinations(coded) < _NARROW else nw.Int64)
+    return packed.cast(kind)
 
 
 def _unpacked(coded: Sequence[Coded]) -> list[pl.Expr]:
