@@ -37,12 +37,32 @@ def prepared(data, examples, tmp_path_factory) -> Path:
     return folder
 
 
+def pytest_collection_modifyitems(items) -> None:
+    """Put the tests on Spark first: one of several workers then starts it, and none waits for it.
+
+    Workers begin with one part of the tests each, and take over from the end of another's.
+    """
+    items.sort(key=lambda item: not _on_spark(item))
+
+
+def _on_spark(item) -> bool:
+    called = getattr(item, "callspec", None)
+    named = called.params.values() if called else ()
+    return "spark" in getattr(item, "fixturenames", ()) or any(
+        isinstance(name, str) and name == "spark" for name in named
+    )
+
+
 @pytest.fixture(scope="session")
 def spark():
     """One Spark session for all tests, since it takes many seconds to start."""
     pytest.importorskip("pyspark")
     from evenhand.logs.backend import spark_session
 
+    # Java that starts for some minutes gains nothing from its second compiler.
+    java = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
+    submitted = f"--driver-java-options '{java}' pyspark-shell"
+    os.environ.setdefault("PYSPARK_SUBMIT_ARGS", submitted)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         session = spark_session()
