@@ -210,6 +210,11 @@ def _faithful(row: Row) -> float:
     return float(comes and row.card["deletion"] < row.card["deletion_random"])
 
 
+def _turned(row: Row) -> float:
+    cost = row.card["recourse_cost"]
+    return row.card["recourse"] if cost is not None and cost <= 0.25 else 0.0
+
+
 def _gain(above: str, below: str):
     return _mean(lambda row: row.card[above] - row.card[below])
 
@@ -249,13 +254,13 @@ REFERENCE = {
     "false_negative_rate": _share(lambda r: r.prediction == 0, lambda r: r.label == 1),
     "false_omission_rate": _share(lambda r: r.label == 1, lambda r: r.prediction == 0),
     "false_positive_rate": _share(lambda r: r.prediction == 1, lambda r: r.label == 0),
+    "feature_agreement": _of_card("feature_agreement"),
+    "feature_agreement_excess": _gain("feature_agreement", "feature_agreement_random"),
     "generalized_entropy": _of_counts(_entropy),
     "generalized_false_negative_rate": _mean(lambda r: 1 - r.score, lambda r: r.label == 1),
     "generalized_false_positive_rate": _mean(lambda r: r.score, lambda r: r.label == 0),
     "gini_index": _of_counts(_gini),
     "infidelity": _of_card("infidelity"),
-    "feature_agreement": _of_card("feature_agreement"),
-    "feature_agreement_excess": _gain("feature_agreement", "feature_agreement_random"),
     "insertion_gain": _gain("insertion", "insertion_random"),
     "insertion_gain_over_edges": _gain("insertion", "insertion_edges"),
     "log_loss_importance": _of_card("log_loss_rise"),
@@ -272,29 +277,31 @@ REFERENCE = {
     "mse": _mean(lambda r: (r.guess - r.target) ** 2),
     "median_minimal_norm": _of_counts(_median_norm),
     "mean_local_effect": _of_card("local_effect"),
+    "mean_partial_effect": _of_card("partial_effect"),
     "mean_recourse_cost": _of_card("recourse_cost"),
     "negative_predictive_value": _share(lambda r: r.label == 0, lambda r: r.prediction == 0),
     "no_recourse": _mean(lambda r: 1 - r.card["recourse"]),
+    "pairwise_rank_agreement": _of_card("pairwise_rank_agreement"),
     "permutation_importance": _of_card("error_rise"),
     "positive_predictive_value": _share(lambda r: r.label == 1, lambda r: r.prediction == 1),
     "r2": _of_counts(_r2),
     "randomisation_excess": _gain("randomisation", "randomisation_null"),
+    "recourse_within": _mean(_turned),
+    "rank_agreement": _of_card("rank_agreement"),
+    "rank_correlation": _of_card("rank_correlation"),
     "relative_sensitivity": _of_card("relative_sensitivity"),
     "relative_mCE": _mean(lambda r: (r.correct - r.corrupted_correct) / r.baseline_relative_error),
-    "pairwise_rank_agreement": _of_card("pairwise_rank_agreement"),
     "robust_accuracy": _share(lambda r: r.robust == 1, lambda _: True),
     "robustness_drop": _mean(lambda r: r.correct - r.robust),
     "rmse": _of_counts(_root_mean_square),
     "scaled_infidelity": _of_card("scaled_infidelity"),
-    "rank_agreement": _of_card("rank_agreement"),
-    "rank_correlation": _of_card("rank_correlation"),
     "seed_stability": _of_card("seed_stability"),
     "selection_rate": _share(lambda r: r.prediction == 1, lambda _: True),
+    "sign_agreement": _of_card("sign_agreement"),
+    "sign_agreement_excess": _gain("sign_agreement", "sign_agreement_random"),
+    "signed_rank_agreement": _of_card("signed_rank_agreement"),
     "squared_calibration_error": _of_counts(_squared_calibration_error),
     "theil_index": _of_counts(_theil),
     "true_negative_rate": _share(lambda r: r.prediction == 0, lambda r: r.label == 0),
     "true_positive_rate": _share(lambda r: r.prediction == 1, lambda r: r.label == 1),
 }
-    "sign_agreement": _of_card("sign_agreement"),
-    "sign_agreement_excess": _gain("sign_agreement", "sign_agreement_random"),
-    "signed_rank_agreement": _of_card("signed_rank_agreement"),

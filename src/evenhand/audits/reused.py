@@ -94,17 +94,20 @@ class Wanted:
         return "" if self._whole(path) else "rows are missing in it"
 
     def _whole(self, path: Path) -> bool:
-        """Return whether a log has a row for each example and variant."""
+        """Return whether a log has the rows of each example and variant."""
         try:
             rows = pl.read_parquet(path, columns=["source", "variant"])
         except (OSError, pl.exceptions.PolarsError):
             return False
-        names = [one.name for one in self.probe.method.variants]
+        method = self.probe.method
+        sizes = [(one.name, method.each(one)) for one in method.variants]
         ids = pl.Series("source", self.inputs.ids.tolist())
-        every = pl.DataFrame({"variant": names}).join(ids.to_frame(), how="cross")
-        if rows.schema["source"] != ids.dtype or len(rows) != len(every):
+        known = pl.DataFrame(sizes, schema={"variant": pl.String, "len": pl.UInt32}, orient="row")
+        every = known.join(ids.to_frame(), how="cross")
+        if rows.schema["source"] != ids.dtype or len(rows) != every["len"].sum():
             return False
-        return len(rows.join(every, on=["source", "variant"], how="semi").unique()) == len(every)
+        found = rows.group_by("source", "variant").len()
+        return len(found.join(every, on=["source", "variant", "len"], how="semi")) == len(every)
 
 
 def _judged_within(flags: Mapping[str, Any]) -> tuple[object, object]:

@@ -1,4 +1,4 @@
-"""What ``evenhand probe explain.ale`` says: the curve of each feature."""
+"""What ``evenhand probe explain.ale`` and ``explain.pdp`` say: the curve of each feature."""
 
 from __future__ import annotations
 
@@ -9,23 +9,25 @@ if TYPE_CHECKING:
     import polars as pl
     from rich.table import Table
 
-    from evenhand.probes.explain.ale import Curve
+    from evenhand.probes.explain.curve import Curve
 
 _BLOCKS = "▁▂▃▄▅▆▇█"
 
 
 def curves(rows: pl.DataFrame) -> list[Curve]:
     """Return the curves of all features that have one, the widest first."""
-    from evenhand.probes.explain.ale import curve_of
+    from evenhand.probes.explaining import explanations
 
+    made = [explanations()[name]() for name in rows["explanation"].unique()]
     names = rows["variant"].unique(maintain_order=True).to_list()
-    found = [curve for curve in (curve_of(rows, name) for name in names) if curve is not None]
+    every = (one.curve(rows, name) for one in made for name in names)
+    found = [curve for curve in every if curve is not None]
     return sorted(found, key=lambda one: -float(one.value.max() - one.value.min()))
 
 
 def as_json(curve: Curve) -> dict[str, Any]:
-    """Return a curve as JSON: its points, and the examples in the bin that ends there."""
-    counts = [None, *curve.count.tolist()]
+    """Return a curve as JSON: its points, and the examples in the bin that ends there, or there."""
+    counts = [*[None] * (len(curve.at) - len(curve.count)), *curve.count.tolist()]
     limits = zip(curve.at, curve.value, curve.low, curve.high, counts, strict=True)
     points = [
         {

@@ -81,6 +81,10 @@ class Explaining(Method):
         names = self.table.features.names if self.table else ()
         return tuple(Variant(name, place) for place, name in enumerate(names))
 
+    def each(self, variant: Variant) -> int:
+        """Return how many rows an example has of a feature."""
+        return 1 if self.table is None else self.explanation.each(self.table, int(variant.what))
+
     @property
     def passes(self) -> tuple[Variant, ...]:
         """One, in which all features of a block are explained."""
@@ -158,22 +162,26 @@ class Explaining(Method):
         )
         each = (model.queries - asked) // max(len(labels), 1)
         said = pl.Series([*model.spec.labels]).gather(prediction)
+        sizes = [self.each(one) * len(labels) for one in self.variants]
+        starts = np.cumsum([0, *sizes])
         return Rows(
             pl.concat(
                 pl.DataFrame(
                     {
-                        "prediction": said,
+                        "prediction": pl.concat([said] * (size // len(labels))),
                         **{
-                            name: pl.Series([value] * len(labels), dtype=pl.String)
+                            name: pl.Series([value] * size, dtype=pl.String)
                             for name, value in self.marks(one).items()
                         },
-                        "correct": prediction == labels,
-                        **found[at * len(labels) : (at + 1) * len(labels)].to_dict(),
+                        "correct": np.resize(prediction == labels, size),
+                        **found[int(start) : int(start) + size].to_dict(),
                         # What all of them cost stands in the first.
-                        "queries": np.full(len(labels), each if at == 0 else 0, np.int64),
+                        "queries": np.where(
+                            np.arange(int(start), int(start) + size) < len(labels), each, 0
+                        ).astype(np.int64),
                     }
                 )
-                for at, one in enumerate(self.variants)
+                for one, start, size in zip(self.variants, starts, sizes, strict=False)
             )
         )
 

@@ -30,6 +30,7 @@ COLUMNS = (
     *("attribution", "attribution_error", "explained_score", "base_score"),
     *("recourse", "recourse_cost", "changes"),
     *("local_effect", "ale_bin", "ale_low", "ale_high"),
+    *("partial_effect", "moved_to", "moved_score"),
 )
 """The columns that a log can have beside the groups, whichever method wrote it."""
 

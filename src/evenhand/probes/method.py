@@ -94,6 +94,11 @@ class Method(ABC):
     def variants(self) -> tuple[Variant, ...]:
         """What is done, one row of the log for each and every example; all different."""
 
+    def each(self, variant: Variant) -> int:
+        """Return how many rows every example has under a variant; by default one."""
+        del variant
+        return 1
+
     @property
     def passes(self) -> tuple[Variant, ...]:
         """What is done to a block after each other; by default each variant by itself.

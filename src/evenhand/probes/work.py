@@ -222,7 +222,8 @@ class Work:
             progress=tell,
         )
         table = beside(rows.table, examples, labels, model.spec)
-        pictures = pl.concat([pictured(model, examples.x, rows, shown)] * self._each)
+        times = len(table) // max(len(examples), 1)
+        pictures = pl.concat([pictured(model, examples.x, rows, shown)] * times)
         return table.hstack(pictures).with_columns(pl.lit(model.queries - asked).alias(ASKED))
 
     def _cost(self, examples: int) -> int:

@@ -63,7 +63,7 @@ def test_curve_of_an_additive_score_is_its_own_function_and_no_interval_is_neede
 
 def test_rows_are_those_of_the_definition():
     inputs = inputs_for(60)
-    rows = rows_of(met, "ale(bins=4)", inputs).filter(variant="x0")
+    rows = rows_of(met, "ale(bins=4, least=1)", inputs).filter(variant="x0")
     ends = np.unique(
         np.quantile(inputs.x[:, 0], np.linspace(0, 1, 5), method="closest_observation")
     )
@@ -91,7 +91,7 @@ def test_value_that_most_people_have_does_not_move_them_over_all_others():
     x = inputs_for().x.copy()
     x[:, 0] = np.where(np.arange(400) % 10 == 0, np.arange(400) / 10.0, 0.0)
     gain = inputs_of(x, SPEC, labels=np.where(added(x) > 0, "yes", "no"))
-    curve = curve_of(rows_of(written="ale(bins=5)", inputs=gain), "x0")
+    curve = curve_of(rows_of(written="ale(bins=5, least=1)", inputs=gain), "x0")
     assert len(curve.at) == 6
     assert curve.at[0] == 0
     assert curve.at[1] == 1.0

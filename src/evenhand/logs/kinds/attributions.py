@@ -36,6 +36,13 @@ _OF_TABLES = (
         missing="the feature is text or constant, or nobody moved it",
     ),
     Role(
+        "partial_effect",
+        "number",
+        "exclude",
+        "the score with the feature set to a value, above the example's mean over all values",
+        missing="the feature is text or constant, or nobody set it",
+    ),
+    Role(
         "recourse",
         "number",
         "exclude",
@@ -52,13 +59,6 @@ _OF_TABLES = (
 )
 """What explanations of tables say of an example, mostly of one of its features."""
 
-KIND = Kind(
-    name="attributions",
-    about="one row per source example and explanation of it, as evenhand probe writes them",
-    unit="source",
-    dependent="rows of one source example are not independent, so the row is no unit.",
-    variant="variant",
-    own=(
 _OF_PAIRS = tuple(
     Role(
         name,
@@ -80,6 +80,13 @@ _OF_PAIRS = tuple(
 )
 """How far two explanations of an example agree."""
 
+KIND = Kind(
+    name="attributions",
+    about="one row per source example and explanation of it, as evenhand probe writes them",
+    unit="source",
+    dependent="rows of one source example are not independent, so the row is no unit.",
+    variant="variant",
+    own=(
         *("variant", "completeness_error"),
         *("insertion", "insertion_random", "insertion_edges"),
         *("deletion", "deletion_random", "deletion_edges"),
@@ -161,8 +168,8 @@ _OF_PAIRS = tuple(
             "likeness of two explanations of the example by other random numbers",
             missing="the explanation draws no random numbers, or all its parts are equal",
         ),
+        *_OF_PAIRS,
         *_OF_TABLES,
         Role("weight", "weight", "exclude", "sampling weight of a row, >= 0; not a count of rows"),
     ),
 )
-        *_OF_PAIRS,

@@ -8,11 +8,11 @@ from typing import ClassVar
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
 from evenhand.errors import EvenhandError, Problem, listed
 from evenhand.models.inputs import Inputs
 from evenhand.models.model import Codes, Model
+from evenhand.probes.explain.curve import Curve, Numbers, filled, grid, without_curve
 from evenhand.probes.explain.explanation import Explanation, Told
 from evenhand.probes.explain.score import LINKS, Link, score_of
 from evenhand.probes.explain.table import Table
@@ -20,8 +20,6 @@ from evenhand.probes.parameter import count_of, refuse
 from evenhand.stats.accumulated import accumulated
 from evenhand.stats.interval import Limits, critical
 from evenhand.stats.simultaneous import student
-
-Numbers = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -37,6 +35,8 @@ class Ale(Explanation):
         link: ``model`` for what the model gives, ``logit`` or ``probability``.
         bins: How many, at most: fewer where there are few values. Of a value that is so frequent
             that it ends several, the others are divided without it.
+        least: Examples in a bin, at least: bins of fewer are put together, since too few of them
+            are neither shown nor known well.
 
     """
 
@@ -53,6 +53,7 @@ class Ale(Explanation):
     target: str | int | float | bool | None = None
     link: Link = "model"
     bins: int = 10
+    least: int = 30
 
     def __post_init__(self) -> None:
         """Refuse parameters that cannot be meant."""
@@ -61,6 +62,7 @@ class Ale(Explanation):
             [
                 (self.link not in LINKS, f"link={self.link}; there are {listed(LINKS)}."),
                 (not count_of(self.bins, 2), f"bins={self.bins} is no number of bins from 2 on."),
+                (not count_of(self.least), f"least={self.least} is no number of examples."),
                 (bool(self.groups), "a group of features has no order, so no curve."),
             ],
         )
@@ -108,15 +110,7 @@ class Ale(Explanation):
         if table.names[place] in table.values:
             return np.empty(0)
         values = np.asarray(table.x.reshape(len(table.x), -1)[:, place], np.float64)
-        ends = _quantiles(values, self.bins + 1)
-        known, count = np.unique(values, return_counts=True)
-        if len(ends) > self.bins or len(known) == 1:
-            return ends
-        # One value is so frequent, such as a gain of 0, that it ends several bins: the others are
-        # divided without it, or most people would be moved over all of them.
-        often = known[count.argmax()]
-        rest = _quantiles(values[values != often], self.bins)
-        return np.unique([*rest, often])
+        return filled(grid(values, self.bins + 1), values, self.least)
 
     def parts(self, table: Table, place: int) -> tuple[str, ...]:
         """Return each bin of a feature by its ends, so that a report knows where it lies."""
@@ -137,46 +131,23 @@ class Ale(Explanation):
             score_of(model.spec, self.target, self.link)
         except EvenhandError as error:
             found += error.problems
-        return found
+        return [*found, *without_curve(str(self), table, self.edges)]
+
+    def curve(self, rows: pl.DataFrame, feature: str) -> Curve | None:
+        """Return the curve of a feature, None where it has none."""
+        return curve_of(rows, feature)
 
     def notes(self, model: Model, table: Table) -> tuple[str, ...]:
         """Return what is explained, and which features have no curve."""
         score = score_of(model.spec, self.target, self.link)
         what = f"explained is {score.words(model.spec)}; bins are between quantiles of all "
-        what += f"{len(table.x):,} examples, taken as they are; curves are centred at 0 in the mean"
+        what += f"{len(table.x):,} examples, {self.least} in each at least, taken as they are; "
+        what += "curves are centred at 0 in the mean"
         said = [what]
         text = [name for name in table.names if name in table.values]
         if text:
             said.append(f"text has no order, so no curve: {', '.join(text)}")
         return (*said, *super().notes(model, table))
-
-
-def _quantiles(values: Numbers, count: int) -> Numbers:
-    """Return so many quantiles, the least and the greatest value among them, each once."""
-    at = np.linspace(0, 1, count)
-    return np.unique(np.quantile(values, at, method="closest_observation"))
-
-
-@dataclass(frozen=True)
-class Curve:
-    """The accumulated local effect of a feature at the ends of its bins.
-
-    Attributes:
-        feature: Its name.
-        at: The ends, ascending, shape (bins + 1,).
-        value: The effect there, centred, shape (bins + 1,).
-        low: The lower limit at each, pointwise; NaN where a bin has one example.
-        high: The upper limit.
-        count: Examples in each bin, shape (bins,).
-
-    """
-
-    feature: str
-    at: Numbers
-    value: Numbers
-    low: Numbers
-    high: Numbers
-    count: NDArray[np.int64]
 
 
 def curve_of(rows: pl.DataFrame, feature: str, *, level: float = 0.95) -> Curve | None:

@@ -13,6 +13,7 @@ from evenhand.errors import Problem
 from evenhand.models.inputs import Inputs
 from evenhand.models.model import Codes, Model
 from evenhand.models.spec import Spec
+from evenhand.probes.explain.curve import Curve
 from evenhand.probes.explain.feature import Groups, remarks
 from evenhand.probes.explain.table import Table
 from evenhand.probes.named import written
@@ -67,6 +68,8 @@ class Explanation(ABC):
     ) -> pl.DataFrame:
         """Return its columns: of the first feature for all examples, then of the second, and so on.
 
+        Where an example has several rows of a feature, all examples stand once before the next.
+
         Args:
             model: The model.
             examples: Some of the examples of the table.
@@ -109,6 +112,16 @@ class Explanation(ABC):
         """
         del table, place
         return ("",)
+
+    def each(self, table: Table, place: int) -> int:
+        """Return how many rows an example has of a feature; by default one."""
+        del table, place
+        return 1
+
+    def curve(self, rows: pl.DataFrame, feature: str) -> Curve | None:
+        """Return the curve that rows tell of a feature; None where it has none, as by default."""
+        del rows, feature
+        return None
 
     def first(self) -> tuple[str, ...]:
         """Return the measures to ask for first, the last of them by group too."""

@@ -181,14 +181,42 @@ def _few(names: Sequence[str] | Iterator[str]) -> str:
     return f"{', '.join(every[:_SHOWN])}{more}"
 
 
-def _related(values: NDArray[np.float64], out: Sequence[int]) -> Iterator[tuple[int, int, float]]:
+def related(
+    x: Floats, names: Sequence[str], text: Collection[str], least: float
+) -> list[tuple[str, str, float]]:
+    """Return each feature beside the one with which it is most strongly related, and how strongly.
+
+    The size of Pearson's correlation; pairs once, the strongest first.
+
+    Args:
+        x: All examples, shape (n, columns).
+        names: Of the columns.
+        text: Columns whose numbers are places of values, which have no order and stand in no pair.
+        least: The least size that is told.
+
+    """
+    values = np.asarray(x, np.float64).reshape(len(x), -1)
+    still = [
+        place for place, name in enumerate(names) if name in text or not np.ptp(values[:, place])
+    ]
+    strongest: dict[int, tuple[int, int, float]] = {}
+    for pair in _related(values, still, least):
+        for place in pair[:2]:
+            strongest[place] = max(strongest.get(place, pair), pair, key=lambda one: one[2])
+    found = sorted({*strongest.values()}, key=lambda one: -one[2])
+    return [(names[one], names[other], size) for one, other, size in found]
+
+
+def _related(
+    values: NDArray[np.float64], out: Sequence[int], least: float = _ALIKE
+) -> Iterator[tuple[int, int, float]]:
     """Yield pairs of columns with the size of their correlation, where it is large."""
     moving = [place for place in range(values.shape[1]) if place not in {*out}]
     if len(moving) < 2:  # noqa: PLR2004 - a pair
         return
     size = np.abs(np.corrcoef(values[:, moving], rowvar=False))
     for one, other in itertools.combinations(range(len(moving)), 2):
-        if size[one, other] >= _ALIKE:
+        if size[one, other] >= least:
             yield moving[one], moving[other], float(size[one, other])
 
 
