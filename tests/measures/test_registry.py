@@ -26,6 +26,7 @@ NEEDED = {
     "certified_accuracy": {"r": 0.25},
     "completeness": {"within": 0.25},
     "mCE": {"baseline": "AlexNet"},
+    "recourse_within": {"cost": 0.25},
     "relative_mCE": {"baseline": "AlexNet"},
 }
 """Parameters of measures that have no default for them."""

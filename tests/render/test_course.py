@@ -221,3 +221,36 @@ def test_the_column_of_variants_may_have_another_name(tmp_path):
     assert not courses_of(made.findings, variant_column(plan))
     decisions = plan.log.model_copy(update={"kind": "decisions"})
     assert variant_column(plan.model_copy(update={"log": decisions})) == ""
+
+
+def test_recourse_within_a_cost_is_drawn_in_steps_and_nothing_of_it_is_clean():
+    costs = ("0", "0.5", "2")
+    found = [at("all features", *TWO, measure=f"recourse_within(cost={cost})") for cost in costs]
+    clean = at("all features", *TWO, measure="clean_accuracy")
+    (one,) = courses(*found, clean)
+    assert one.axis == "cost"
+    assert [point.written for point in one.points] == [*costs]
+    spec = course_chart(one)
+    assert "clean" not in json.dumps(spec)
+    (line,) = (layer["mark"] for layer in spec["layer"] if layer["mark"]["type"] == "line")
+    assert line["interpolate"] == "step-after"
+    view = course_view(one, 1, drawn=False, live=False)
+    assert "clean" not in view["caption"]
+    assert "at least the left one, at most the right one" in view["caption"]
+    assert {row[1] for row in view["table"].rows} == {*costs}
+
+
+def test_accuracy_within_nothing_is_clean_and_a_certified_one_at_radius_0_is_not():
+    accuracy = [at("l2", *TWO, measure=f"accuracy_within(eps={eps})") for eps in (0, 0.5)]
+    certified = [at("l2", *TWO, measure=f"certified_accuracy(r={r})") for r in (0, 0.5)]
+    written = {
+        one.measure: [point.written for point in one.points]
+        for one in courses(*accuracy, *certified)
+    }
+    assert written == {"accuracy_within": ["clean", "0.5"], "certified_accuracy": ["0", "0.5"]}
+    assert all(
+        layer["mark"]["interpolate"] == "linear"
+        for one in courses(*accuracy)
+        for layer in course_chart(one)["layer"]
+        if layer["mark"]["type"] == "line"
+    )

@@ -75,6 +75,15 @@ def probe(
         list[str] | None,
         typer.Option(help="explain.counterfactual: from where to where: age=18:90,hours=0:80."),
     ] = None,
+    shown_examples: Annotated[
+        int,
+        typer.Option(
+            "--examples",
+            min=0,
+            help="explain.counterfactual: how many of the changes that were found are shown, from "
+            "the cheapest to the dearest; 0 by default, since they are of people.",
+        ),
+    ] = 0,
     limits: modelled.Range = None,
     classes: modelled.Classes = None,
     output: modelled.Gives = None,
@@ -135,6 +144,7 @@ def probe(
     from evenhand.audits.run import kept_beside
     from evenhand.cli.examined import both
     from evenhand.cli.probed import document, shown
+    from evenhand.cli.turned import check_examples
     from evenhand.errors import ModelError, Problem
     from evenhand.probes.log import check_groups
     from evenhand.probes.opened import Asked, baseline_of, opened
@@ -155,6 +165,7 @@ def probe(
     if wanted.method.compared and not groups_said:
         asks = "whose gap is taken apart? It has no groups."
         raise ModelError(Problem(what, asks, "Say --by COLUMN, such as --by sex."))
+    check_examples(wanted.method, shown_examples, what)
     check_out(out, pictures=pictures, force=force)
     told = modelled.told_of(
         shape=shape,
@@ -212,9 +223,9 @@ def probe(
             force=force,
             progress=progress,
         )
-    fields = document(probed, wanted.method, out, groups_said)
+    fields = document(probed, wanted.method, out, groups_said, examples=shown_examples)
     show(
-        shown(probed, wanted.method, out, groups_said),
+        shown(probed, wanted.method, out, groups_said, examples=shown_examples),
         {**fields, "most_queries": most},
         as_json=as_json,
     )

@@ -35,8 +35,11 @@ _MOST_SHOWN = 20
 """Variants whose figures are shown; of more the log tells."""
 
 
-def document(probed: Probed, method: Method, out: Path, groups: Sequence[str]) -> dict[str, Any]:
-    """Return what is said, as JSON."""
+def document(
+    probed: Probed, method: Method, out: Path, groups: Sequence[str], *, examples: int = 0
+) -> dict[str, Any]:
+    """Return what is said, as JSON; of changes that turn decisions with so many examples."""
+    from evenhand.cli import turned
     from evenhand.cli.curve import as_json, curves
 
     return {
@@ -51,18 +54,26 @@ def document(probed: Probed, method: Method, out: Path, groups: Sequence[str]) -
         ],
         **({"gaps": [one.to_dict() for one in _gaps(probed, groups)]} if method.compared else {}),
         **({"curves": [as_json(one) for one in curves(probed.rows)]} if method.curved else {}),
+        **(
+            {"recourse": turned.as_json(probed.rows, examples)}
+            if turned.COLUMN in probed.rows.columns
+            else {}
+        ),
         "flags": probed.made.flags,
         "notes": probed.made.probe["notes"],
         "next": following(probed, method, out, groups),
     }
 
 
-def shown(probed: Probed, method: Method, out: Path, groups: Sequence[str] = ()) -> RenderableType:
+def shown(
+    probed: Probed, method: Method, out: Path, groups: Sequence[str] = (), *, examples: int = 0
+) -> RenderableType:
     """Return what is said, for people, but for the next command."""
     from rich.console import Group
     from rich.table import Table
     from rich.text import Text
 
+    from evenhand.cli import turned
     from evenhand.cli.curve import curves
     from evenhand.cli.curve import table as table_of
     from evenhand.cli.gap import tables
@@ -86,6 +97,8 @@ def shown(probed: Probed, method: Method, out: Path, groups: Sequence[str] = ())
     for name, found in [(one, figures[one]) for one in order][:_MOST_SHOWN]:
         table.add_row(*map(Text, (name, *map(_figure, found))))
     more = f"... and {len(names) - _MOST_SHOWN} more\n" if len(names) > _MOST_SHOWN else ""
+    if turned.COLUMN in probed.rows.columns:
+        more = f"\n{turned.told(probed.rows, examples)}\n"
     return Group(table, Text(f"{more}{_told(probed, method, out)}"))
 
 
@@ -152,6 +165,7 @@ def following(probed: Probed, method: Method, out: Path, groups: Sequence[str]) 
 
     A radius that stands there is to be changed.
     """
+    from evenhand.cli import turned
     from evenhand.notation import Term, parse
     from evenhand.probes.method import slice_of
 
@@ -161,7 +175,12 @@ def following(probed: Probed, method: Method, out: Path, groups: Sequence[str]) 
     how = "pairs" if method.compared else "difference"
     # Of a curve groups are compared within a bin, not over all of them.
     by = groups if first and not method.curved else ()
-    asked = [*first, *(str(Term(how, (parse(first[-1]),), (("by", one),))) for one in by)]
+    # Who has a way at all is compared too: without it a mean cost is misread.
+    compared = first if turned.COLUMN in probed.rows.columns else first[-1:]
+    asked = [
+        *first,
+        *(str(Term(how, (parse(plain),), (("by", one),))) for plain in compared for one in by),
+    ]
     words += [word for one in asked for word in ("--measure", one)]
     if method.apart and len(method.variants) > 1:
         words += [word for one in method.variants for word in ("--slice", slice_of(one))]

@@ -340,7 +340,8 @@ def _present(measure: Measure, log: Log) -> tuple[str, ...]:
     present += [
         role.name
         for role in log.kind.roles
-        if role.when_null == "exclude" and role.name in {*measure.needs, WEIGHT} & {*log.roles}
+        if role.when_null == "exclude"
+        and role.name in ({*measure.needs} - {*measure.tolerates} | {WEIGHT}) & {*log.roles}
     ]
     return tuple(present)
 

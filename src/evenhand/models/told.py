@@ -33,6 +33,8 @@ class Told:
         mean: As in `Spec`.
         std: As in `Spec`.
         stochastic: As in `Spec`.
+        observed: Whether the range is that of the inputs, which nobody said: a model's own spec
+            goes before it.
 
     """
 
@@ -45,6 +47,7 @@ class Told:
     mean: tuple[float, ...] = ()
     std: tuple[float, ...] = ()
     stochastic: bool = False
+    observed: bool = False
 
     @property
     def range(self) -> tuple[float, float]:
@@ -107,7 +110,10 @@ class Told:
 
         """
         wrong = []
+        nobody = {"observed", *(("low", "high") if self.observed else ())}
         for field in dataclasses.fields(self):
+            if field.name in nobody:
+                continue
             said, its = getattr(self, field.name), getattr(spec, field.name)
             # A range that begins at 0 was said: 0 equals False.
             unsaid = said is None or said is False or said == ()

@@ -189,7 +189,7 @@ def _observed(read: Read, told: Told, model: object) -> Told:
     if read.x.dtype.kind not in "fiub" or not np.isfinite(read.x).all():
         return told
     low, high = float(read.x.min()), float(read.x.max())
-    return replace(told, low=low, high=high if high > low else low + 1.0)
+    return replace(told, low=low, high=high if high > low else low + 1.0, observed=True)
 
 
 def _read(inputs: object, asked: Asked, *, coded: bool = False) -> Read:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import math
+
 import narwhals as nw
 
 from evenhand.measures.figure import Figure
-from evenhand.measures.measure import RoleColumns, Sums, TermSums, measure
+from evenhand.measures.measure import RoleColumns, Sums, TermSums, is_number, measure
+
+_EMPTY = "no unfavourable decision"
 
 
 @measure(
@@ -65,4 +69,54 @@ class NoRecourse(Sums):
         return {"without": 1 - log.recourse}
 
     def finalise(self, s: TermSums) -> Figure:
-        return s.mean("without", among="rows", empty="no unfavourable decision", within=(0.0, 1.0))
+        return s.mean("without", among="rows", empty=_EMPTY, within=(0.0, 1.0))
+
+
+@measure(
+    needs=("recourse", "recourse_cost"),
+    better="higher",
+    tags=("explainability", "fairness"),
+    cites="Ustun, Spangher and Liu 2019; von Kuegelgen et al. 2022",
+)
+class RecourseWithin(Sums):
+    """Share of unfavourable decisions that a change of at most this cost turns; in [0, 1].
+
+    P(recourse and its cost <= cost), in the units that the log's notes name: the curve of who gets
+    through against what it costs. It rises to 1 - `no_recourse`, which it is at ``cost=1e999``.
+    Where changes are searched for it is at least this: a cheaper one may have been missed. Its
+    difference over groups is 0 where as many of those refused can get through at that cost.
+
+    >>> import evenhand as eh, polars as pl
+    >>> rows = pl.DataFrame({"source": [1, 2, 3, 4, 5], "variant": "all features",
+    ...                      "recourse": [1.0, 1.0, 0.0, 1.0, None],
+    ...                      "recourse_cost": [0.5, 1.0, None, 3.0, None]})
+    >>> log = eh.log(rows, kind="attributions")
+    >>> [eh.estimate(f"recourse_within(cost={cost})", log).value for cost in (0, 1, 3, "1e999")]
+    [0.0, 0.5, 0.75, 0.75]
+    """
+
+    cost: float
+    tolerates = ("recourse_cost",)
+
+    def problem(self) -> str:
+        value: object = self.cost
+        # No number is less than NaN, nor as large.
+        if is_number(value) and float(value) >= 0:  # type: ignore[arg-type]
+            return ""
+        return f"cost is what a change may cost, a number from 0, not {value!r}."
+
+    def terms(self, log: RoleColumns) -> dict[str, nw.Expr | int]:  # noqa: ARG002 - of every row
+        return {"rows": 1}
+
+    def amounts(self, log: RoleColumns) -> dict[str, nw.Expr]:
+        if math.isinf(self.cost):
+            return {self._name: log.recourse}
+        return {self._name: nw.when(log.recourse_cost <= self.cost).then(log.recourse)}
+
+    def finalise(self, s: TermSums) -> Figure:
+        return s.mean(self._name, among="rows", empty=_EMPTY, within=(0.0, 1.0))
+
+    @property
+    def _name(self) -> str:
+        # Spark reads a point as a part of a column.
+        return f"turned within {float(self.cost)!r}".replace(".", "p")

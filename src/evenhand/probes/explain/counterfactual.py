@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, ClassVar, get_args
 
@@ -20,9 +20,17 @@ from evenhand.probes.explain.recourse import Cost, Numbers, Room, Search, linear
 from evenhand.probes.explain.score import Score, class_of
 from evenhand.probes.explain.shap import slope_of
 from evenhand.probes.explain.table import Table
-from evenhand.probes.parameter import refuse
+from evenhand.probes.explain.turned import as_columns
+from evenhand.probes.parameter import number_of, refuse
 
 _COSTS: tuple[Cost, ...] = get_args(Cost)
+
+_CURVE: dict[Cost, tuple[float, ...]] = {
+    "l2": (0.25, 0.5, 0.75, 1, 1.5, 2, 4),
+    "l1": (0.5, 1, 1.5, 2, 3, 4, 8),
+}
+"""Costs within which the share that is turned is asked for, in units of the cost; fixed, since
+nobody knows beforehand how dear changes will be."""
 
 _DONORS = 2000
 """Examples among which favourable ones are looked for."""
@@ -43,6 +51,10 @@ class Counterfactual(Explanation):
     linear logits of two classes; else it is searched for, so that costs are at most and the share
     without recourse at most what is told. Changes are of inputs: nothing says that who makes them
     changes nothing else, nor that anybody can.
+
+    The column ``changes`` says in JSON what becomes of each feature that is changed, all digits:
+    ``{"age": [25, 31.5], "job": ["clerk", "nurse"]}``; with these values in place of its own the
+    example is decided favourably.
 
     Attributes:
         favourable: The decision that is wanted, as its label is written; of two the second.
@@ -68,12 +80,13 @@ class Counterfactual(Explanation):
 
     def __post_init__(self) -> None:
         """Refuse parameters that cannot be meant."""
-        wrong = [one for one in self._ranges if not _is_range(one)]
+        wrong = [_shown(one) for one in self._ranges if not _is_range(one)]
+        what = f"{listed(wrong)} is no feature with a least and a greatest value, as [age, 18, 90]."
         refuse(
             str(self),
             [
                 (self.cost not in _COSTS, f"cost={self.cost}; there are l2 and l1."),
-                (bool(wrong), f"{wrong} is no feature with a least and a greatest value."),
+                (bool(wrong), what),
             ],
         )
 
@@ -123,7 +136,7 @@ class Counterfactual(Explanation):
                 decided, x, donors, self._grids(table, room), room=room, how=_SEARCH
             )
         tell(1.0)
-        return _told(table, len(examples), rows=rows, x=x, z=z, price=price)
+        return as_columns(table, len(examples), rows=rows, x=x, z=z, price=price)
 
     def _closed(
         self, model: Model, slope: Numbers, x: Numbers, room: Room, decided: object
@@ -167,20 +180,23 @@ class Counterfactual(Explanation):
         for name, least, most in self._ranges:
             place = table.names.index(name)
             low[place], high[place] = least, most
-        fixed = {*self._fixed}
-        members = tuple(
-            places
-            for name, places in zip(table.features.names, table.features.members, strict=True)
-            if not fixed & {name, *(table.names[place] for place in places)}
-        )
         return Room(
             scale=np.where(text | (spread == 0), 1.0, spread),
             low=low,
             high=high,
             text=text,
             whole=~text & (x == np.rint(x)).all(axis=0),
-            members=members,
+            members=self._left(table),
             cost=self.cost,
+        )
+
+    def _left(self, table: Table) -> tuple[tuple[int, ...], ...]:
+        """Return the columns of each feature that need not stay as it is."""
+        fixed = {*self._fixed}
+        return tuple(
+            tuple(places)
+            for name, places in zip(table.features.names, table.features.members, strict=True)
+            if not fixed & {name, *(table.names[place] for place in places)}
         )
 
     def _grids(self, table: Table, room: Room) -> list[Numbers]:
@@ -223,33 +239,62 @@ class Counterfactual(Explanation):
             found += error.problems
         if table is None:
             return found
-        return [*found, *self._unfit(table), *self._beyond(model.spec, table)]
+        wrong = [*self._kept(table), *self._twofold(), *self._unfit(table)]
+        return [*found, *wrong, *self._beyond(model.spec, table)]
 
     def first(self) -> tuple[str, ...]:
         """Return how many have no way, and how far the others have to go."""
         return ("no_recourse", "mean_recourse_cost")
 
-    def _unfit(self, table: Table) -> Iterator[Problem]:
+    def asked(self, spec: Spec) -> tuple[str, ...]:
+        """Return the same, and how many get through at what cost."""
+        del spec
+        curve = (f"recourse_within(cost={cost:g})" for cost in _CURVE[self.cost])
+        return (*self.first(), *curve)
+
+    def _kept(self, table: Table) -> Iterator[Problem]:
+        """Yield what stays that is no feature, and that nothing else is left."""
         known = [*dict.fromkeys((*table.names, *table.features.names))]
         for name in self._fixed:
             if name not in known and name not in table.unread:
                 what = f"there is no feature '{name}'."
                 yield Problem("immutable", what, did_you_mean(name, known))
+        left = self._left(table)
+        moves = np.ptp(table.x.reshape(len(table.x), -1), axis=0) > 0
+        if not any(moves[[*places]].any() for places in left):
+            what = "no feature is left that may be changed."
+            still = listed(table.names[one] for places in left for one in places)
+            what += f" In these examples {still} never changes." if left else ""
+            yield Problem("immutable", what, "Keep fewer features as they are.")
+
+    def _twofold(self) -> Iterator[Problem]:
+        """Yield features of which two things are said."""
+        named = [name for name, _, _ in self._ranges]
+        for name in dict.fromkeys(named):
+            if named.count(name) > 1:
+                yield Problem("ranges", f"{name} has {named.count(name)} ranges.", "Say one.")
+            if name in self._fixed:
+                what = f"{name} is to stay as it is, and has a range."
+                yield Problem("ranges", what, "Leave it out of immutable, or leave its range out.")
+
+    def _unfit(self, table: Table) -> Iterator[Problem]:
+        """Yield ranges that are none, or of no feature that has one."""
         for name, least, most in self._ranges:
-            if name not in table.names:
+            if name in table.unread:
+                what = f"the model does not read {name}, so no change of it turns anything."
+                yield Problem("ranges", what, "Leave its range out.")
+            elif name not in table.names:
                 what = f"there is no feature '{name}'."
                 yield Problem("ranges", what, did_you_mean(name, table.names))
             elif name in table.values:
                 what = f"{name} is text and has no range."
                 yield Problem("ranges", what, "Name it as immutable, or leave it out.")
             elif not least <= most:
-                yield Problem("ranges", f"{name} from {least:g} to {most:g} is no range.")
+                what = f"{name} from {least:g} to {most:g} is no range."
+                yield Problem("ranges", what, "The least value comes first: age=18:90.")
             elif not np.ptp(table.x.reshape(len(table.x), -1)[:, table.names.index(name)]):
                 what = f"{name} never changes in these examples: nothing says how far a change is."
                 yield Problem("ranges", what, "Leave its range out; then it stays as it is.")
-        fixed = {*self._fixed}
-        if {*table.names} <= fixed or {*table.features.names} <= fixed:
-            yield Problem("immutable", "no feature is left that may be changed.")
 
     def _beyond(self, spec: Spec, table: Table) -> Iterator[Problem]:
         """Yield ranges that go beyond that of the inputs, of which models are not asked."""
@@ -304,10 +349,11 @@ def _whole(end: float) -> str:
 
 def _is_range(one: object) -> bool:
     shaped = isinstance(one, tuple) and len(one) == 3 and isinstance(one[0], str)  # noqa: PLR2004
-    return shaped and all(
-        isinstance(end, int | float) and math.isfinite(end)
-        for end in one[1:]  # type: ignore[index]
-    )
+    return shaped and all(math.isfinite(number_of(end)) for end in one[1:])  # type: ignore[index]
+
+
+def _shown(one: object) -> str:
+    return f"[{listed(map(str, one))}]" if isinstance(one, tuple) else repr(one)
 
 
 def _deviation(x: Numbers) -> Numbers:
@@ -315,40 +361,3 @@ def _deviation(x: Numbers) -> Numbers:
     off = np.abs(x - np.median(x, axis=0))
     median = np.median(off, axis=0)
     return np.asarray(np.where(median > 0, median, off.mean(axis=0)), np.float64)
-
-
-def _told(
-    table: Table,
-    count: int,
-    *,
-    rows: NDArray[np.int64],
-    x: Numbers,
-    z: Numbers,
-    price: Numbers,
-) -> pl.DataFrame:
-    """Return the columns; null of examples that are decided favourably."""
-    found, cost = np.full(count, np.nan), np.full(count, np.nan)
-    changes: list[str | None] = [None] * count
-    there = ~np.isnan(price)
-    found[rows], cost[rows] = there.astype(np.float64), price
-    for at in np.flatnonzero(there).tolist():
-        changes[rows[at]] = ", ".join(_words(table, x[at], z[at]))
-    return pl.DataFrame(
-        {
-            "recourse": pl.Series(found).fill_nan(None),
-            "recourse_cost": pl.Series(cost).fill_nan(None),
-            "changes": pl.Series(changes, dtype=pl.String),
-        }
-    )
-
-
-def _words(table: Table, x: Numbers, z: Numbers) -> Iterator[str]:
-    """Yield each change in words: ``age 25 -> 31``."""
-    for place, name in enumerate(table.names):
-        if x[place] == z[place]:
-            continue
-        values: Sequence[object] = table.values.get(name, ())
-        if values:
-            yield f"{name} {values[int(x[place])]} -> {values[int(z[place])]}"
-        else:
-            yield f"{name} {x[place]:.6g} -> {z[place]:.6g}"

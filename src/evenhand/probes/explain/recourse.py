@@ -96,7 +96,8 @@ def linear(slope: Numbers, score: Numbers, x: Numbers, room: Room) -> tuple[Numb
         down = np.where(moves, room.low - x[rows], 0.0)
         up = np.where(moves, room.high - x[rows], 0.0)
         moved = _bounded(slope, score[rows], down, up, room)
-        z = x[rows] + moved
+        # Whatever moves ends inside its range, to the last digit.
+        z = np.where(moved == 0, x[rows], np.clip(x[rows] + moved, room.low, room.high))
         cost = room.price(x[rows], z)
         cheaper = cost < price[rows]
         best[rows[cheaper]], price[rows[cheaper]] = z[cheaper], cost[cheaper]
