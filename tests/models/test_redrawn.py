@@ -10,7 +10,7 @@ import pytest
 from evenhand.errors import ModelError
 from evenhand.models.logits import with_logits
 from evenhand.models.model import Randomisable
-from evenhand.models.redrawn import drawn_anew
+from evenhand.models.redrawn import drawn_anew, layers_of
 from evenhand.models.torch import TorchModel
 from made_models import image_spec, images, network
 
@@ -102,3 +102,42 @@ def test_logarithms_of_probabilities_are_drawn_anew_as_the_model_is():
         np.log(wanted.numpy(wanted.scores(wanted.array(x)))),
         rtol=1e-5,
     )
+
+
+class Backwards(torch.nn.Module):
+    """Layers that are used in another order than they stand in, and one that is never used."""
+
+    def __init__(self):
+        super().__init__()
+        self.last, self.norm = torch.nn.Linear(4, 3), torch.nn.BatchNorm1d(4)
+        self.unused, self.first = torch.nn.Linear(2, 2), torch.nn.Linear(16, 4)
+        self.bend = torch.nn.ReLU()
+
+    def forward(self, x):
+        return self.last(self.bend(self.norm(self.first(x.flatten(1)))))
+
+
+def test_layers_are_in_the_order_in_which_they_are_used_the_last_first():
+    module = Backwards()
+    model = TorchModel(module, image_spec())
+    assert model.layers() == ("last", "norm", "first")
+    assert with_logits(model).layers() == model.layers()
+    # It was asked about one input, once.
+    assert model.queries == 1
+    assert layers_of(module.eval(), lambda: module(torch.zeros(1, 16))) == model.layers()
+    assert all(not vars(part)["_forward_pre_hooks"] for part in module.modules())
+
+
+def test_only_the_layers_that_are_named_are_drawn_and_alike_whichever_others_are():
+    module = Backwards()
+    with torch.no_grad():
+        module.norm.running_mean += 3
+        module.norm.bias += 1
+    learned = module.state_dict()
+    everything = drawn_anew(module, 1, "net").state_dict()
+    for layers in ((), ("last",), ("last", "norm"), ("first",)):
+        found = drawn_anew(module, 1, "net", layers).state_dict()
+        for name, value in found.items():
+            wanted = everything if name.split(".")[0] in layers else learned
+            assert torch.equal(value, wanted[name]), (layers, name)
+    assert not torch.equal(everything["norm.running_mean"], learned["norm.running_mean"])

@@ -8,7 +8,7 @@ not vanish where probabilities saturate.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -84,11 +84,18 @@ class LogModel:
         probabilities, gradient = self.model.vjp(x, through)
         return _log(probabilities)[0], gradient
 
-    def randomised(self, seed: int) -> Model:
+    def layers(self) -> tuple[str, ...]:
+        """Return the layers that have parameters, as `Randomisable.layers`."""
+        need(self.model, "randomised", self.name)
+        inner: Any = self.model
+        found: tuple[str, ...] = inner.layers()
+        return found
+
+    def randomised(self, seed: int, layers: Collection[str] | None = None) -> Model:
         """Return a copy with other parameters, as `Randomisable.randomised`."""
         need(self.model, "randomised", self.name)
-        whole: Any = self.model
-        return LogModel(whole.randomised(seed))
+        inner: Any = self.model
+        return LogModel(inner.randomised(seed, layers))
 
     @contextmanager
     def open(self) -> Iterator[Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import AbstractContextManager
 from typing import Any, Literal, Protocol, TypeAlias, runtime_checkable
 
@@ -124,13 +124,20 @@ class Bounded(Model, Protocol):
 class Randomisable(Model, Protocol):
     """A model that may be copied with other parameters; it offers ``randomised`` where it may."""
 
-    def randomised(self, seed: int) -> Model:
+    def layers(self) -> tuple[str, ...]:
+        """Return the names of layers that have parameters of their own, the last one first.
+
+        The first call may ask about one input, to see in which order they are used.
+        """
+
+    def randomised(self, seed: int, layers: Collection[str] | None = None) -> Model:
         """Return a copy whose parameters are drawn anew, as they are before training.
 
         What the copy is asked counts as asked of the model too.
 
         Args:
             seed: Where every number comes from: the same seed, the same parameters, on any device.
+            layers: Whose parameters are drawn, a layer's alike whichever others are; None for all.
 
         Raises:
             ModelError: It does not offer it, or cannot be copied.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
+from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING, Any
 
 from evenhand.errors import ModelError, Problem, first_line
@@ -12,7 +13,9 @@ if TYPE_CHECKING:
     import torch
 
 
-def drawn_anew(module: torch.nn.Module, seed: int, name: str) -> torch.nn.Module:
+def drawn_anew(
+    module: torch.nn.Module, seed: int, name: str, layers: Collection[str] | None = None
+) -> torch.nn.Module:
     """Return a copy on the CPU whose parameters are drawn anew; other buffers are copied.
 
     A layer draws its own as it did when it was made (``reset_parameters``), and norms forget the
@@ -20,12 +23,15 @@ def drawn_anew(module: torch.nn.Module, seed: int, name: str) -> torch.nn.Module
     so that a single number, or one that all entries have, stays. Neither the module nor the state
     of torch's generators changes.
 
-    Source: Adebayo et al. 2018, section 3, independent of what was learned in every layer.
+    A layer is drawn alike whichever others are, so that copies of more and more layers are a row.
+
+    Source: Adebayo et al. 2018, section 3.
 
     Args:
         module: Is copied.
         seed: Where every number comes from.
         name: What errors call the module.
+        layers: Names of those modules whose own parameters are drawn; None for all of them.
 
     Raises:
         ModelError: It cannot be copied.
@@ -58,4 +64,40 @@ def drawn_anew(module: torch.nn.Module, seed: int, name: str) -> torch.nn.Module
                 continue
             for key, buffer in part.named_buffers(prefix=prefix, recurse=False):
                 buffer.copy_(kept[key])
+        for prefix, part in found.named_modules():
+            if layers is None or prefix in layers:
+                continue
+            for key, value in part.named_parameters(prefix=prefix, recurse=False):
+                value.copy_(learned[key])
+            for key, buffer in part.named_buffers(prefix=prefix, recurse=False):
+                buffer.copy_(kept[key])
     return found
+
+
+def layers_of(module: torch.nn.Module, ask: Callable[[], object]) -> tuple[str, ...]:
+    """Return the names of modules that have parameters of their own, the last that is used first.
+
+    A norm is one, too. A module that is used several times stands where it is used first; one that
+    is never called, whose parameters are used otherwise or not at all, is none.
+
+    Args:
+        module: The whole.
+        ask: Asks it about an input.
+
+    """
+    used: dict[str, None] = {}
+    named = {
+        name: part
+        for name, part in module.named_modules()
+        if any(True for _ in part.parameters(recurse=False))
+    }
+    handles = [
+        part.register_forward_pre_hook(lambda *_, name=name: used.setdefault(name))
+        for name, part in named.items()
+    ]
+    try:
+        ask()
+    finally:
+        for handle in handles:
+            handle.remove()
+    return (*reversed(used),)

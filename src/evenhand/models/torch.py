@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -15,7 +15,7 @@ from evenhand.errors import EvenhandError, MissingExtraError, ModelError, Proble
 from evenhand.models import interval
 from evenhand.models.answer import BATCH, batches, channelwise, check_inputs, check_scores
 from evenhand.models.model import Array, Codes, Floats, Offer, Slope, need
-from evenhand.models.redrawn import drawn_anew
+from evenhand.models.redrawn import drawn_anew, layers_of
 from evenhand.models.spec import Label, Spec
 from evenhand.models.whole import whole
 
@@ -67,6 +67,7 @@ class TorchModel:
         self.module = module.to(self.device)
         self.spec, self.batch, self._count = spec, batch, Count()
         self.name = name or type(module).__name__
+        self._layers: tuple[str, ...] | None = None
         floats = [one.dtype for one in module.parameters() if one.dtype.is_floating_point]
         self.dtype = floats[0] if floats else torch.float32
         self._mean, self._std = (self._channelwise(one) for one in (spec.mean, spec.std))
@@ -178,11 +179,19 @@ class TorchModel:
             digest.update(np.ascontiguousarray(value.detach().cpu().numpy()).tobytes())
         return f"sha256:{digest.hexdigest()}"
 
-    def randomised(self, seed: int) -> TorchModel:
+    def layers(self) -> tuple[str, ...]:
+        """Return the layers that have parameters, as `Randomisable.layers`."""
+        if self._layers is None:
+            lowest = np.full((1, *self.spec.shape), self.spec.low)
+            with self._still(), self._torch.no_grad():
+                self._layers = layers_of(self.module, lambda: self._answer(self.array(lowest)))
+        return self._layers
+
+    def randomised(self, seed: int, layers: Collection[str] | None = None) -> TorchModel:
         """Return a copy with other parameters, as `Randomisable.randomised`."""
         need(self, "randomised", self.name)
         other = TorchModel(
-            drawn_anew(self.module, seed, self.name),
+            drawn_anew(self.module, seed, self.name, layers),
             self.spec,
             name=f"{self.name}, parameters drawn anew",
             device=str(self.device),

@@ -17,7 +17,8 @@ from evenhand.models.spec import Spec
 from evenhand.notation import Term
 from evenhand.probes.attribute.attribution import PREFIX, Attribution, Streams
 from evenhand.probes.attribute.baseline import refused
-from evenhand.probes.card.card import COLUMNS, MAP, Card
+from evenhand.probes.card.card import COLUMNS, MAP, Card, Columns
+from evenhand.probes.card.depth import Depth
 from evenhand.probes.card.other import Others, others_among
 from evenhand.probes.method import Method, Progress, Rows, Variant, silent, slice_of, streams_of
 
@@ -36,7 +37,7 @@ class Attributing(Method):
     Attributes:
         written: How the attributions are written: ``attribute.common``.
         attributions: What explains.
-        cards: How each is judged; one for each fill, and alike in everything else.
+        cards: How each is judged, alike in everything but fill and depth.
         others: Of tables, all rows; None of images, and before the examples are known.
 
     """
@@ -68,15 +69,15 @@ class Attributing(Method):
 
     @property
     def variants(self) -> tuple[Variant, ...]:
-        """Each attribution with each fill: ``integrated_gradients(steps=32) mean``."""
+        """Each attribution with each card: ``integrated_gradients(steps=32) mean``."""
         return tuple(self._variant(one, card) for one in self.attributions for card in self.cards)
 
     @property
     def passes(self) -> tuple[Variant, ...]:
-        """Each attribution, with all fills: what hangs on none of them is worked out once."""
-        fills = ", ".join(card.fill for card in self.cards)
+        """Each attribution, with all cards: what they have in common is worked out once."""
+        cards = ", ".join(map(str, self.cards))
         return tuple(
-            Variant(f"{str(one).removeprefix(PREFIX)} {fills}", one) for one in self.attributions
+            Variant(f"{str(one).removeprefix(PREFIX)} {cards}", one) for one in self.attributions
         )
 
     def among(self, inputs: Inputs, seed: int) -> Method:
@@ -122,6 +123,10 @@ class Attributing(Method):
         )
         for variant in self.variants:
             one: Explained = variant.what
+            if one.card.depth != self.cards[0].depth:
+                # Everything else is that of the first depth.
+                yield Term("randomisation_excess"), slice_of(variant)
+                continue
             if one.attribution.sloped:
                 yield Term("scaled_infidelity"), slice_of(variant)
             if one.attribution.complete:
@@ -145,6 +150,7 @@ class Attributing(Method):
         for card in self.cards:
             wrong = refused(card.fill, model.spec)
             found += [Problem("fill", wrong)] if wrong else []
+            found += card.problems(model)
         return list(dict.fromkeys(found))
 
     def notes(self, model: Model) -> tuple[str, ...]:
@@ -160,11 +166,15 @@ class Attributing(Method):
 
     def most(self, model: Model) -> int:
         """Return the most that an explanation with its card costs."""
-        areas = sum(card.most_of_areas(model) for card in self.cards)
-        rest = max(
-            one.most(model) + self.cards[0].most_of_rest(one, model) for one in self.attributions
+        filled = {card.fill: card for card in self.cards}.values()
+        drawn = {card.depth: card for card in self.cards}.values()
+        maps = max(
+            one.most(model)
+            + self.cards[0].most_of_rest(one, model)
+            + sum(card.most_of_blank(one, model) for card in drawn)
+            for one in self.attributions
         )
-        return areas + rest
+        return maps + sum(card.most_of_areas(model) for card in filled)
 
     def rows(
         self,
@@ -187,13 +197,22 @@ class Attributing(Method):
             return streams_of(examples, seed, *about)
 
         others = self.others.of(examples) if self.others else None
-        rest, maps = self.cards[0].rest(
-            one, logits, examples.x, prediction, streams, seed=seed, others=others
-        )
+        rest, maps = self.cards[0].rest(one, logits, examples.x, prediction, streams)
         tables = []
+        areas: dict[str, Columns] = {}
+        blank: dict[Depth, Columns] = {}
         for card in self.cards:
-            areas = card.areas(logits, examples.x, prediction, maps, streams)
-            # What no fill matters to stands in the first.
+            if card.fill not in areas:
+                areas[card.fill] = card.areas(logits, examples.x, prediction, maps, streams)
+            if card.depth not in blank:
+                blank[card.depth] = card.blank(
+                    *(one, logits, examples.x, prediction, maps),
+                    streams=streams,
+                    seed=seed,
+                    others=others,
+                )
+            columns = {**rest, **areas[card.fill], **blank[card.depth]}
+            # What several cards have in common stands in the first.
             each, asked = (model.queries - asked) // max(len(labels), 1), model.queries
             tables.append(
                 pl.DataFrame(
@@ -203,7 +222,7 @@ class Attributing(Method):
                         "correct": prediction == labels,
                         **{
                             name: pl.Series(values).fill_nan(None)
-                            for name, values in {**rest, **areas}.items()
+                            for name, values in columns.items()
                         },
                         "queries": np.full(len(labels), each, np.int64),
                     }
@@ -214,7 +233,7 @@ class Attributing(Method):
 
     @staticmethod
     def _variant(one: Attribution, card: Card) -> Variant:
-        return Variant(f"{str(one).removeprefix(PREFIX)} {card.fill}", Explained(one, card))
+        return Variant(f"{str(one).removeprefix(PREFIX)} {card}", Explained(one, card))
 
 
 _ROWS = 2

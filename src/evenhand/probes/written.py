@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
 from typing import Any
 
@@ -17,6 +17,7 @@ from evenhand.probes.attribute.attribution import PREFIX as ATTRIBUTE
 from evenhand.probes.attribute.baseline import BASELINES, refused
 from evenhand.probes.attributing import Attributing
 from evenhand.probes.card.card import Card
+from evenhand.probes.card.depth import ALL, HOWS, Depth, How
 from evenhand.probes.certify.certificate import PREFIX as CERTIFY
 from evenhand.probes.certify.certificate import Certificate
 from evenhand.probes.certifying import Certifying
@@ -45,6 +46,8 @@ def probe_of(
     severity: Sequence[int] | int = (),
     fill: Sequence[str] | str = (),
     randomisations: int | None = None,
+    cascade: Sequence[int] | int = (),
+    independent: Sequence[int] | int = (),
     immutable: Sequence[str] | str = (),
     ranges: Sequence[tuple[str, float, float]] = (),
     certificate: str | None = None,
@@ -65,6 +68,9 @@ def probe_of(
             ``blur``.
         randomisations: Of attributions: how many networks that learned nothing their maps are
             compared with, 10 by default; 0 for none, which is far cheaper.
+        cascade: Of attributions: down to which layer these networks forget, counted from the last
+            one that has parameters; several give a variant each, and by default it is all.
+        independent: Of attributions: which layer alone they forget, counted likewise.
         immutable: Of counterfactual examples: features that stay as they are.
         ranges: Of counterfactual examples: features with their least and greatest values.
         certificate: Of attacks: what proves how much of the rest no attack can break.
@@ -86,6 +92,8 @@ def probe_of(
         "severity": several(severity),
         "fill": several(fill),
         "randomisations": () if randomisations is None else (randomisations,),
+        "cascade": several(cascade),
+        "independent": several(independent),
         "immutable": several(immutable),
         "ranges": tuple(ranges),
         "certificate": () if certificate is None else (certificate,),
@@ -112,7 +120,7 @@ _BESIDE = {
     CORRUPT: ("severity", "baseline"),
     CERTIFY: (),
     EXPLAIN: ("immutable", "ranges"),
-    ATTRIBUTE: ("fill", "randomisations"),
+    ATTRIBUTE: ("fill", "randomisations", "cascade", "independent"),
 }
 _FOR = {
     "eps": "It says how far an attack may go; a certificate finds out how far none can.",
@@ -120,6 +128,8 @@ _FOR = {
     "severity": "It is for corruptions: corrupt.common(severity=3).",
     "fill": "It is for attributions: their card removes features with it.",
     "randomisations": "It is for attributions: their card compares networks that learned nothing.",
+    "cascade": "It is for attributions: attribute.gradient(cascade=[1, 2]).",
+    "independent": "It is for attributions: attribute.gradient(independent=[1, 2]).",
     "immutable": "It is for counterfactual examples: explain.counterfactual.",
     "ranges": "It is for counterfactual examples: explain.counterfactual.",
     "certificate": "It stands beside an attack; alone it is written certify.ibp.",
@@ -196,10 +206,33 @@ def _attributing(written: str, term: Term, said: dict[str, tuple[object, ...]]) 
     if len(times) > 1 or not count_of(times[0], 0):
         what = f"{listed(map(str, times))} is no whole number from 0."
         wrong.append(Problem("randomisations", what, "10 is usual, 0 is for none of them."))
+    wrong += _unlayered(said, times[0])
     if wrong:
         raise ModelError(wrong)
-    cards = tuple(Card(fill=one, randomisations=times[0]) for one in BASELINES if one in fills)
+    depths = [Depth(how, layer) for how in HOWS[1:] for layer in _layers(said, how)] or [ALL]
+    cards = tuple(
+        Card(fill=fill, randomisations=times[0], depth=depth)
+        for fill in BASELINES
+        if fill in fills
+        for depth in depths
+    )
     return Attributing(written, attributions_named(term), cards)
+
+
+def _layers(said: Mapping[str, Sequence[Any]], how: How) -> list[int]:
+    """Return the layers that are named, each once."""
+    return sorted({*said[how]})
+
+
+def _unlayered(said: Mapping[str, Sequence[Any]], times: object) -> Iterator[Problem]:
+    """Yield what is no layer, and that nothing is drawn of which layers are named."""
+    for how in HOWS[1:]:
+        wrong = [one for one in said[how] if not count_of(one)]
+        if wrong:
+            what = f"{listed(map(str, wrong))} is no layer."
+            yield Problem(how, what, "Layers are counted from the last that has parameters, 1.")
+        if said[how] and times == 0:
+            yield Problem(how, "no network is drawn, of which layers are named.", "Say how many.")
 
 
 def _explaining(written: str, term: Term, said: dict[str, tuple[object, ...]]) -> Method:

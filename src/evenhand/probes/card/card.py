@@ -8,12 +8,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from evenhand.errors import Problem
 from evenhand.models.model import Codes, Floats, Model, Randomisable
 from evenhand.models.spec import Spec
 from evenhand.probes.attribute.attribution import Attribution, Maps, Streams, pixels
 from evenhand.probes.attribute.baseline import Baseline, baseline_of
 from evenhand.probes.attribute.control import edges
 from evenhand.probes.card.completeness import completeness_error
+from evenhand.probes.card.depth import ALL, Depth
 from evenhand.probes.card.infidelity import infidelity, slopes_of
 from evenhand.probes.card.likeness import likeness
 from evenhand.probes.card.other import OthersOf, others_of
@@ -35,6 +37,9 @@ COLUMNS = (
 MAP = "map"
 """What the generators of the map are for; others are of the questions."""
 
+Columns = dict[str, NDArray[np.float64]]
+"""Numbers of examples by column, shape (n,) each."""
+
 StreamsFor = Callable[[str], Streams]
 """Gives the generators of examples anew, in their first state, by what they are for."""
 
@@ -53,6 +58,7 @@ class Card:
         neighbours: Draws of sensitivity.
         randomisations: Networks of parameters drawn anew, each two maps; 0 for none of them, since
             they are the dearest part of the card.
+        depth: Which of their layers are drawn anew.
 
     """
 
@@ -64,11 +70,22 @@ class Card:
     radius: float = 0.02
     neighbours: int = 5
     randomisations: int = 10
+    depth: Depth = ALL
 
     def __post_init__(self) -> None:
         """Refuse what cannot be meant."""
         what = f"randomisations={self.randomisations} is no whole number from 0."
         refuse("card", [(not count_of(self.randomisations, 0), what)])
+
+    def __str__(self) -> str:
+        """Return what tells it from others of a probe: ``mean``, ``blur cascade 2``."""
+        return f"{self.fill} {self.depth}".strip()
+
+    def problems(self, model: Model) -> list[Problem]:
+        """Return that a model has no such layers."""
+        if self.randomises(model) and isinstance(model, Randomisable):
+            return self.depth.problems(model)
+        return []
 
     def randomises(self, model: Model) -> bool:
         """Return whether maps of networks that learned nothing are looked at."""
@@ -76,7 +93,8 @@ class Card:
 
     def most(self, attribution: Attribution, model: Model) -> int:
         """Return the queries that the card of one map costs at most, without the map itself."""
-        return self.most_of_areas(model) + self.most_of_rest(attribution, model)
+        blank = self.most_of_blank(attribution, model)
+        return self.most_of_areas(model) + blank + self.most_of_rest(attribution, model)
 
     def most_of_areas(self, model: Model) -> int:
         """Return what `areas` of one map cost at most."""
@@ -84,11 +102,14 @@ class Card:
         kinds = 1 + self.orders + _edged(model.spec)
         return 2 * (steps - 1) * kinds + 2
 
+    def most_of_blank(self, attribution: Attribution, model: Model) -> int:
+        """Return what `blank` of one map costs at most."""
+        return 2 * self.randomisations * self.randomises(model) * attribution.most(model)
+
     def most_of_rest(self, attribution: Attribution, model: Model) -> int:
         """Return what `rest` of one map costs at most, without the map itself."""
         sums = 2 if attribution.complete else 0
-        again = 2 * self.randomisations if self.randomises(model) else 0
-        maps = self.neighbours + again + attribution.drawn
+        maps = self.neighbours + attribution.drawn
         return sums + 1 + self.samples + maps * attribution.most(model)
 
     def of(
@@ -101,7 +122,7 @@ class Card:
         *,
         seed: int = 0,
         others: OthersOf | None = None,
-    ) -> tuple[dict[str, NDArray[np.float64]], NDArray[np.float64]]:
+    ) -> tuple[Columns, NDArray[np.float64]]:
         """Return each example's card by column, and its map.
 
         Args:
@@ -116,12 +137,15 @@ class Card:
                 `others_of` the examples.
 
         """
-        found, maps = self.rest(attribution, model, x, codes, streams, seed=seed, others=others)
-        return {**found, **self.areas(model, x, codes, maps, streams)}, maps
+        found, maps = self.rest(attribution, model, x, codes, streams)
+        blank = self.blank(
+            attribution, model, x, codes, maps, streams=streams, seed=seed, others=others
+        )
+        return {**found, **blank, **self.areas(model, x, codes, maps, streams)}, maps
 
     def areas(
         self, model: Model, x: Floats, codes: Codes, maps: Maps, streams: StreamsFor
-    ) -> dict[str, NDArray[np.float64]]:
+    ) -> Columns:
         """Return the columns that hang on the fill, of maps that are known.
 
         Args:
@@ -148,18 +172,52 @@ class Card:
             found["insertion_edges"], found["deletion_edges"] = under(by_edges)
         return found
 
-    def rest(
+    def blank(
         self,
         attribution: Attribution,
         model: Model,
         x: Floats,
         codes: Codes,
-        streams: StreamsFor,
+        maps: Maps,
         *,
+        streams: StreamsFor,
         seed: int,
         others: OthersOf | None,
-    ) -> tuple[dict[str, NDArray[np.float64]], Maps]:
-        """Return all columns, of which those of `areas` are NaN, and the maps: no fill matters.
+    ) -> Columns:
+        """Return the columns of networks that learned nothing; none where there are none.
+
+        Args:
+            attribution: As in `of`.
+            model: As in `of`.
+            x: As in `of`.
+            codes: As in `of`.
+            maps: What explains the examples, of their shape.
+            streams: As in `of`.
+            seed: As in `of`.
+            others: As in `of`.
+
+        """
+        others = others_of(x, model.spec) if others is None else others
+        if not (self.randomises(model) and isinstance(model, Randomisable)) or others is None:
+            return {}
+        found = randomisation(
+            model,
+            x,
+            codes,
+            attribution,
+            maps,
+            times=self.randomisations,
+            seed=seed,
+            others=others,
+            drawn=streams(MAP),
+            layers=self.depth.layers(model),
+        )
+        return {"randomisation": found.same, "randomisation_null": found.other}
+
+    def rest(
+        self, attribution: Attribution, model: Model, x: Floats, codes: Codes, streams: StreamsFor
+    ) -> tuple[Columns, Maps]:
+        """Return all columns, of which those of `areas` and `blank` are NaN, and the maps.
 
         Args:
             attribution: As in `of`.
@@ -167,8 +225,6 @@ class Card:
             x: As in `of`.
             codes: As in `of`.
             streams: As in `of`.
-            seed: As in `of`.
-            others: As in `of`.
 
         """
         spec = model.spec
@@ -198,19 +254,6 @@ class Card:
             streams=streams("neighbours"),
             drawn=streams(MAP),
         )
-        others = others_of(x, spec) if others is None else others
-        if self.randomises(model) and isinstance(model, Randomisable) and others is not None:
-            found["randomisation"], found["randomisation_null"] = randomisation(
-                model,
-                x,
-                codes,
-                attribution,
-                maps,
-                times=self.randomisations,
-                seed=seed,
-                others=others,
-                drawn=streams(MAP),
-            )
         if attribution.drawn:
             again = attribution.maps(model, x, codes, streams("again"))
             found["seed_stability"] = likeness(maps, again)

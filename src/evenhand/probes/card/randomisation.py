@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Collection
 from typing import NamedTuple
 
 import numpy as np
@@ -38,16 +39,18 @@ def randomisation(
     seed: int,
     others: OthersOf,
     drawn: Streams,
+    layers: Collection[str] | None = None,
 ) -> Randomisation:
-    """Return how like a map is to maps of networks whose parameters are all drawn anew.
+    """Return how like a map is to maps of networks whose parameters are drawn anew.
 
     Spearman's correlation of absolute values, over all parts; nothing is scaled. A likeness by
     itself says little, since the architecture, and an input that is multiplied in, make maps alike
     which know nothing: so that of another example's map stands beside, and the excess over it is
     what the example itself has left in a map that cannot know what was learned.
 
-    Source: Adebayo et al. 2018; all layers at once and absolute values, as Hedström et al. 2023
-    advise against scaled maps and against going down from the top.
+    Source: Adebayo et al. 2018, sections 3.1 and 3.2, with absolute values. By default all layers
+    are drawn at once, and nothing is scaled: Hedström et al. 2023 advise against scaled maps and
+    against going down from the top alone, where what is below goes on as it was.
 
     Args:
         model: A model whose scores are logits.
@@ -60,13 +63,14 @@ def randomisation(
         others: Gives another example for each, by the number of the network.
         drawn: Those that the map of x was drawn from, in the same state, so that nothing differs
             but the parameters.
+        layers: Names of the layers that are drawn; None for all.
 
     """
     likenesses: NDArray[np.float64] = np.empty((2, times, len(x)))
     states, sizes = states_of(drawn), np.abs(maps)
     seeds = np.random.default_rng([seed, _NETWORKS]).integers(2**31, size=times)
     for time, number in enumerate(seeds.tolist()):
-        blank = model.randomised(number)
+        blank = model.randomised(number, layers)
         for which, of in enumerate((x, others(time))):
             found = attribution.maps(blank, of, codes, rewound(drawn, states))
             likenesses[which, time] = likeness(sizes, np.abs(found))
