@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import os
 import sys
 from pathlib import Path
 
+import polars as pl
 import pytest
 import yaml
 from typer.testing import CliRunner
@@ -45,7 +47,8 @@ def inputs(tmp_path_factory):
 
 @pytest.mark.parametrize("plan", PLANS, ids=lambda plan: plan.stem)
 def test_plan_fits_its_model_and_inputs(plan, inputs):
-    if not (inputs / f"{plan.stem.removesuffix('_explained')}.parquet").exists():
+    named = yaml.safe_load(plan.read_text())["model"]["inputs"]
+    if not (inputs / Path(named).name).exists():
         pytest.skip("the data are not here: EVENHAND_DATA names no folder that holds them")
     result = CliRunner().invoke(app, ["check", str(plan)])
     assert result.exit_code == 0, result.output
@@ -72,6 +75,28 @@ def test_digits_are_audited_by_group_from_one_plan(inputs, tmp_path):
         assert low <= value == pytest.approx(high)
     assert "Some of the examples" in page.read_text()
     assert bundle.verdict in {"pass", "fail", "undecided"}
+
+
+def test_recourse_keeps_what_it_is_told_and_rises_with_the_cost(inputs, tmp_path):
+    if not (inputs / "people.parquet").exists():
+        pytest.skip("the data are not here: EVENHAND_DATA names no folder that holds them")
+    plan = yaml.safe_load((FOLDER / "adult_recourse.yaml").read_text())
+    first = pl.read_parquet(inputs / "people.parquet").head(400)
+    plan["model"] |= {
+        "inputs": str(inputs / "people.parquet"),
+        "where": f"person <= {first['person'].max()}",
+    }
+    bundle = eh.audit(plan, html=tmp_path / "page.html", probes=tmp_path / "probes")
+    found = {one.key: one.outcome for one in bundle.findings}
+    shares = [one.value for key, one in found.items() if key.startswith("recourse_within")]
+    assert shares == sorted(shares)
+    assert shares[0] < shares[-1] <= 1 - found["no_recourse"].value + 1e-12
+    assert "Against cost, by sex" in (tmp_path / "page.html").read_text()
+    rows = pl.read_parquet(tmp_path / "probes" / "*.parquet").filter(pl.col("recourse") == 1)
+    changes = [json.loads(one) for one in rows["changes"]]
+    stay = {"sex", "race", "age", "marital_status", "relationship"}
+    assert not stay & {name for one in changes for name in one}
+    assert all(one.get("hours_per_week", [0, 0])[1] <= 60 for one in changes)
 
 
 def test_slopes_and_edges_fail_the_rule_that_parts_pass(inputs, tmp_path):

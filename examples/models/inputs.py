@@ -3,8 +3,8 @@
     python examples/models/inputs.py FOLDER
 
 Writes ``digits.parquet`` (scikit-learn's digits), and from the data that ``EVENHAND_DATA`` names
-``mnist.parquet``, ``adult.parquet``, ``acs.parquet`` and ``hmda.parquet``. Each holds the examples
-that the models were not trained on, and only those.
+``mnist.parquet``, ``adult.parquet``, ``people.parquet``, ``acs.parquet`` and ``hmda.parquet``. Each
+holds the examples that the models were not trained on, and only those.
 """  # noqa: INP001 - a folder of examples is no package
 
 from __future__ import annotations
@@ -28,6 +28,9 @@ _MOST = {
     "capital_loss": 4_356,
     "hours_per_week": 99,
 }
+
+TEXT = ("workclass", "marital_status", "occupation", "relationship", "race", "sex")
+"""What the model of people reads beside the numbers, each as it is written."""
 
 CENSUS = {"AGEP": 99, "SCHL": 24, "WKHP": 99, "COW": 9, "MAR": 5}
 """What the model of the census of 2018 reads of a person, with the largest value of each."""
@@ -64,9 +67,14 @@ def mnist() -> pl.DataFrame:
 
 def adult(split: str) -> pl.DataFrame:
     """Return people of the census of 1994 with the numbers that the model reads."""
-    people = pl.read_parquet(Path(os.environ["EVENHAND_DATA"]) / "adult_1994.parquet")
     numbers = [(pl.col(name) / _MOST[name]).clip(0, 1).alias(name) for name in NUMBERS]
-    return people.with_row_index("person").filter(pl.col("split") == split).with_columns(numbers)
+    return people(split).with_columns(numbers)
+
+
+def people(split: str) -> pl.DataFrame:
+    """Return people of the census of 1994 as they are, in years, hours and dollars."""
+    found = pl.read_parquet(Path(os.environ["EVENHAND_DATA"]) / "adult_1994.parquet")
+    return found.with_row_index("person").filter(pl.col("split") == split)
 
 
 def census() -> pl.DataFrame:
@@ -115,10 +123,16 @@ def _mnist() -> pl.DataFrame:
 
 
 def _adult() -> pl.DataFrame:
-    people = adult("test")
-    chosen = np.random.default_rng(1).permutation(len(people))[:_ASKED_PEOPLE]
-    kept = ["person", *NUMBERS, "income_gt_50k", "sex", "race"]
-    return people[np.sort(chosen)].select(kept)
+    return _asked(adult("test")).select("person", *NUMBERS, "income_gt_50k", "sex", "race")
+
+
+def _people() -> pl.DataFrame:
+    return _asked(people("test")).select("person", *NUMBERS, *TEXT, "income_gt_50k")
+
+
+def _asked(test: pl.DataFrame) -> pl.DataFrame:
+    chosen = np.random.default_rng(1).permutation(len(test))[:_ASKED_PEOPLE]
+    return test[np.sort(chosen)]
 
 
 def _acs() -> pl.DataFrame:
@@ -141,6 +155,7 @@ def main(folder: str) -> None:
     if "EVENHAND_DATA" in os.environ:
         _mnist().write_parquet(target / "mnist.parquet")
         _adult().write_parquet(target / "adult.parquet")
+        _people().write_parquet(target / "people.parquet")
         _acs().write_parquet(target / "acs.parquet")
         _hmda().write_parquet(target / "hmda.parquet")
     else:

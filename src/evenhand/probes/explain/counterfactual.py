@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, ClassVar, get_args
 
@@ -11,17 +10,18 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from evenhand.errors import EvenhandError, Problem, did_you_mean, listed
+from evenhand.errors import EvenhandError, Problem, listed
 from evenhand.models.inputs import Inputs
 from evenhand.models.model import Codes, Model
 from evenhand.models.spec import Spec
+from evenhand.probes.explain import constraint
 from evenhand.probes.explain.explanation import Explanation, Told
 from evenhand.probes.explain.recourse import Cost, Numbers, Room, Search, linear, searched
 from evenhand.probes.explain.score import Score, class_of
 from evenhand.probes.explain.shap import slope_of
 from evenhand.probes.explain.table import Table
 from evenhand.probes.explain.turned import as_columns
-from evenhand.probes.parameter import number_of, refuse
+from evenhand.probes.parameter import refuse
 
 _COSTS: tuple[Cost, ...] = get_args(Cost)
 
@@ -80,7 +80,7 @@ class Counterfactual(Explanation):
 
     def __post_init__(self) -> None:
         """Refuse parameters that cannot be meant."""
-        wrong = [_shown(one) for one in self._ranges if not _is_range(one)]
+        wrong = [constraint.written(one) for one in self._ranges if not constraint.is_range(one)]
         what = f"{listed(wrong)} is no feature with a least and a greatest value, as [age, 18, 90]."
         refuse(
             str(self),
@@ -239,8 +239,8 @@ class Counterfactual(Explanation):
             found += error.problems
         if table is None:
             return found
-        wrong = [*self._kept(table), *self._twofold(), *self._unfit(table)]
-        return [*found, *wrong, *self._beyond(model.spec, table)]
+        said = (self._fixed, self._ranges, self._left(table))
+        return [*found, *constraint.problems(*said, table, model.spec)]
 
     def first(self) -> tuple[str, ...]:
         """Return how many have no way, and how far the others have to go."""
@@ -251,62 +251,6 @@ class Counterfactual(Explanation):
         del spec
         curve = (f"recourse_within(cost={cost:g})" for cost in _CURVE[self.cost])
         return (*self.first(), *curve)
-
-    def _kept(self, table: Table) -> Iterator[Problem]:
-        """Yield what stays that is no feature, and that nothing else is left."""
-        known = [*dict.fromkeys((*table.names, *table.features.names))]
-        for name in self._fixed:
-            if name not in known and name not in table.unread:
-                what = f"there is no feature '{name}'."
-                yield Problem("immutable", what, did_you_mean(name, known))
-        left = self._left(table)
-        moves = np.ptp(table.x.reshape(len(table.x), -1), axis=0) > 0
-        if not any(moves[[*places]].any() for places in left):
-            what = "no feature is left that may be changed."
-            still = listed(table.names[one] for places in left for one in places)
-            what += f" In these examples {still} never changes." if left else ""
-            yield Problem("immutable", what, "Keep fewer features as they are.")
-
-    def _twofold(self) -> Iterator[Problem]:
-        """Yield features of which two things are said."""
-        named = [name for name, _, _ in self._ranges]
-        for name in dict.fromkeys(named):
-            if named.count(name) > 1:
-                yield Problem("ranges", f"{name} has {named.count(name)} ranges.", "Say one.")
-            if name in self._fixed:
-                what = f"{name} is to stay as it is, and has a range."
-                yield Problem("ranges", what, "Leave it out of immutable, or leave its range out.")
-
-    def _unfit(self, table: Table) -> Iterator[Problem]:
-        """Yield ranges that are none, or of no feature that has one."""
-        for name, least, most in self._ranges:
-            if name in table.unread:
-                what = f"the model does not read {name}, so no change of it turns anything."
-                yield Problem("ranges", what, "Leave its range out.")
-            elif name not in table.names:
-                what = f"there is no feature '{name}'."
-                yield Problem("ranges", what, did_you_mean(name, table.names))
-            elif name in table.values:
-                what = f"{name} is text and has no range."
-                yield Problem("ranges", what, "Name it as immutable, or leave it out.")
-            elif not least <= most:
-                what = f"{name} from {least:g} to {most:g} is no range."
-                yield Problem("ranges", what, "The least value comes first: age=18:90.")
-            elif not np.ptp(table.x.reshape(len(table.x), -1)[:, table.names.index(name)]):
-                what = f"{name} never changes in these examples: nothing says how far a change is."
-                yield Problem("ranges", what, "Leave its range out; then it stays as it is.")
-
-    def _beyond(self, spec: Spec, table: Table) -> Iterator[Problem]:
-        """Yield ranges that go beyond that of the inputs, of which models are not asked."""
-        known = [one for one in self._ranges if one[0] in table.names]
-        ends = [end for _, *both in known for end in both]
-        low, high = min([spec.low, *ends]), max([spec.high, *ends])
-        for name, least, most in known:
-            if least < spec.low or most > spec.high:
-                what = f"{name} from {least:g} to {most:g} goes beyond the range of inputs, "
-                what += f"{spec.low:g} to {spec.high:g}."
-                hint = f"If the model takes such values, say --range {_whole(low)} {_whole(high)}"
-                yield Problem("ranges", what, f"{hint}; else narrow it.")
 
     def notes(self, model: Model, table: Table) -> tuple[str, ...]:
         """Return what is wanted, what costs are, what stays, and how changes were found."""
@@ -322,8 +266,8 @@ class Counterfactual(Explanation):
         if unread:
             said.append(f"not read by the model, so that they stay anyway: {', '.join(unread)}")
         named = {name for name, _, _ in self._ranges}
-        kept = f"kept as they are: {', '.join(self._fixed) or 'none, say --immutable sex,race'}"
-        said.append(f"{kept}; ranges: {', '.join(sorted(named)) or 'none'} as said, others as seen")
+        kept = f"kept as they are (immutable): {listed(self._fixed)}"
+        said.append(f"{kept}; ranges: {listed(sorted(named))} as said, others as seen")
         if self._slope(model, table, room) is not None:
             columns = [one for some in room.members for one in some if room.whole[one]]
             form = "the closed form of a linear score"
@@ -339,21 +283,6 @@ class Counterfactual(Explanation):
 
 
 _SEARCH = Search()
-
-
-def _whole(end: float) -> str:
-    """Return a number with all its digits: rounded, a range might leave an example out."""
-    short = f"{end:g}"
-    return short if float(short) == end else repr(float(end))
-
-
-def _is_range(one: object) -> bool:
-    shaped = isinstance(one, tuple) and len(one) == 3 and isinstance(one[0], str)  # noqa: PLR2004
-    return shaped and all(math.isfinite(number_of(end)) for end in one[1:])  # type: ignore[index]
-
-
-def _shown(one: object) -> str:
-    return f"[{listed(map(str, one))}]" if isinstance(one, tuple) else repr(one)
 
 
 def _deviation(x: Numbers) -> Numbers:
