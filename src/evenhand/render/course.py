@@ -17,6 +17,7 @@ from evenhand.render.svg import can_draw, svg
 from evenhand.render.table import Table
 from evenhand.render.view import embedded
 from evenhand.render.wording import (
+    ALONE,
     DASH,
     count_of,
     interval_of,
@@ -88,8 +89,14 @@ def curve_tables(section: Section, courses: Mapping[str, list[Course]]) -> list[
     return [
         CurveTable(cut(one.title[:1].upper() + one.title[1:], 200), table_of_course(one), said)
         for one in found
-        for said in [" ".join(one.notes)]
+        for said in [" ".join(_notes(one))]
     ]
+
+
+def _notes(one: Course) -> list[str]:
+    """Return what is to be known of a curve beside its figures."""
+    hidden = (sum(line.suppressed for line in point.lines) for point in one.points)
+    return [*one.notes, *([ALONE] if 1 in hidden else [])]
 
 
 def about_curves(section: Section, courses: Mapping[str, list[Course]]) -> str:
@@ -106,7 +113,9 @@ _ALONG = {
     "ale": "A curve adds up the mean changes of the score from one end of a bin to the other, of "
     "those who are in the bin: accumulated local effects, which look at nobody who is not there. "
     "Points are the ends of bins; it is 0 in the mean over all, and by what it rises counts, not "
-    "where it stands. Limits take the bins as they are.",
+    "where it stands. Lines of groups are centred by the bins of all together; behind a bin with "
+    "too few of a group its line goes on at the mean height of all, and limits there are of its "
+    "own rises alone. Limits take the bins as they are.",
     "pd": "A curve is the mean score with the feature set to one value for everybody, above each "
     "one's own mean over these values: partial dependence. Where features go together it looks at "
     "people who do not exist; accumulated local effects do not, so believe these where both "
@@ -123,7 +132,7 @@ def caption_of(one: Course) -> str:
     few = few if drawn < every else []
     if one.shape != "strength":
         limits = f"Bands are {level:g}% limits, each point by itself."
-        return " ".join([limits, *one.notes, *few])
+        return " ".join([limits, *_notes(one), *few])
     told = [f"Points are figures, upright lines their {level:g}% intervals"]
     if one.by:
         told[0] += "; groups stand a little beside each other to be told apart"

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from evenhand.audits.evidence.bundle import Bundle
 from evenhand.audits.finding import Finding
 from evenhand.render import svg
+from evenhand.render.course import about_curves, course_view, courses_in
 from evenhand.render.html import asset, environment, macro
 from evenhand.render.rule import LIMITS, rules_view, sentence
-from evenhand.render.section import Block, shown_sections, title_of
+from evenhand.render.section import Block, Section, shown_sections, title_of
 from evenhand.render.view import block_view
 
 MOST = 20
@@ -37,10 +40,25 @@ def _bundle(bundle: Bundle) -> str:
         sentence=sentence(bundle),
         rules=rules,
         rules_left=rules_left,
+        curves=_curves(bundle, sections),
         left=f"{left:,} more are in the report: evenhand show FILE.evidence.zip --format html"
         if left > 0
         else "",
     )
+
+
+def _curves(bundle: Bundle, sections: list[Section]) -> list[str]:
+    """Return curves along features, which tell what no block does."""
+    courses, can = courses_in(bundle), svg.can_draw()
+    parts = []
+    for section in sections:
+        about = about_curves(section, courses)
+        if about:
+            parts.append(f'<p class="about">{about}</p>')
+            found = courses[section.measure][: MOST - len(parts)]
+            views = [course_view(one, len(parts), drawn=can, live=False) for one in found]
+            parts += [str(macro("course")(view)) for view in views]
+    return parts
 
 
 def _piece(
@@ -52,6 +70,7 @@ def _piece(
     sentence: str = "",
     rules: object = (),
     rules_left: str = "",
+    curves: Sequence[str] = (),
     left: str = "",
 ) -> str:
     draw = macro("block")
@@ -71,7 +90,7 @@ def _piece(
             rules=rules,
             rules_left=rules_left,
             limits=LIMITS,
-            blocks="\n".join(shown),
+            blocks="\n".join([*curves, *shown]),
             remarks=remarks,
         )
     )

@@ -14,11 +14,13 @@ from rich.text import Text
 from evenhand.audits.evidence.bundle import Bundle
 from evenhand.audits.evidence.legible import legible
 from evenhand.audits.finding import Finding
+from evenhand.render.course import about_curves, courses_in, curve_tables
 from evenhand.render.done import TITLE, in_lines
 from evenhand.render.format import Format
 from evenhand.render.reading import reading
 from evenhand.render.rule import LIMITS
-from evenhand.render.section import Block, title_of
+from evenhand.render.section import Block, curves_in, shown_sections, title_of
+from evenhand.render.table import Table as Figures
 from evenhand.render.table import table_of
 from evenhand.render.verdicts import verdicts
 from evenhand.render.view import notes_of, warnings_of
@@ -38,11 +40,26 @@ def bundle(one: Bundle) -> RenderableType:
     if done:
         told = [Padding(Text(line), (0, 0, 0, 2)) for line in done]
         parts += [Text(TITLE, style="bold underline"), *told, Text()]
-    for scope in dict.fromkeys(finding.slice for finding in one.findings):
+    told_by_curves = {about for curve in curves_in(one) for about in curve.told}
+    left = [part for part in one.findings if (part.key, part.slice) not in told_by_curves]
+    for scope in dict.fromkeys(finding.slice for finding in left):
         if scope is not None:
             parts += [Text(f"In {scope}", style="bold underline"), Text()]
-        parts += [findings([part for part in one.findings if part.slice == scope]), Text()]
+        parts += [findings([part for part in left if part.slice == scope]), Text()]
+    parts += [*_curves(one), Text()]
     return Group(*parts[:-1])
+
+
+def _curves(one: Bundle) -> list[RenderableType]:
+    """Return curves along features as tables, which tell the figures that they are made of."""
+    courses, parts = courses_in(one), list[RenderableType]()
+    for section in shown_sections(one):
+        about = about_curves(section, courses)
+        parts += [Text(section.measure, style="bold underline"), Text(about)] if about else []
+        for curve in curve_tables(section, courses):
+            notes = Text("\n".join((*curve.table.notes, curve.said)), style="dim")
+            parts += [Text(), Text(curve.title, style="bold"), _grid(curve.table), notes]
+    return parts
 
 
 def plain(one: Bundle) -> str:
@@ -76,6 +93,12 @@ def block(one: Block) -> RenderableType:
     table = table_of(one, whole=True)
     if table is None:
         return Group(*parts, _notes(notes_of(one, methods=False)))
+    notes = [*table.notes, *notes_of(one, methods=False)]
+    loud = [Text(f"  {text}", style="bold yellow") for text in warnings_of(one)]
+    return Group(*parts, _grid(table), *loud, _notes(notes))
+
+
+def _grid(table: Figures) -> RenderableType:
     # As Text, because a value such as [b] is a name here, not markup.
     grid = Table(box=None, pad_edge=False, header_style="dim")
     for place, heading in enumerate(table.headings):
@@ -85,9 +108,7 @@ def block(one: Block) -> RenderableType:
             grid.add_column(Text(heading), justify="right", no_wrap=True)
     for row in table.rows:
         grid.add_row(*map(Text, row))
-    notes = [*table.notes, *notes_of(one, methods=False)]
-    loud = [Text(f"  {text}", style="bold yellow") for text in warnings_of(one)]
-    return Group(*parts, Padding(grid, (1, 0, 1, 2)), *loud, _notes(notes))
+    return Padding(grid, (1, 0, 1, 2))
 
 
 def _headline(one: Block) -> Text:

@@ -6,7 +6,9 @@ import numpy as np
 import polars as pl
 import pytest
 
+import evenhand as eh
 from evenhand.audits.evidence.chart import charts_of
+from evenhand.audits.evidence.comparison import diff
 from evenhand.audits.evidence.course import course_chart
 from evenhand.audits.evidence.curve import curves_of
 from evenhand.audits.plan import Located, plan_from
@@ -17,13 +19,17 @@ from evenhand.logs.log import open_log
 from evenhand.models.function import FunctionModel
 from evenhand.models.inputs import inputs_of
 from evenhand.models.spec import Spec
+from evenhand.probes.explain import pdp
 from evenhand.probes.explain.ale import curve_of
 from evenhand.probes.run import run
 from evenhand.probes.written import probe_of
 from evenhand.render.course import courses_in, table_of_course
 from evenhand.render.html import html
+from evenhand.render.latex import latex
 from evenhand.render.markdown import markdown
+from evenhand.render.notebook import notebook
 from evenhand.render.section import shown_sections
+from evenhand.render.text import plain
 from evenhand.render.wording import DASH
 from evenhand.stats.estimate import Estimate
 
@@ -108,7 +114,7 @@ def test_groups_are_one_line_where_a_feature_moves_the_score_alike(tmp_path):
     rows, method = made(lambda x: np.sin(x[:, 0]) + x[:, 1])
     course = curve(bundle_of(tmp_path, rows, method), "x0")
     np.testing.assert_allclose(line(course, "f")[1], line(course, "all")[1], atol=1e-9)
-    assert "differ in 0 of 5 bins" in course.notes[0]
+    assert "differ over 0 of 5 bins" in course.notes[0]
 
 
 def test_bins_in_which_a_group_is_moved_otherwise_are_named(tmp_path):
@@ -212,6 +218,76 @@ def test_a_bin_that_a_rule_is_about_stands_by_itself_too(tmp_path):
     assert len(section.blocks) == 10
     assert section.told == 10
     assert "rule alike" in html(bundle)
+
+
+def test_points_of_partial_dependence_are_means_at_the_values_that_were_set(tmp_path):
+    rows, method = made(written="pdp(points=4)")
+    bundle = bundle_of(tmp_path, rows, method)
+    course = curve(bundle, "x0")
+    assert (course.shape, course.behind) == ("pd", "mean_partial_effect")
+    assert course.names == ["f", "m", "all"]
+    at, value, low, high, count = line(course, "all")
+    told = pdp.curve_of(rows, "x0")
+    np.testing.assert_array_equal(at, told.at)
+    for found, wanted in ((value, told.value), (low, told.low), (high, told.high)):
+        np.testing.assert_allclose(found, wanted, rtol=1e-9, atol=1e-12)
+    assert {*count} == {600}
+    own = rows.filter((pl.col("variant") == "x0") & (pl.col("sex") == "f"))
+    means = own.group_by("moved_to").agg(pl.col("partial_effect").mean()).sort("moved_to")
+    np.testing.assert_allclose(line(course, "f")[1], means["partial_effect"], rtol=1e-9)
+    assert "16 figures of single points are told by these curves" in html(bundle)
+
+
+def test_both_kinds_of_curves_are_told_from_one_log(tmp_path):
+    (of_ale, ale), (of_pdp, other) = made(), made(written="pdp")
+    rows = pl.concat([of_ale, of_pdp], how="diagonal")
+    log = open_log(rows, kind="attributions", roles={}, groups=["sex"], classes=())
+    entries = probed_measures([ale, other], SPEC, log)
+    bundle = bundle_of(tmp_path, rows, ale, measures=[one.model_dump() for one in entries])
+    found = [one for many in courses_in(bundle).values() for one in many]
+    assert sorted((one.shape, one.axis) for one in found) == [
+        *(("ale", "x0"), ("ale", "x1"), ("pd", "x0"), ("pd", "x1"))
+    ]
+    alone = bundle_of(tmp_path, of_ale, ale)
+    (both,) = [one for one in found if (one.shape, one.axis) == ("ale", "x0")]
+    np.testing.assert_allclose(line(curve(alone, "x0"), "f"), line(both, "f"), rtol=1e-9)
+    for text in (markdown(bundle), latex(bundle), plain(bundle), notebook(bundle)):
+        assert "accumulated local effects" in text
+        assert "moved" not in text.lower()
+
+
+@pytest.mark.parametrize("other", ["duckdb", pytest.param("spark", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("written", ["ale(bins=3)", "pdp(points=3)"])
+def test_places_are_found_by_their_numbers_on_every_engine(other, written, tmp_path, request):
+    if other == "spark":
+        request.getfixturevalue("spark")
+    rows, method = made(written=written, size=300)
+    # Numbers of 17 digits, below 0 and very small, as slices write them.
+    names = [name for name in ("ale_low", "ale_high", "moved_to") if name in rows.columns]
+    rows = rows.with_columns(pl.col(name) * (0.1 / 3e7) for name in names)
+    entries = probed_measures(
+        [method], SPEC, open_log(rows, kind="attributions", groups=["sex"], roles={}, classes=())
+    )
+    scopes = rows.select("variant", *names).unique().sort("variant", *names).iter_rows(named=True)
+    texts = [
+        " and ".join(
+            [f"variant == {one['variant']!r}", *(f"{name} == {one[name]!r}" for name in names)]
+        )
+        for one in scopes
+    ]
+    measures = [{"measure": one.measure, "slices": texts} for one in entries]
+    rows.write_parquet(tmp_path / "rows.parquet")
+    plan = {
+        "evenhand": 1,
+        "log": {"source": str(tmp_path / "rows.parquet"), "kind": "attributions"},
+        "groups": {"sex": "sex"},
+        "measures": measures,
+    }
+    one, two = eh.audit(plan), eh.audit(plan, engine=other)
+    assert diff(one, two).same
+    counted = [finding.rows for finding in one.findings if not finding.by]
+    assert sum(counted) == len(rows)
+    assert 0 not in counted
 
 
 def test_figures_of_no_bin_are_no_curve(tmp_path):

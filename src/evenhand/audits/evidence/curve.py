@@ -297,10 +297,10 @@ def _differing(of: Mapping[Place, Finding]) -> list[str]:
     apart = [place for place, outcome in found.items() if outcome.low > _ROUNDING * largest]
     level = next(iter(found.values())).level
     steps = len(next(iter(found))) > 1
-    what = f"{len(apart):,} of {len(found):,} {'bins' if steps else 'points'}"
+    what = "Mean changes of groups differ over" if steps else "Means of groups differ at"
+    count = f"{len(apart):,} of {len(found):,} {'bins' if steps else 'points'}"
     told = f": {', '.join(map(_range, _joined(apart)))}" if apart else ""
-    means = "changes over a bin" if steps else "figures"
-    return [f"Groups' mean {means} differ in {what}, each judged alone at {100 * level:g}%{told}."]
+    return [f"{what} {count}, each judged alone at {100 * level:g}%{told}."]
 
 
 def _joined(places: Sequence[Place]) -> list[Place]:
