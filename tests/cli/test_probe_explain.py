@@ -110,13 +110,40 @@ def test_groups_whose_name_is_no_identifier_are_compared_and_audited(written, gi
     assert audited.exit_code == 0, (audited.output, audited.exception)
 
 
-def test_curves_are_not_compared_over_all_bins(given, tmp_path):
+@pytest.mark.parametrize(
+    ("written", "measure", "count"),
+    [("ale(bins=4)", "mean_local_effect", 4), ("pdp(points=4)", "mean_partial_effect", 4)],
+)
+def test_curves_are_audited_at_each_place_of_the_widest(written, measure, count, given, tmp_path):
     _, _, where = given
-    out = tmp_path / "ale.parquet"
-    found = said("explain.ale(bins=4)", *where, "--group", "side", "--out", out)
-    following = found.stdout.strip().splitlines()[-1]
-    assert "--measure mean_local_effect" in following
-    assert "difference" not in following
+    out = tmp_path / "curves.parquet"
+    found = said(f"explain.{written}", *where, "--group", "side", "--out", out)
+    words = shlex.split(found.stdout.strip().splitlines()[-1])
+    slices = [word for word in words if word.startswith("variant ==")]
+    assert len(slices) == count
+    assert all(one.startswith("variant == 'pay' and ") for one in slices)
+    assert f"difference({measure}, by=side)" in words
+    page = tmp_path / "report.html"
+    html = words.index("--html") + 1
+    audited = CliRunner().invoke(app, [*words[1:html], str(page)])
+    assert audited.exit_code == 0, (audited.output, audited.exception)
+    assert "Along pay, by side" in page.read_text(encoding="utf-8")
+
+
+def test_partial_dependence_of_a_linear_score_is_told_with_its_points(given, tmp_path):
+    model, _, where = given
+    out = tmp_path / "pdp.parquet"
+    found = said("explain.pdp(points=4, link=logit)", *where, "--out", out, "--json")
+    assert found.exit_code == 0, found.output
+    curves = {one["feature"]: one["points"] for one in json.loads(found.stdout)["curves"]}
+    for name, slope in zip(NAMES, model.coef_[0], strict=True):
+        at, value, rows = ([one[key] for one in curves[name]] for key in ("at", "value", "rows"))
+        assert np.diff(value) == pytest.approx(slope * np.diff(at))
+        assert sum(value) == pytest.approx(0, abs=1e-9)
+        assert rows == [240] * 4
+    shown = said("explain.pdp(points=4)", *where, "--out", out, "--force")
+    assert "examples" in shown.output
+    assert "▁" in shown.output
 
 
 def test_curves_of_a_linear_score_are_straight_and_told_with_their_ends(given, tmp_path):

@@ -48,15 +48,9 @@ def table(found: list[Curve]) -> Table:
     from rich.text import Text
 
     made = Table(box=None, pad_edge=False, header_style="dim")
-    for heading in (
-        "feature",
-        "from",
-        "effect there",
-        "to",
-        "effect there",
-        "curve",
-        "least in a bin",
-    ):
+    of_bins = any(len(one.count) < len(one.at) for one in found)
+    headings = ("feature", "from", "effect there", "to", "effect there", "curve")
+    for heading in (*headings, "least in a bin" if of_bins else "examples"):
         made.add_column(heading)
     for one in found:
         first, last = (_written(one, place) for place in (0, -1))

@@ -51,7 +51,10 @@ def document(
         "variants": [
             {"variant": name, **{one.measure: one.to_dict() for one in found}}
             for name, found in _figures(probed, method).items()
-        ],
+        ]
+        # Over all places of a curve nothing is measured.
+        if not method.curved
+        else [{"variant": one.name} for one in method.variants],
         **({"gaps": [one.to_dict() for one in _gaps(probed, groups)]} if method.compared else {}),
         **({"curves": [as_json(one) for one in curves(probed.rows)]} if method.curved else {}),
         **(
@@ -163,18 +166,18 @@ def _figures(
 def following(probed: Probed, method: Method, out: Path, groups: Sequence[str]) -> str:
     """Return the command that audits the log: of several variants mostly each in its slice.
 
-    A radius that stands there is to be changed.
+    Of curves the widest alone, in a slice for each of its places: a plan asks for all of them. A
+    radius that stands there is to be changed.
     """
     from evenhand.cli import turned
+    from evenhand.cli.curve import curves
     from evenhand.notation import Term, parse
-    from evenhand.probes.method import slice_of
 
     words = ["evenhand", "audit", str(out), "--kind", method.kind]
     words += [word for one in groups for word in ("--group", one)]
     first = method.first(probed.rows)
     how = "pairs" if method.compared else "difference"
-    # Of a curve groups are compared within a bin, not over all of them.
-    by = groups if first and not method.curved else ()
+    by = groups if first else ()
     # Who has a way at all is compared too: without it a mean cost is misread.
     compared = first if turned.COLUMN in probed.rows.columns else first[-1:]
     asked = [
@@ -182,8 +185,12 @@ def following(probed: Probed, method: Method, out: Path, groups: Sequence[str]) 
         *(str(Term(how, (parse(plain),), (("by", one),))) for plain in compared for one in by),
     ]
     words += [word for one in asked for word in ("--measure", one)]
-    if method.apart and len(method.variants) > 1:
-        words += [word for one in method.variants for word in ("--slice", slice_of(one))]
+    shown = method.variants if method.apart and len(method.variants) > 1 else ()
+    if method.curved:
+        widest = curves(probed.rows)[0].feature
+        shown = tuple(one for one in method.variants if one.name == widest)
+    scopes = [scope for one in shown for scope in method.scopes(one)]
+    words += [word for scope in scopes for word in ("--slice", scope)]
     words += ["--html", str(out.with_suffix(".html"))]
     return " ".join(map(_quoted, words))
 

@@ -81,6 +81,14 @@ class Explaining(Method):
         names = self.table.features.names if self.table else ()
         return tuple(Variant(name, place) for place, name in enumerate(names))
 
+    def scopes(self, variant: Variant) -> tuple[str, ...]:
+        """Return the slice of a feature; of a curve those of its places."""
+        whole = slice_of(variant)
+        if self.table is None:
+            return (whole,)
+        parts = self.explanation.parts(self.table, int(variant.what))
+        return tuple(f"{whole} and {part}" if part else whole for part in parts)
+
     def each(self, variant: Variant) -> int:
         """Return how many rows an example has of a feature."""
         return 1 if self.table is None else self.explanation.each(self.table, int(variant.what))

@@ -94,6 +94,10 @@ class Method(ABC):
     def variants(self) -> tuple[Variant, ...]:
         """What is done, one row of the log for each and every example; all different."""
 
+    def scopes(self, variant: Variant) -> tuple[str, ...]:
+        """Return the slices in which rows of a variant are measured; by default one, of all."""
+        return (slice_of(variant),)
+
     def each(self, variant: Variant) -> int:
         """Return how many rows every example has under a variant; by default one."""
         del variant
