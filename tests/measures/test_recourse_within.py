@@ -76,6 +76,29 @@ def test_no_recourse_counts_against_and_favourable_decisions_do_not_count():
     assert [(one.rows, "favourable" in one.reason) for one in found.excluded] == [(1, True)]
 
 
+def test_a_cost_may_be_written_in_two_ways_in_one_scan():
+    rows, log = log_of()
+    found = eh.estimates(["recourse_within(cost=1)", "recourse_within(cost=1.0)"], log)
+    assert [one.value for one in found] == pytest.approx([share(rows, 1.0)] * 2, abs=1e-12)
+
+
+def test_a_rule_may_be_about_it(tmp_path):
+    rows, _ = log_of()
+    rows.write_parquet(tmp_path / "recourse.parquet")
+    plan = {
+        "evenhand": 1,
+        "log": {"source": str(tmp_path / "recourse.parquet"), "kind": "attributions"},
+        "groups": {"group": "group"},
+        "measures": ["recourse_within(cost=3)", "recourse_within(cost=0.25)"],
+        "gate": [
+            {"id": "most", "rule": "recourse_within(cost=3) >= 0.5"},
+            {"id": "cheap", "rule": "recourse_within(cost=0.25) >= 0.5"},
+        ],
+    }
+    verdicts = {one.id: one.verdict for one in eh.audit(plan).rules}
+    assert verdicts == {"most": "pass", "cheap": "fail"}
+
+
 def test_without_any_unfavourable_decision_it_is_undefined():
     rows, _ = log_of()
     nobody = rows.filter(pl.col("kind") == "favourable")

@@ -111,7 +111,7 @@ class RecourseWithin(Sums):
     def amounts(self, log: RoleColumns) -> dict[str, nw.Expr]:
         if math.isinf(self.cost):
             return {self._name: log.recourse}
-        return {self._name: nw.when(log.recourse_cost <= self.cost).then(log.recourse)}
+        return {self._name: nw.when(log.recourse_cost <= float(self.cost)).then(log.recourse)}
 
     def finalise(self, s: TermSums) -> Figure:
         return s.mean(self._name, among="rows", empty=_EMPTY, within=(0.0, 1.0))
