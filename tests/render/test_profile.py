@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 
 import numpy as np
 import polars as pl
@@ -13,6 +14,7 @@ from evenhand.audits.evidence.profile import MOST, profile_chart, profiles_of
 from evenhand.audits.evidence.strength import variant_column
 from evenhand.render.html import html
 from evenhand.render.profile import table_of_profile
+from evenhand.render.svg import svg
 
 FEATURES = ("age", "hours", "gain")
 
@@ -82,6 +84,23 @@ def test_figures_that_do_not_add_up_stand_side_by_side_from_the_largest():
     values = [line["value"] for line in profile_chart(one)["data"]["values"]]
     assert values == sorted(values, reverse=True)
     assert "sum" not in [row[0] for row in table_of_profile(one).rows]
+
+
+def test_names_of_pairs_stand_below_each_other_and_keep_their_ends():
+    pytest.importorskip("vl_convert", reason="vl-convert-python is not installed")
+    names = [f"integrated_gradients(steps=32, baseline={one})" for one in ("low", "mean", "blur")]
+    pairs = tuple(" and ".join(pair) for pair in itertools.combinations(names, 2))
+    bundle = bundle_of(["mean_absolute_attribution"], features=(*pairs, "a and b"))
+    (one,) = profiles(bundle)
+    chart = profile_chart(one)
+    # As in evidence, each line is known by its whole name.
+    assert {*chart["encoding"]["y"]["scale"]["domain"]} == {*pairs, "a and b"}
+    drawn = re.findall(r">([^<>]*)</(?:text|tspan)>", svg(chart))
+    assert drawn.count("integrated_g…aseline=low)") == 2
+    assert drawn.count("and integrated…line=blur)") == 2
+    assert "a and b" in drawn
+    (plain,) = profiles(bundle_of(["mean_absolute_attribution"]))
+    assert "labelExpr" not in profile_chart(plain)["encoding"]["y"]["axis"]
 
 
 def test_a_part_that_is_unknown_leaves_no_sum_in_the_table():

@@ -82,6 +82,8 @@ def _axis(spec: Mapping[str, Any]) -> _Axis | None:
     y = spec.get("encoding", {}).get("y", {})
     if y.get("field") != "name" or spec.get("width") != WIDTH or "layer" not in spec:
         return None
+    if "labelExpr" in y["axis"]:
+        return None
     x = spec["layer"][-1 if len(spec["layer"]) == 1 else 0]["encoding"]["x"]
     lines = spec["data"]["values"]
     parity = any("data" in layer for layer in spec["layer"])

@@ -30,6 +30,11 @@ _PARTS = "mean_attribution"
 _MINUS = "\N{MINUS SIGN}"
 _LONGEST = 60
 _LINE = 26
+_WIDE = 25
+"""Characters of a name that have room beside a picture."""
+
+_OF_TWO = " and "
+"""What stands between the two names of a variant that compares two."""
 
 
 @dataclass(frozen=True)
@@ -135,19 +140,25 @@ def profile_chart(one: Profile) -> Mapping[str, Any] | None:
         "scale": {"zero": True, "nice": True},
         "axis": {"tickCount": 5, "format": ",~r"},
     }
+    axis: dict[str, Any] = {"labelLimit": 190}
     y = {
         "field": named,
         "type": "nominal",
         "title": None,
         "scale": {"domain": [line[named] for line in lines]},
-        "axis": {"labelLimit": 190},
+        "axis": axis,
     }
+    tall = _LINE
+    if any(len(line[named]) > _WIDE and _OF_TWO in line[named] for line in lines):
+        # One name under the other: cut on one line, pairs would be told apart by their first alone.
+        axis |= {"labelExpr": _two_lines()}
+        tall += _LINE // 2
     return {
         "$schema": SCHEMA,
         "description": legible(f"{one.measure} {one.title}"),
         "width": WIDTH,
         "autosize": {"type": "fit-x", "contains": "padding"},
-        "height": len(lines) * _LINE,
+        "height": len(lines) * tall,
         "background": None,
         "data": {"values": lines},
         "encoding": {"y": y, "tooltip": _tooltip(named, "part" if one.adds_up else "value")},
@@ -156,11 +167,23 @@ def profile_chart(one: Profile) -> Mapping[str, Any] | None:
     }
 
 
+def _two_lines() -> str:
+    """Return the expression of Vega that writes the second of two wide names below the first.
+
+    Each is cut in its middle: parameters, at the end, are often all that tells two apart.
+    """
+    label, at = "datum.label", f"indexof(datum.label, '{_OF_TWO}')"
+    first = f"truncate(slice({label}, 0, {at}), {_WIDE}, 'center')"
+    second = f"truncate(slice({label}, {at} + {len(_OF_TWO)}), {_WIDE - 4}, 'center')"
+    broken = f"[{first}, '{_OF_TWO.lstrip()}' + {second}]"
+    return f"length({label}) > {_WIDE} && {at} > 0 ? {broken} : {label}"
+
+
 def _standing(known: list[tuple[str, Estimate]]) -> list[dict[str, Any]]:
     shown = sorted(known[:MOST], key=lambda one: -one[1].value)
     return [
         {
-            "name": cut(name, _LONGEST),
+            "name": cut(name, 2 * _LONGEST),
             "note": "",
             "value": found.value,
             "low": found.low,
