@@ -324,3 +324,24 @@ def test_values_that_the_log_tells_turn_the_decision_to_the_last_digit():
                 assert z[place, NAMES.index(name)] == before
                 z[place, NAMES.index(name)] = after
         assert (model.predict(z) == 1).all()
+
+
+def test_of_three_decisions_the_one_that_is_wanted_is_reached_from_both_others():
+    spec = Spec(labels=("low", "mid", "high"), shape=(3,), low=-50.0, high=50.0, output="labels")
+    said = np.array(spec.labels)
+    model = FunctionModel(lambda x: said[np.digitize(x[:, 0], [-0.5, 0.5])], spec)
+    inputs = inputs_for()
+    object.__setattr__(inputs, "labels", np.zeros(len(inputs.x), np.int64))
+    rows = rows_of("counterfactual(favourable=mid)", model, inputs)
+    own = np.digitize(inputs.x[:, 0], [-0.5, 0.5])
+    assert (rows["recourse"].is_null().to_numpy() == (own == 1)).all()
+    assert {*own} == {0, 1, 2}
+    for row, age in zip(rows.iter_rows(named=True), inputs.x[:, 0], strict=True):
+        if row["recourse"] is None:
+            continue
+        ((name, (before, after)),) = json.loads(row["changes"]).items()
+        assert (name, before) == ("age", age)
+        assert -0.5 <= after < 0.5
+        # By halves six times: a 64th of the way to a value that is seen is what is missed at most.
+        least = min(abs(age + 0.5), abs(age - 0.5)) / inputs.x[:, 0].std()
+        assert least <= row["recourse_cost"] < least + 0.1
