@@ -12,6 +12,7 @@ from evenhand.models.inputs import inputs_of
 from evenhand.models.spec import Spec
 from evenhand.probes.explain import ale
 from evenhand.probes.explain.curve import filled, grid
+from evenhand.probes.explain.feature import related
 from evenhand.probes.explain.pdp import curve_of
 from evenhand.probes.explaining import Explaining
 from evenhand.probes.run import most_asked, run
@@ -175,6 +176,27 @@ def test_text_and_constant_features_have_no_curve_and_a_row_that_says_nothing():
     notes = probe_of("explain.pdp").among(inputs).method.notes(model_of(added))
     assert any("text has no order, so no curve: sex" in note for note in notes)
     assert any("constant: year" in note for note in notes)
+
+
+def test_what_a_number_is_most_strongly_related_to_is_told_text_too():
+    rng = np.random.default_rng(8)
+    size = 4000
+    age, text = rng.normal(size=size), rng.integers(0, 3, size)
+    # Of the variance of pay .8 is of age and .2 noise; of hours .36 lies between values of text.
+    pay = np.sqrt(0.8) * age + np.sqrt(0.2) * rng.normal(size=size)
+    level = np.array([-1.0, 0.0, 1.0]) * np.sqrt(1.5)
+    hours = 0.6 * level[text] + 0.8 * rng.normal(size=size)
+    x = np.column_stack([age, pay, hours, text, np.ones(size)])
+    names = ("age", "pay", "hours", "job", "year")
+    found = related(x, names, ["job"], 0.5)
+    assert [one[:2] for one in found] == [("age", "pay"), ("hours", "job")]
+    # Standard errors of 4,000 examples are below .01.
+    assert found[0][2] == pytest.approx(0.8**0.5, abs=0.03)
+    assert found[1][2] == pytest.approx(0.6, abs=0.03)
+    assert not related(x, names, ["job"], 0.97)
+    # Text of as many values as examples tells nothing by chance.
+    many = np.column_stack([age, np.arange(size) // 2])
+    assert not related(many, ("age", "id"), ["id"], 0.3)
 
 
 @pytest.mark.parametrize("written", ["pdp", "ale"])

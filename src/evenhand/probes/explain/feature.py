@@ -184,27 +184,46 @@ def _few(names: Sequence[str] | Iterator[str]) -> str:
 def related(
     x: Floats, names: Sequence[str], text: Collection[str], least: float
 ) -> list[tuple[str, str, float]]:
-    """Return each feature beside the one with which it is most strongly related, and how strongly.
+    """Return each number beside the feature with which it is most strongly related, and how.
 
-    The size of Pearson's correlation; pairs once, the strongest first.
+    Of two numbers the size of Pearson's correlation. Of a number and text the correlation ratio,
+    the root of the share of the number's variance that lies between the values of the text, less
+    what as many values leave by chance (Kelley 1935). Pairs once, the strongest first.
 
     Args:
         x: All examples, shape (n, columns).
         names: Of the columns.
-        text: Columns whose numbers are places of values, which have no order and stand in no pair.
+        text: Columns whose numbers are places of values, which have no order.
         least: The least size that is told.
 
     """
     values = np.asarray(x, np.float64).reshape(len(x), -1)
-    still = [
-        place for place, name in enumerate(names) if name in text or not np.ptp(values[:, place])
-    ]
+    words = [place for place, name in enumerate(names) if name in text]
+    still = [place for place in range(len(names)) if not np.ptp(values[:, place])]
+    pairs = [*_related(values, [*still, *words], least)]
+    for other in (place for place in words if place not in still):
+        for one in (place for place in range(len(names)) if place not in {*still, *words}):
+            size = _between(values[:, one], values[:, other])
+            pairs += [(one, other, size)] if size >= least else []
     strongest: dict[int, tuple[int, int, float]] = {}
-    for pair in _related(values, still, least):
+    for pair in pairs:
         for place in pair[:2]:
-            strongest[place] = max(strongest.get(place, pair), pair, key=lambda one: one[2])
+            if place not in words:
+                strongest[place] = max(strongest.get(place, pair), pair, key=lambda one: one[2])
     found = sorted({*strongest.values()}, key=lambda one: -one[2])
     return [(names[one], names[other], size) for one, other, size in found]
+
+
+def _between(number: NDArray[np.float64], text: NDArray[np.float64]) -> float:
+    """Return the correlation ratio of a number and text, shape (n,) each, corrected for chance."""
+    codes = np.unique(text, return_inverse=True)[1]
+    count, size = int(codes.max()) + 1, len(number)
+    if size <= count:
+        return 0.0
+    means = np.bincount(codes, number) / np.bincount(codes)
+    within = float(np.square(number - means[codes]).sum() / (size - count))
+    share = 1 - within / float(number.var(ddof=1))
+    return float(max(share, 0.0) ** 0.5)
 
 
 def _related(
