@@ -258,7 +258,7 @@ class Shap(Explanation):
         said = [beside, _HOW[way].format(rounds=self.rounds)]
         if way == "sample":
             said.append(_ERROR[self.rounds > 1])
-        if size < min(_FEW, len(table.x)):
+        if size < _FEW:
             said.append(f"a background of {size} is small: another one may give other parts")
         if self.way == "auto" and way == "sample" and trees_of(model) is not None:
             why = explainable(model, score)
