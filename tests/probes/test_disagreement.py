@@ -110,7 +110,14 @@ def test_chance_is_the_mean_over_all_ways_to_shuffle_one_map(top):
 
 
 @pytest.mark.parametrize(
-    "flat", [np.zeros(5), np.full(5, 2.0), np.array([3.0, -3, 3, -3, 3]), np.full(5, np.nan)]
+    "flat",
+    [
+        np.zeros(5),
+        np.full(5, 2.0),
+        np.array([3.0, -3, 3, -3, 3]),
+        np.array([3.0, -2, 1, 4, 5]) * 1e-31,
+        np.full(5, np.nan),
+    ],
 )
 def test_map_whose_sizes_are_all_equal_agrees_with_nothing_and_is_no_number(flat):
     known = np.array([[5.0, 4, 3, 2, 1]])

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evenhand.probes.attribute.attribution import Maps
-from evenhand.probes.card.likeness import likeness, places_of
+from evenhand.probes.card.likeness import Places, correlation, places_of
 
 COLUMNS = (
     *("feature_agreement", "feature_agreement_random"),
@@ -27,6 +27,10 @@ _STEPS = 1e6
 """Steps from 0 to the largest size, to which sizes are rounded: what is less is noise of floats."""
 
 
+_NOTHING = 1e-20
+"""What no part is below: scores have sixteen digits, and least squares of nothing leave noise."""
+
+
 def agreement(one: Maps, other: Maps, top: int) -> dict[str, NDArray[np.float64]]:
     """Return how far the two maps of each example agree, by column, shape (n,).
 
@@ -37,7 +41,7 @@ def agreement(one: Maps, other: Maps, top: int) -> dict[str, NDArray[np.float64]
     chance. Over all parts: ``rank_correlation`` is Spearman's of sizes, in [-1, 1], equal ones
     sharing the mean of their ranks; ``pairwise_rank_agreement`` the share of pairs of parts of
     which both maps say that the same one is larger, .5 by chance. NaN where all sizes of a map are
-    equal, or a part is no number.
+    equal, or below 1e-20, or a part is no number.
 
     Args:
         one: Signed parts, shape (n, parts).
@@ -67,8 +71,8 @@ def agreement(one: Maps, other: Maps, top: int) -> dict[str, NDArray[np.float64]
         "sign_agreement_random": shuffled / (top * parts),
         "rank_agreement": same.sum(axis=1) / top,
         "signed_rank_agreement": (same * alike).sum(axis=1) / top,
-        "rank_correlation": likeness(sizes, others),
-        "pairwise_rank_agreement": _pairwise(sizes, others),
+        "rank_correlation": correlation(first, second),
+        "pairwise_rank_agreement": _pairwise(first, second),
     }
     finite = np.isfinite(one).all(axis=1) & np.isfinite(other).all(axis=1)
     ordered = finite & (np.ptp(sizes, axis=1) > 0) & (np.ptp(others, axis=1) > 0)
@@ -79,7 +83,7 @@ def _steps(parts: Maps) -> tuple[Maps, NDArray[np.float64]]:
     """Return the sizes of parts in steps up to the largest, and the signs of what is left."""
     known = np.where(np.isfinite(parts), parts, 0.0)
     largest = np.abs(known).max(axis=1, keepdims=True)
-    steps = np.rint(known / np.where(largest > 0, largest, 1.0) * _STEPS)
+    steps = np.rint(known / np.where(largest > _NOTHING, largest, np.inf) * _STEPS)
     return np.abs(steps), np.sign(steps)
 
 
@@ -89,23 +93,22 @@ def _among(first: NDArray[np.int64], last: NDArray[np.int64], top: int) -> NDArr
     return found
 
 
-def _pairwise(one: Maps, other: Maps) -> NDArray[np.float64]:
+def _pairwise(one: Places, other: Places) -> NDArray[np.float64]:
     """Return the share of pairs that two maps put in one order; of tied ones half, shape (n,)."""
-    parts = one.shape[1]
+    parts = one.first.shape[1]
     pairs = max(parts * (parts - 1) / 2, 1)
     # By one map, then by the other among its ties, which are then in no wrong order.
-    order = np.lexsort((other, one), axis=1)
-    inverted = _inversions(places_of(np.take_along_axis(other, order, axis=1)).first)
+    order = np.lexsort((other.first, one.first), axis=1)
+    inverted = _inversions(np.take_along_axis(other.first, order, axis=1))
     # Two places as one number, for what is tied in both.
-    first, second = (places_of(each).first for each in (one, other))
-    tied = _tied(first) + _tied(second) - _tied(first * parts + second)
+    both = places_of((one.first * parts + other.first).astype(np.float64))
+    tied = _tied(one) + _tied(other) - _tied(both)
     found: NDArray[np.float64] = 1 - (inverted + tied / 2) / pairs
     return found
 
 
-def _tied(values: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Return how many pairs of a row are equal, shape (n,)."""
-    places = places_of(values.astype(np.float64))
+def _tied(places: Places) -> NDArray[np.float64]:
+    """Return how many pairs of parts are equal, shape (n,)."""
     # Each of m equal ones tells of the m - 1 others, and so of each pair twice.
     found: NDArray[np.float64] = (places.last - places.first).sum(axis=1) / 2
     return found

@@ -20,12 +20,7 @@ def likeness(one: Maps, other: Maps) -> NDArray[np.float64]:
         other: Of the same shape.
 
     """
-    first, second = _centred(one), _centred(other)
-    sizes = np.sqrt((first**2).sum(axis=1) * (second**2).sum(axis=1))
-    found: NDArray[np.float64] = np.divide(
-        (first * second).sum(axis=1), sizes, out=np.full(len(one), np.nan), where=sizes > 0
-    )
-    return found
+    return correlation(*(places_of(each.reshape(len(each), -1)) for each in (one, other)))
 
 
 class Places(NamedTuple):
@@ -63,8 +58,17 @@ def places_of(values: Maps) -> Places:
     return found
 
 
-def _centred(maps: Maps) -> NDArray[np.float64]:
+def correlation(one: Places, other: Places) -> NDArray[np.float64]:
+    """Return Spearman's correlation of two maps by the places of their parts, shape (n,)."""
+    first, second = _centred(one), _centred(other)
+    sizes = np.sqrt((first**2).sum(axis=1) * (second**2).sum(axis=1))
+    found: NDArray[np.float64] = np.divide(
+        (first * second).sum(axis=1), sizes, out=np.full(len(first), np.nan), where=sizes > 0
+    )
+    return found
+
+
+def _centred(places: Places) -> NDArray[np.float64]:
     """Return the ranks of each map's parts, less their mean, shape (n, parts)."""
-    first, last = places_of(maps.reshape(len(maps), -1))
-    ranks: NDArray[np.float64] = (first + last) / 2 - (first.shape[1] - 1) / 2
+    ranks: NDArray[np.float64] = (places.first + places.last) / 2 - (places.first.shape[1] - 1) / 2
     return ranks
