@@ -158,3 +158,9 @@ def test_seeds_are_compared_where_an_explanation_draws():
         for first, second in zip(streams(6, len("map")), streams(6, len("again")), strict=True)
     ]
     np.testing.assert_allclose(noise, wanted)
+
+
+def test_ten_networks_are_drawn_where_nobody_says_how_many():
+    (card,) = probe_of("attribute.gradient").method.cards
+    assert card.randomisations == 10
+    assert card.depth.layers(None) is None
