@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import numpy as np
 import polars as pl
@@ -92,3 +93,29 @@ def test_python_explains_a_table_and_takes_its_own_range():
     # A function is searched: never cheaper than the way to the boundary, and seldom far behind it.
     assert nearest <= eh.estimate("mean_recourse_cost", log).value < 1.5 * nearest
     assert eh.estimate("no_recourse", log).value == 0
+
+
+def test_both_kinds_of_curves_come_from_one_plan_and_their_logs_are_taken_again(audited, tmp_path):
+    probes, rule = 'explain.ale(bins=3)", "explain.pdp(points=4)', "mean_local_effect <= 1"
+    found = audited(probes, rule, "--html", "page.html", "--force")
+    assert found.exit_code == 0, found.output
+    told = json.loads(found.stdout)["findings"]
+    assert len(told) == 3 * (3 + 4) * 2
+    for one in told:
+        feature, *at = re.findall(r"== '?([-\w.]+)", one["slice"])
+        slope = {"income": 2.0, "debt": 1.0, "shoes": 0.0}[feature]
+        if one["measure"] == "mean_local_effect" and one["contrast"] is None:
+            low, high = map(float, at)
+            assert one["value"] == pytest.approx(slope * (high - low), abs=1e-9)
+        if one["contrast"] == "difference":
+            assert one["high"] == pytest.approx(0, abs=1e-9)
+    page = (tmp_path / "page.html").read_text(encoding="utf-8")
+    assert page.count('class="block course"') == 6
+    again = audited(probes, rule, "--html", "page.html", "--force")
+    assert "taken from" in again.output
+    assert json.loads(again.stdout)["findings"] == told
+
+
+def test_two_curves_of_one_kind_are_sent_to_plans_of_their_own(audited):
+    found = audited('explain.ale", "explain.ale(bins=4)', "mean_local_effect <= 1")
+    assert "makes the variant 'income' too" in str(found.exception)
