@@ -9,7 +9,7 @@ import pytest
 import evenhand as eh
 from evenhand.audits.evidence.chart import charts_of
 from evenhand.audits.evidence.comparison import diff
-from evenhand.audits.evidence.course import course_chart
+from evenhand.audits.evidence.course import COLOURS, MOST_LINES, course_chart, drawn_of
 from evenhand.audits.evidence.curve import curves_of
 from evenhand.audits.plan import Located, plan_from
 from evenhand.audits.plan.default_probed import probed_measures
@@ -288,6 +288,22 @@ def test_places_are_found_by_their_numbers_on_every_engine(other, written, tmp_p
     counted = [finding.rows for finding in one.findings if not finding.by]
     assert sum(counted) == len(rows)
     assert 0 not in counted
+
+
+def test_of_many_groups_the_ends_are_drawn_beside_all_together(tmp_path):
+    rows, method = made(size=2000)
+    rows = rows.with_columns(sex=(pl.col("source") % 9).cast(pl.String))
+    course = curve(bundle_of(tmp_path, rows, method), "x0")
+    drawn = drawn_of(course)
+    assert len(course.names) == 10
+    assert (len(drawn), drawn[-1]) == (MOST_LINES, "all")
+    lines = next(one for one in course_chart(course)["layer"] if one["mark"]["type"] == "line")
+    looks = lines["encoding"]["color"]["scale"]
+    assert looks["domain"][-1] == "all"
+    assert looks["range"] == [*COLOURS]
+    few = curve(bundle_of(tmp_path, *made()), "x0")
+    lines = next(one for one in course_chart(few)["layer"] if one["mark"]["type"] == "line")
+    assert lines["encoding"]["color"]["scale"]["range"] == [*COLOURS[:2], COLOURS[-1]]
 
 
 def test_figures_of_no_bin_are_no_curve(tmp_path):
