@@ -18,6 +18,7 @@ from evenhand.measures.rankings.spread import gini
 from evenhand.worlds.ranked import log_discount
 from evenhand.worlds.search import Search
 from evenhand.worlds.short_video import Creators, ShortVideo, Viewers
+from looks import settled
 
 WORLD = ShortVideo(
     viewers=Viewers(count=300),
@@ -168,6 +169,7 @@ def values(findings):
 def test_intervals_over_viewers_hold_what_is_true_of_this_catalogue():
     figures = ["nDCG@10", GAP, "AWRF(of=creator_tier)@10", STARS, "exposure_gini"]
     figures.append("watch_time(column=watch_share)")
+    truth = WORLD.truth(runs=1_000)
     found, exposed = {figure: [] for figure in figures}, 0.0
     for seed in range(LOGS):
         tables = WORLD.simulate(seed)
@@ -176,11 +178,12 @@ def test_intervals_over_viewers_hold_what_is_true_of_this_catalogue():
         shown = tables.log.drop_nulls("slot")
         weight = 1 / np.log2(1 + shown["slot"].to_numpy())
         exposed += np.bincount(shown["item"], weight, WORLD.creators.videos)
-    truth = WORLD.truth(runs=1_000)
-    # What no formula tells is the mean of the logs: 13 times better known than by one of them.
-    true = {figure: values(found[figure]).mean() for figure in figures}
-    true |= {GAP: truth.ndcg_gap["age_band"].value, STARS: stars(truth)}
-    covered = {figure: held(found[figure], true[figure]) for figure in figures}
+        # What no formula tells is the mean of the logs: 9 to 13 times better known than by one.
+        true = {figure: values(found[figure]).mean() for figure in figures}
+        true |= {GAP: truth.ndcg_gap["age_band"].value, STARS: stars(truth)}
+        covered = {figure: held(found[figure], true[figure]) for figure in figures}
+        if settled(min(covered.values()), seed + 1, LOGS, least=FEWEST / LOGS):
+            break
     assert min(covered.values()) >= FEWEST / LOGS, covered
     # The Gini index of a log is that of a log of its size: chance makes it larger than that of
     # the exposure which is expected, and the interval is not about the latter.

@@ -8,6 +8,7 @@ import pytest
 
 import evenhand as eh
 from evenhand.worlds.decisions import DecisionWorld
+from looks import settled
 
 
 # If the interval truly contains 0 in 95 % of logs, fewer than 93 % of 2,000 has probability 3e-5.
@@ -15,13 +16,15 @@ from evenhand.worlds.decisions import DecisionWorld
 def test_four_equal_groups_contain_zero_in_at_least_93_percent():
     rng = np.random.default_rng(2024)
     contains = 0
-    for _ in range(2_000):
+    for drawn in range(1, 2_001):
         rows = pl.DataFrame(
             {"g": np.repeat(["a", "b", "c", "d"], 100), "p": (rng.random(400) < 0.3).astype(int)}
         )
         log = eh.log(rows, kind="decisions", prediction="p")
         contains += eh.estimate("difference(selection_rate, by=g)", log).low == 0
-    assert contains / 2_000 >= 0.93
+        if settled(contains / drawn, drawn, 2_000, least=0.93):
+            break
+    assert contains / drawn >= 0.93
 
 
 # 1,000 logs; a true coverage of .95 falls below .93 with probability 0.3 %, and the seed is fixed.
@@ -36,7 +39,7 @@ def test_gap_of_ten_points_over_clustered_users_is_covered_in_at_least_93_percen
     )
     rng = np.random.default_rng(7)
     covered = naive = 0
-    for _ in range(1_000):
+    for drawn in range(1, 1_001):
         rows = world.rows({"a": 150, "b": 150}, rng)
         by_unit, by_row = (
             eh.estimate(
@@ -47,8 +50,11 @@ def test_gap_of_ten_points_over_clustered_users_is_covered_in_at_least_93_percen
         )
         covered += by_unit.low <= 0.10 <= by_unit.high
         naive += by_row.low <= 0.10 <= by_row.high
-    assert covered / 1_000 >= 0.93
-    assert naive / 1_000 < 0.85, "rows taken as independent cover far too little"
+        few = settled(naive / drawn, drawn, 1_000, greatest=0.85)
+        if few and settled(covered / drawn, drawn, 1_000, least=0.93):
+            break
+    assert covered / drawn >= 0.93
+    assert naive / drawn < 0.85, "rows taken as independent cover far too little"
 
 
 def test_a_world_has_the_rates_that_were_planted():

@@ -11,6 +11,7 @@ from evenhand.audits.plan import Located, plan_from
 from evenhand.audits.plan.fit import fit
 from evenhand.audits.run import cases, run
 from evenhand.worlds.decisions import DecisionWorld
+from looks import settled
 
 
 def table(**groups: tuple[int, int]) -> pl.DataFrame:
@@ -223,13 +224,15 @@ def test_at_the_limit_a_gap_passes_in_at_most_one_of_twenty_logs():
     """False-alarm rate: 500 logs, 5 % nominal; beyond .075 happens by chance once in 140."""
     rng = np.random.default_rng(2)
     passed = failed = 0
-    for _ in range(500):
+    for drawn in range(1, 501):
         k = rng.binomial(400, [0.4, 0.5])
         (rule,) = audited(table(a=(k[0], 400), b=(k[1], 400)), f"{GAP} <= 0.1")
         passed += rule.verdict == "pass"
         failed += rule.verdict == "fail"
-    assert passed / 500 < 0.075
-    assert failed / 500 < 0.075
+        if settled(max(passed, failed) / drawn, drawn, 500, greatest=0.075):
+            break
+    assert passed / drawn < 0.075
+    assert failed / drawn < 0.075
 
 
 @pytest.mark.slow
@@ -237,7 +240,7 @@ def test_a_gate_of_ten_rules_at_their_limits_fails_in_at_most_one_of_twenty_logs
     """Familywise error by Holm: 300 logs, 5 % nominal; beyond .09 happens once in 500."""
     rng = np.random.default_rng(3)
     failed = 0
-    for _ in range(300):
+    for drawn in range(1, 301):
         frame = {"decided": np.zeros(500, dtype=np.int64)}
         rules = []
         for i in range(10):
@@ -246,7 +249,9 @@ def test_a_gate_of_ten_rules_at_their_limits_fails_in_at_most_one_of_twenty_logs
         frame["decided"] = rng.integers(0, 2, 500)
         verdicts = [rule.verdict for rule in audited(pl.DataFrame(frame), *rules)]
         failed += "fail" in verdicts
-    assert failed / 300 < 0.09
+        if settled(failed / drawn, drawn, 300, greatest=0.09):
+            break
+    assert failed / drawn < 0.09
 
 
 @pytest.mark.slow
@@ -255,13 +260,15 @@ def test_units_of_many_rows_do_not_fail_more_often():
     world = DecisionWorld({"a": 0.5, "b": 0.5}, {"a": 0.2, "b": 0.3}, {"a": 0.3, "b": 0.3}, 20, 0.2)
     rng = np.random.default_rng(4)
     failed = passed = 0
-    for _ in range(300):
+    for drawn in range(1, 301):
         rows = world.rows({"a": 150, "b": 150}, rng).rename({"prediction": "decided"})
         (rule,) = audited(rows, "difference(false_positive_rate, by=group) <= 0.1", unit="unit")
         failed += rule.verdict == "fail"
         passed += rule.verdict == "pass"
-    assert failed / 300 < 0.09
-    assert passed / 300 < 0.09
+        if settled(max(passed, failed) / drawn, drawn, 300, greatest=0.09):
+            break
+    assert failed / drawn < 0.09
+    assert passed / drawn < 0.09
 
 
 def test_where_there_are_units_enough_no_more_are_asked_for():
