@@ -156,7 +156,8 @@ def is_of_sources(plan: AuditPlan) -> bool:
     """Return whether what is independent is the source example, which is in one bin of a curve."""
     kind = kinds().get(plan.log.kind)
     unit = plan.written_unit
-    return kind is not None and unit in {None, plan.roles.get(kind.unit, kind.unit)}
+    # Two-way units are a list.
+    return kind is not None and (unit is None or unit == plan.roles.get(kind.unit, kind.unit))
 
 
 def courses_of(findings: Iterable[Finding], variant: str) -> list[Course]:
