@@ -117,6 +117,15 @@ def count_of(count: int, *, exact: bool = True) -> str:
     return f"{'' if exact else '~'}{count:,}"
 
 
+def counted(count: int, what: str) -> str:
+    """Return a count with what is counted, in the plural where it is not one.
+
+    >>> counted(1, "line"), counted(7214, "line")
+    ('1 line', '7,214 lines')
+    """
+    return f"{count:,} {what}{'s' * (count != 1)}"
+
+
 def name_of(group: Mapping[str, str]) -> str:
     """Return a group by its values, for where the attributes are told beside it.
 
