@@ -20,6 +20,7 @@ from evenhand.stats.crossed import dyadic, two_way
 from evenhand.stats.interval import critical, wilson
 from evenhand.stats.simultaneous import student
 from evenhand.worlds.crossed import CrossedWorld
+from looks import settled
 
 
 def decisions(rows, **how):
@@ -374,8 +375,10 @@ def test_large_unit_of_a_large_log_shows_in_its_bucket(monkeypatch):
 def test_gap_between_groups_of_items_is_covered_only_where_items_are_units_too(unit, least, most):
     rng = np.random.default_rng(2026)
     covered = 0
-    for _ in range(300):
+    for drawn in range(1, 301):
         rows = CROSSED.rows({"a": 50, "b": 50}, 200, 4_000, rng)
         found = eh.estimate(QUESTION, crossed_log(rows, unit))
         covered += found.low <= 0.1 <= found.high
-    assert least <= covered / 300 <= most
+        if settled(covered / drawn, drawn, 300, least=least, greatest=most):
+            break
+    assert least <= covered / drawn <= most
