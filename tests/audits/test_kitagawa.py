@@ -9,6 +9,7 @@ import pytest
 import evenhand as eh
 from evenhand.audits.contrasts.kitagawa import PARTS
 from evenhand.errors import NotationError
+from looks import settled
 
 
 def decisions(rows, **how):
@@ -221,15 +222,18 @@ def draw(rng, units, unit_rows):
     return pl.concat(parts)
 
 
-# 1,500 logs; a true coverage of .95 falls below .935 with probability 0.5 %; the seed is fixed.
+# 500 logs; a true coverage of .95 falls below .925 with probability 0.5 %, one of .90 with 97 %;
+# the seed is fixed.
 @pytest.mark.slow
 @pytest.mark.parametrize(("units", "unit_rows"), [(150, 1), (150, 8)], ids=["rows", "clustered"])
 def test_parts_are_covered(units, unit_rows):
     rng = np.random.default_rng(77)
     covered = dict.fromkeys(TRUTH, 0)
-    for _ in range(1_500):
+    for drawn in range(1, 501):
         log = decisions(draw(rng, units, unit_rows), unit="u" if unit_rows > 1 else None)
         found = parts_of(RATES, log)
         for part, truth in TRUTH.items():
             covered[part] += found[part].low <= truth <= found[part].high
-    assert min(covered.values()) / 1_500 >= 0.935
+        if settled(min(covered.values()) / drawn, drawn, 500, least=0.925):
+            break
+    assert min(covered.values()) / drawn >= 0.925
