@@ -101,6 +101,8 @@ def _over_strata(cells: Figures, weights: Floats) -> Figures:
     variance = np.where(
         n < TWO, together * (1 - together) / n, share * (1 - share) / np.maximum(n - 1, 1)
     )
+    if cells.spread is not None:
+        variance = np.where(n < TWO, variance, cells.spread / np.maximum(n - 1, 1))
     least, most = cells.within
     if cells.curve is not None:
         variance = variance * np.square(cells.curve.slope(share) / (most - least))
@@ -123,7 +125,11 @@ def _over_strata(cells: Figures, weights: Floats) -> Figures:
     method = f"{cells.method} over strata"
     moved = combined.deviations
     buckets = None if moved is None else moved / (most - least)
-    return Proportions(value, trials, combined.df, correlation, method, curve, buckets)
+    one = None
+    if cells.spread is not None:
+        trials = np.where(spread > 0, alike, trials)
+        one = np.minimum(total * trials, spread)
+    return Proportions(value, trials, combined.df, correlation, method, curve, buckets, one)
 
 
 def standardise(groups: Grouped, cells: Grouped, given: tuple[str, ...]) -> Grouped:

@@ -164,6 +164,8 @@ class SmoothFunction(Figure):
         about: What qualifies the figure, by topic.
         exact: Whether rows that all have the same value tell the figure, with an interval of no
             width: where a row's value is worked out and not observed, it may be alike for all.
+        mean: Whether it is a mean of numbers within the range.
+        rare: Whether these are mostly one number.
 
     """
 
@@ -179,6 +181,8 @@ class SmoothFunction(Figure):
     needs: Mapping[str, str] = field(default_factory=dict)
     about: Mapping[str, str] = field(default_factory=dict)
     exact: bool = False
+    mean: bool = False
+    rare: bool = False
     needs_products: ClassVar[bool] = True
 
     @property
@@ -246,6 +250,8 @@ class SmoothFunction(Figure):
             occupied=None if dependent is None else trials,
             within=self.within,
             dependent=dependent,
+            mean=self.mean,
+            rare=self.rare,
         )
 
     @staticmethod

@@ -158,9 +158,10 @@ class TermSums:
         otherwise: str = "",
     ) -> SmoothFunction:
         """Return the mean of the amount ``of`` over the rows of the term ``among``."""
-        return self.function(
+        found = self.function(
             lambda s: s[of] / s[among], among=among, empty=empty, within=within, otherwise=otherwise
         )
+        return dataclasses.replace(found, mean=True)
 
     def function(
         self,

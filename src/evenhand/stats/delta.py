@@ -40,6 +40,8 @@ class Influences:
             units it is enough to know which have any.
         within: The smallest and the largest value that such a figure can have.
         dependent: What a bucket is; None where every row is its own unit.
+        mean: Whether the figures are means of numbers within the range.
+        rare: Whether most of these are mostly one number, so that few others tell little.
 
     """
 
@@ -52,13 +54,17 @@ class Influences:
     occupied: np.ndarray | None
     within: tuple[float, float]
     dependent: Dependence | None
+    mean: bool = False
+    rare: bool = False
 
     def figures(self) -> Figures:
         """Return the figures with variances from rows or, where there are some, from buckets.
 
         A variance from buckets is never below that of independent rows. Figures in a bounded
         range get Wilson's interval with the number of trials that a proportion of this variance
-        would have; one without any variance counts its rows as trials.
+        would have; one without any variance counts its rows as trials. A mean counts as many as
+        could have differed, rows or buckets, and where all are the same number, or mostly, has the
+        score interval that reckons with others (docs/design/intervals.md).
 
         Source: Kottas, Kuss and Zapf 2014 (Wilson's interval with an effective number of trials,
         for the area under the curve).
@@ -90,16 +96,24 @@ class Influences:
         spread = share * (1 - share)
         scaled = variance / (most - least) ** 2
         flat = (scaled <= 0) | (spread <= 0)
-        n = np.divide(spread, scaled, out=self.rows.astype(np.float64), where=~flat)
+        trials, one = self.rows.astype(np.float64), None
+        if self.mean:
+            # What sums by bucket of the same numbers differ by is rounding.
+            flat |= self.variance <= 0
+            trials = np.maximum(np.minimum(trials, df + 1), 1.0)
+        n = np.divide(spread, scaled, out=trials.copy(), where=~flat)
+        if self.mean and (self.rare or (flat & (spread > 0)).any()):
+            n = np.where(flat | self.rare, trials, n)
+            one = np.where(flat, 0.0, np.minimum(scaled * trials if self.rare else spread, spread))
         curve = None
         if self.within != (0.0, 1.0):
             curve = Curve(
                 value=lambda share: least + (most - least) * share,
                 slope=lambda share: np.full_like(share, most - least),
             )
-        method = f"Wilson with the delta method's variance{how}"
+        method = f"{_SCORE if self.rare else _EFFECTIVE}{how}"
         buckets = None if self.buckets is None else self.buckets / (most - least)
-        return Proportions(share, n, df, correlation, method, curve, buckets)
+        return Proportions(share, n, df, correlation, method, curve, buckets, one)
 
     def _df_of_logarithm(self, edge: float) -> Floats:
         """Return the degrees of freedom of the variance of the log of the distance to an edge.
@@ -115,6 +129,9 @@ class Influences:
         fewer: Floats = np.maximum(self.df / (1 + relative), np.minimum(self.df, 1.0))
         return fewer
 
+
+_EFFECTIVE = "Wilson with the delta method's variance"
+_SCORE = "score interval of a bounded mean"
 
 TOGETHER: dict[Dependence, str] = {
     "buckets": ", units taken together",

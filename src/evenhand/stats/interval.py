@@ -56,6 +56,38 @@ def wilson(proportion: Floats, n: Floats, crit: float | Floats) -> Limits:
     return Limits(low, high)
 
 
+def bounded(value: Floats, spread: Floats, n: Floats, crit: float | Floats) -> Limits:
+    """Return score intervals of means of numbers in [0, 1], whatever was not seen of them.
+
+    A limit is the mean of what was seen mixed with 1, or 0, in such a share that it lies ``crit``
+    of the mixture's standard errors off. Of zeros and ones this is Wilson's interval. Where all
+    that were seen are the same, the share is Wilson's limit of none in n, so that rare other
+    numbers are reckoned with; t or Wilson with an effective number of trials have no width there.
+
+    Args:
+        value: Observed means, in [0, 1].
+        spread: Observed variances of one number, at most ``value * (1 - value)``.
+        n: Numbers of independent ones, > 0.
+        crit: Two-sided critical value.
+
+    Source: Wilson 1927, for a mixture in place of a Bernoulli variable.
+
+    >>> low, high = bounded(np.array([0.5]), np.array([0.0]), np.array([10.0]), critical(0.95))
+    >>> round(float(low[0]), 4), round(float(high[0]), 4)      # half of 3.84 / (10 + 3.84)
+    (0.3612, 0.6388)
+    """
+    share = np.square(crit) / n
+
+    def reach(room: Floats) -> Floats:
+        # (1 + share) d^2 = share ((room - spread / room) d + spread), with d the distance.
+        pull = share * (room - np.divide(spread, room, out=np.zeros_like(room), where=room > 0))
+        root = np.sqrt(np.square(pull) + 4 * (1 + share) * share * spread)
+        distance: Floats = (pull + root) / (2 * (1 + share))
+        return np.minimum(distance, room)
+
+    return Limits(value - reach(value), value + reach(1 - value))
+
+
 def mover_difference(
     first: tuple[Floats, Limits], second: tuple[Floats, Limits], correlation: Floats | float = 0.0
 ) -> Limits:

@@ -15,7 +15,7 @@ from scipy import special
 
 from evenhand.stats.bucket import Between, Dependence
 from evenhand.stats.figure import Figures
-from evenhand.stats.interval import Floats, Limits, critical, wilson
+from evenhand.stats.interval import Floats, Limits, bounded, critical, wilson
 
 
 @dataclass(frozen=True)
@@ -69,6 +69,8 @@ class Proportions(Figures):
         method: Name of the interval of one proportion.
         curve: The function of the proportion that is the figure; None for the proportion itself.
         buckets: How far each bucket of units moves the proportions; None for independent rows.
+        spread: Variance of one trial, of means of other numbers than 0 and 1; None where it is that
+            of a proportion.
 
     """
 
@@ -79,6 +81,7 @@ class Proportions(Figures):
     method: str
     curve: Curve | None = None
     buckets: Floats | None = None
+    spread: Floats | None = None
 
     @property
     def deviations(self) -> Floats | None:
@@ -99,7 +102,11 @@ class Proportions(Figures):
 
     def limits_at(self, crit: Floats, index: np.ndarray | None = None) -> Limits:
         chosen = np.arange(len(self.proportion)) if index is None else index
-        low, high = wilson(self.proportion[chosen], self.n[chosen], crit)
+        value, n = self.proportion[chosen], self.n[chosen]
+        if self.spread is None:
+            low, high = wilson(value, n, crit)
+        else:
+            low, high = bounded(value, self.spread[chosen], n, crit)
         single = self.df[chosen] < 1
         limits = Limits(np.where(single, 0.0, low), np.where(single, 1.0, high))
         return limits if self.curve is None else Limits(*map(self.curve.value, limits))
@@ -115,22 +122,39 @@ class Proportions(Figures):
         """
         limits = self.limits_at(crit)
         tail = special.ndtr(-np.abs(crit))
-        hits = self.proportion * self.n
-        misses = self.n - hits
+        n = self.n
+        if self.spread is not None:
+            binomial = self.proportion * (1 - self.proportion)
+            n = n * np.divide(binomial, self.spread, out=np.ones_like(n), where=self.spread > 0)
+        hits = self.proportion * n
+        misses = n - hits
         low = np.where(hits > 0, special.betaincinv(np.maximum(hits, 1e-9), misses + 1, tail), 0.0)
         high = np.where(
             misses > 0, special.betainccinv(hits + 1, np.maximum(misses, 1e-9), tail), 1.0
         )
+        if self.spread is not None:
+            # Of none in n, the share of others that is left out here.
+            others = special.betainccinv(np.ones_like(n), self.n, tail)
+            low = np.where(self.spread > 0, low, self.proportion * (1 - others))
+            high = np.where(self.spread > 0, high, 1 - (1 - self.proportion) * (1 - others))
         if self.curve is not None:
             low, high = self.curve.value(low), self.curve.value(high)
         return Limits(np.minimum(limits.low, low), np.maximum(limits.high, high))
 
     def variances(self, level: float) -> tuple[Floats, Floats]:
-        """Return the figures at Agresti and Coull's centres and their variances, all positive."""
+        """Return the figures at Agresti and Coull's centres and their variances, all positive.
+
+        They add ``crit^2`` trials, half of them successes; the variance is of what was seen with
+        these.
+        """
         square = critical(level) ** 2
         n = self.n + square
         centre = (self.proportion * self.n + square / 2) / n
         variance = centre * (1 - centre) / n
+        if self.spread is not None:
+            added = square / n
+            seen = (1 - added) * (self.spread + np.square(self.proportion))
+            variance = (seen + added / 2 - np.square(centre)) / n
         if self.curve is None:
             return centre, variance
         return self.curve.value(centre), variance * np.square(self.curve.slope(centre))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import ClassVar
 
 import narwhals as nw
@@ -23,7 +24,9 @@ class _Rise(Sums):
 
     def finalise(self, s: TermSums) -> Figure:
         empty = "no example of which it is known"
-        return s.mean(self.needs[0], among="rows", empty=empty, within=self.within)
+        found = s.mean(self.needs[0], among="rows", empty=empty, within=self.within)
+        # Of a feature that is hardly read most answers are not worse and not better.
+        return replace(found, rare=True)
 
 
 @measure(
