@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import shlex
 import sys
 from pathlib import Path
 
@@ -57,7 +59,7 @@ def run(ask):
         }
     )
 
-    def call(written, *more, rows=120, label=None, features=("x0", "x1", "x2")):
+    def call(written, *more, rows=120, label=None, features=("x0", "x1", "x2"), called="decision"):
         model = LogisticRegression().fit(
             table.select(features).to_pandas(), table["decision"].to_numpy()
         )
@@ -65,9 +67,9 @@ def run(ask):
         inputs = table.head(rows)
         if label is not None:
             inputs = inputs.with_columns(decision=pl.Series(label))
-        inputs.write_parquet("rows.parquet")
+        inputs.rename({"decision": called}).write_parquet("rows.parquet")
         words = ["--model", "model.joblib", "--trust-pickle", "--inputs", "rows.parquet"]
-        words += ["--label", "decision", "--out", "out.parquet", "--force", *more]
+        words += ["--label", called, "--out", "out.parquet", "--force", *more]
         return ask(written, *words)
 
     return call
@@ -104,6 +106,19 @@ def test_labels_of_inputs_that_the_model_does_not_have_are_refused_with_its_own(
     code, _, err = run(written, label=label)
     assert code == 2
     assert "'pending', 'reject' are none of the labels approve, refer, refuse" in err
+
+
+@pytest.mark.parametrize("name", ["decision", "what was decided"])
+def test_rows_without_a_label_are_left_out_by_what_the_hint_says(run, name):
+    label = [None, *["approve", "refer", "refuse"] * 39, "refer", "refer"]
+    code, _, err = run("explain.permutation", label=label, called=name)
+    assert code == 2
+    assert "1 of 120 labels are missing" in err
+    (flag,) = re.findall(r"Leave those rows out: (--where .*)\.$", err)
+    words = shlex.split(flag)
+    code, out, err = run("explain.permutation", "--json", *words, label=label, called=name)
+    assert code == 0, err
+    assert json.loads(out)["rows"] == 119 * 3
 
 
 def test_background_below_10_is_refused_and_below_50_told_of(run):

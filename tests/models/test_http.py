@@ -148,6 +148,14 @@ def test_an_endpoint_that_asks_for_an_hour_stops_the_probe(endpoint):
     assert LONGEST < 3600
 
 
+def test_an_endpoint_that_is_not_there_is_said_to_be_out_of_reach(tmp_path):
+    way = Way(pauses=(0.5,), cache=tmp_path)
+    model = HttpModel(REFUSED, image_spec(output="logits"), way, pause=lambda _: None)
+    with pytest.raises(ModelError, match="Is it running, and is the address right") as failed:
+        model.scores(images(1))
+    assert "asked twice" not in str(failed.value)
+
+
 def test_pauses_grow_and_end(endpoint):
     endpoint.before = dict.fromkeys(range(9), (503, {}, b"busy"))
     model = model_at(endpoint, pauses=(0.5, 1.0, 2.0))

@@ -279,6 +279,7 @@ class HttpModel:
         if self._token:
             headers["Authorization"] = f"Bearer {self._token}"
         request = self._http.build_request("POST", self._url, content=body, headers=headers)
+        failed, away = "", False
         for pause in (*self.way.pauses, None):
             self._check_budget(len(x))
             self._wait_for_turn()
@@ -289,6 +290,7 @@ class HttpModel:
                 self.sent += len(x)
                 said = "no answer in time" if isinstance(error, httpx2.TimeoutException) else ""
                 failed, wait = said or self._redacted(first_line(error)), pause
+                away = isinstance(error, httpx2.ConnectError)
             else:
                 self._spent += self._clock() - before
                 self._requests += 1
@@ -297,12 +299,16 @@ class HttpModel:
                     self.sent += len(x)
                 if status not in _BUSY | _FAILED:
                     return self._read(answer, len(x))
-                failed = f"it answers with {status}: {self._redacted(answer.text)}"
+                failed, away = f"it answers with {status}: {self._redacted(answer.text)}", False
                 wait = self._asked_wait(answer, pause)
             if pause is None or wait is None:
                 break
             self._pause(wait)
         what = f"it fails, {len(self.way.pauses) + 1} times in a row: {failed}"
+        if away and not self._requests:
+            # Nothing was answered yet that could be kept.
+            hint = "Is it running, and is the address right? It must be reachable from here."
+            raise UnansweredError(Problem(self.name, what, hint))
         raise UnansweredError(Problem(self.name, what, self._way_on()))
 
     def _asked_wait(self, answer: httpx2.Response, pause: float | None) -> float | None:

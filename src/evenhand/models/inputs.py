@@ -7,11 +7,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import narwhals as nw
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
 from evenhand.errors import EvenhandError, ModelError, Problem, listed
+from evenhand.logs.grammar import written
 from evenhand.models.answer import check_inputs, codes_of
 from evenhand.models.model import Codes, Floats
 from evenhand.models.spec import Label, Spec
@@ -84,6 +86,7 @@ class Read:
         name: What reports call them.
         features: As `Inputs.features`.
         values: As `Inputs.values`.
+        label: The column that the true classes stand in; empty for none.
 
     """
 
@@ -94,6 +97,7 @@ class Read:
     name: str
     features: tuple[str, ...] = ()
     values: Mapping[str, Sequence[object]] = field(default_factory=dict)
+    label: str = ""
 
     def sample(self, count: int, low: float, high: float) -> Floats:
         """Return the first examples in the units of a range, for a model to be asked about."""
@@ -120,7 +124,7 @@ class Read:
             problems += error.problems
         if self.labels is not None:
             try:
-                labels = _codes(self.labels, spec, self.name)
+                labels = _codes(self.labels, spec, self.name, self.label)
             except EvenhandError as error:
                 problems += error.problems
         if problems:
@@ -189,12 +193,23 @@ def _in_units(stored: NDArray[Any], low: float, high: float) -> Floats:
     return stored.astype(np.float64)
 
 
-def _codes(labels: NDArray[Any], spec: Spec, name: str) -> Codes:
+def known_only(column: str) -> str:
+    r"""Return the flag that leaves out rows that lack a column, as it is typed.
+
+    >>> known_only("income"), known_only("income of 2018")
+    ("--where 'income != None'", '--where "col(\'income of 2018\') != None"')
+    """
+    condition = f"{written(column, {column: nw.Unknown()})} != None"
+    quote = '"' if "'" in condition else "'"
+    return f"--where {quote}{condition}{quote}"
+
+
+def _codes(labels: NDArray[Any], spec: Spec, name: str, column: str) -> Codes:
     values = labels.tolist()
     missing = sum(one is None or one != one for one in values)  # noqa: PLR0124 - NaN
     if missing:
         what = f"{missing:,} of {len(values):,} labels are missing."
-        hint = "Leave those rows out: --where 'label != None'."
+        hint = f"Leave those rows out: {known_only(column)}." if column else ""
         raise ModelError(Problem(f"{name}, label", what, hint))
     return codes_of(labels, spec, f"{name}, label")
 

@@ -28,7 +28,7 @@ from evenhand.logs.expression import Expression
 from evenhand.logs.log import check_where
 from evenhand.logs.reader import format_of, separator_of, unreadable
 from evenhand.models.image import decoded, file_columns, read_files
-from evenhand.models.inputs import Read
+from evenhand.models.inputs import Read, known_only
 
 Encoding = Mapping[str, Mapping[str, float]]
 """For a column of text, the number that stands for each of its values."""
@@ -135,7 +135,8 @@ def _from_table(
         x = _pixels(table[asked.pixels], asked.shape or (), root, name)
         beside = table.drop(asked.pixels)
     labels = beside[asked.label].to_numpy() if asked.label else None
-    return Read(x, ids, labels, beside, name, tuple(asked.features or ()), values)
+    features, label = tuple(asked.features or ()), asked.label or ""
+    return Read(x, ids, labels, beside, name, features, values, label)
 
 
 _PLACE = "\0place"
@@ -165,7 +166,7 @@ def _features(
         missing = column.null_count()
         if missing:
             what = f"{missing:,} of {len(column):,} values are missing."
-            hint = f"Fill them, or leave them out: --where '{feature} != None'."
+            hint = f"Fill them, or leave them out: {known_only(feature)}."
             problems.append(Problem(where, what, hint))
         elif feature in encode:
             try:
@@ -222,7 +223,7 @@ def _pixels(
     missing = column.null_count()
     if missing:
         what = f"{missing:,} of {len(column):,} examples are missing."
-        raise ModelError(Problem(where, what, f"Leave them out: --where '{column.name} != None'."))
+        raise ModelError(Problem(where, what, f"Leave them out: {known_only(column.name)}."))
     if root is not None and column.dtype == pl.String:
         return read_files(root, column.to_list(), shape)
     if column.dtype == pl.Binary:
@@ -288,7 +289,8 @@ def _from_arrays(path: Path, asked: Columns) -> Read:
     table = _filtered(table, asked.where, path.name)
     kept, rest = table[_PLACE].to_numpy(), table.drop(_PLACE)
     labels = rest[label].to_numpy() if label else None
-    return Read(x[kept], rest[ids].to_numpy() if ids else kept, labels, rest, path.name)
+    named = rest[ids].to_numpy() if ids else kept
+    return Read(x[kept], named, labels, rest, path.name, label=label or "")
 
 
 def _table(path: Path) -> pl.DataFrame:
