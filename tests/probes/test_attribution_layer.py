@@ -126,6 +126,23 @@ class Reused(Functional):
         return self.last(self.bend(self.middle(self.bend(self.first(x.flatten(1))))))
 
 
+class Idle(Functional):
+    def __init__(self):
+        super().__init__()
+        self.idle = torch.nn.Softmax(1)
+
+    def forward(self, x):
+        return self.last(torch.softmax(self.first(x.flatten(1)), 1))
+
+
+def test_deep_lift_does_not_blame_a_module_that_is_never_called():
+    torch.manual_seed(0)
+    model, _, _ = made(Idle())
+    (problem,) = one("deep_lift").problems(model)
+    assert "Softmax" not in str(problem)
+    assert "no module stands for" in str(problem)
+
+
 @pytest.mark.parametrize(
     ("net", "reason"),
     [

@@ -231,6 +231,20 @@ def test_all_channels_share_the_fall_of_a_patch():
     np.testing.assert_allclose(found.sum(axis=1), falls.sum(axis=1))
 
 
+@pytest.mark.parametrize(("patch", "said"), [(3, False), (4, True), (9, True)])
+def test_a_patch_that_covers_the_whole_image_is_refused(patch, said):
+    model, _, _, _ = made((3, 4, 4), "CHW")
+    found = one(f"occlusion(patch={patch})").problems(model)
+    assert [f"patch={patch} covers all of an image of 4 x 4" in str(one) for one in found] == [
+        True
+    ] * said
+
+
+def test_a_patch_as_wide_as_one_side_is_no_whole_image():
+    model, _, _, _ = made((1, 2, 6), "CHW")
+    assert one("occlusion(patch=2)").problems(model) == []
+
+
 @pytest.mark.parametrize(
     "text",
     [

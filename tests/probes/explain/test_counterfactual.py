@@ -273,6 +273,14 @@ def test_range_of_what_never_changes_is_refused():
         rows_of("counterfactual", inputs=inputs_for(x), ranges=[("age", 0, 4)])
 
 
+@pytest.mark.parametrize("said", [{}, {"ranges": [("age", -3, 3)]}])
+def test_one_example_tells_no_ranges_and_no_costs(said):
+    every = inputs_for()
+    alone = every.take(slice(0, 1))
+    with pytest.raises(ModelError, match="by how examples differ, and there is one"):
+        rows_of("counterfactual", inputs=alone, **said)
+
+
 @pytest.mark.parametrize("ends", [(20.0, 30.0), (-30.0, -20.0)])
 def test_range_that_holds_no_value_that_is_seen_is_entered_at_its_ends(ends):
     rows = rows_of("counterfactual", hidden(), ranges=[("age", *ends)], immutable=("pay", "hours"))

@@ -118,7 +118,10 @@ def _refusal(model: Layered, what: str, who: str) -> Problem:
 
 
 def _reasons(model: Layered) -> Iterator[str]:
-    """Yield the modules that its rules do not fit: used more than once, or of no known rule."""
+    """Yield the modules that its rules do not fit: used more than once, or of no known rule.
+
+    A module that is there and is never called breaks nothing.
+    """
     import torch
 
     linear = (
@@ -147,6 +150,8 @@ def _reasons(model: Layered) -> Iterator[str]:
                 handle.remove()
         for name, one in leaves.items():
             known, kind = name.removeprefix("part."), type(one).__name__
+            if not used[name]:
+                continue
             if not isinstance(one, (*linear, *ruled)):
                 yield f"{kind} '{known}'"
             elif used[name] > 1 and not isinstance(one, linear):

@@ -64,7 +64,14 @@ class Occlusion(Attribution):
     def problems(self, model: Model) -> list[Problem]:
         """Return what stops it on a model."""
         wrong = refused(self.baseline, model.spec)
-        return [*super().problems(model), *([Problem(str(self), wrong)] if wrong else [])]
+        found = [*super().problems(model), *([Problem(str(self), wrong)] if wrong else [])]
+        if model.spec.layout != "features":
+            height, width = _sides(model.spec)
+            if self.patch >= max(height, width):
+                what = f"patch={self.patch} covers all of an image of {height} x {width}, so that "
+                what += "every pixel has the same part."
+                found.append(Problem(str(self), what, "Say a smaller patch; 2 is the default."))
+        return found
 
     def reference(self, x: Floats, spec: Spec) -> Floats | None:
         """Return what patches are covered with."""
@@ -97,7 +104,7 @@ class Occlusion(Attribution):
         """Return which features each patch covers, shape (patches, features)."""
         if spec.layout == "features":
             return np.eye(spec.shape[0], dtype=bool)
-        height, width = (spec.shape[1:] if spec.layout == "CHW" else spec.shape)[:2]
+        height, width = _sides(spec)
         found = []
         for top in _starts(height, self.patch, self.stride):
             for left in _starts(width, self.patch, self.stride):
@@ -105,6 +112,12 @@ class Occlusion(Attribution):
                 cover[top : top + self.patch, left : left + self.patch] = True
                 found.append(cover.ravel())
         return np.stack(found)
+
+
+def _sides(spec: Spec) -> tuple[int, int]:
+    """Return the height and the width of an image, in pixels."""
+    height, width = (spec.shape[1:] if spec.layout == "CHW" else spec.shape)[:2]
+    return height, width
 
 
 def _starts(length: int, patch: int, stride: int) -> list[int]:

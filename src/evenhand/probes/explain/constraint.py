@@ -48,13 +48,18 @@ def _kept(fixed: Names, left: Sequence[Sequence[int]], table: Table) -> Iterator
         if name not in known and name not in table.unread:
             what = f"there is no feature '{name}'."
             yield Problem("immutable", what, did_you_mean(name, known))
+    if len(table.x) == 1:
+        what = "ranges and costs are by how examples differ, and there is one."
+        yield Problem("inputs", what, "Ask about several.")
+        return
     moves = np.ptp(table.x.reshape(len(table.x), -1), axis=0) > 0
     if not any(moves[[*places]].any() for places in left):
         what, hint = "no feature is left that may be changed.", "Keep fewer features as they are."
         if left:
-            still = listed(table.names[one] for places in left for one in places)
-            what += f" In these examples {still} never changes."
-            hint = "Keep fewer others as they are, or ask about examples that differ in it."
+            still = [table.names[one] for places in left for one in places]
+            what += f" In these examples {listed(still)} never change{'s' * (len(still) == 1)}."
+            hint = "Ask about examples that differ"
+            hint += ", or keep fewer others as they are." if fixed else "."
         yield Problem("immutable", what, hint)
 
 
@@ -72,6 +77,7 @@ def _twofold(fixed: Names, ranges: Ranges) -> Iterator[Problem]:
 def _unfit(ranges: Ranges, table: Table) -> Iterator[Problem]:
     """Yield ranges that are none, or of no feature that has one."""
     for name, least, most in ranges:
+        place = table.names.index(name) if name in table.names else 0
         if name in table.unread:
             what = f"the model does not read {name}, so no change of it turns anything."
             yield Problem("ranges", what, "Leave its range out.")
@@ -84,7 +90,7 @@ def _unfit(ranges: Ranges, table: Table) -> Iterator[Problem]:
         elif not least <= most:
             what = f"{name} from {least:g} to {most:g} is no range."
             yield Problem("ranges", what, "The least value comes first.")
-        elif not np.ptp(table.x.reshape(len(table.x), -1)[:, table.names.index(name)]):
+        elif len(table.x) > 1 and not np.ptp(table.x.reshape(len(table.x), -1)[:, place]):
             what = f"{name} never changes in these examples: nothing says how far a change is."
             yield Problem("ranges", what, "Leave its range out; then it stays as it is.")
 
