@@ -272,6 +272,7 @@ REFERENCE = {
     "mean_absolute_attribution": _mean(lambda r: abs(r.card["attribution"])),
     "mean_attribution": _of_card("attribution"),
     "mean_corruption_error": _mean(lambda r: 1 - r.corrupted_correct),
+    "mean_explained_score": _of_card("explained_score"),
     "mean_error": _mean(lambda r: r.guess - r.target),
     "mean_score": _mean(lambda r: r.score),
     "mse": _mean(lambda r: (r.guess - r.target) ** 2),

@@ -90,9 +90,13 @@ def test_feature_that_never_changes_leaves_the_sum_of_parts_known(given, tmp_pat
     apart = model.coef_[0] @ (x[::2].mean(axis=0) - x[1::2].mean(axis=0))
     assert gap["sum_of_parts"] == pytest.approx(apart, abs=1e-12)
     assert gap["parts"][-1]["feature"] == "hours"
+    assert pl.read_parquet(out).filter(variant="hours")["attribution"].unique().to_list() == [0]
     shown = said("explain.gap", *where, "--by", "side", "--out", out, "--force").output
-    assert "nan" not in shown
+    lines = {line.split("  ")[0]: line.split()[1:] for line in shown.splitlines()}
+    assert lines["hours"][0] == "0"
     assert f"sum of parts        {apart:.3f}" in shown
+    assert "nan" not in shown
+    assert "undefined" not in shown
 
 
 @pytest.mark.parametrize("written", ["gap", "permutation"])

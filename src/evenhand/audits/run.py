@@ -185,7 +185,12 @@ def conclude(
         units=units_of(states.whole, fit.log),
         created=finished.replace(microsecond=0),
         version=version,
-        charts=charts_of(findings, variant_column(plan), apart=is_of_sources(plan)),
+        charts=charts_of(
+            findings,
+            variant_column(plan),
+            apart=is_of_sources(plan),
+            probes=states.makers.records,
+        ),
     )
 
 

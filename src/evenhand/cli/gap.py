@@ -7,18 +7,22 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     import polars as pl
-    from rich.table import Table
+    from rich.console import RenderableType
 
     from evenhand.audits import Finding
+    from evenhand.models.inputs import Inputs
 
 _PAIRS = 3
 """Groups up to which every pair is shown; of more, each beside all together."""
 
 _SHOWN = 20
-"""Features whose parts are shown; of more the log tells."""
+"""Features whose parts are shown, and gaps; of more the log tells."""
+
+_MOST = 100
+"""Groups that are compared; more are no grouping, and their gaps nothing that anybody reads."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +41,11 @@ class Gap:
     whole: Finding
     parts: Mapping[str, Finding]
     added: Finding
+
+    @property
+    def left_out(self) -> list[str]:
+        """How many examples are in no group, and why."""
+        return [f"{one.rows:,} examples left out: {one.reason}" for one in self.whole.excluded]
 
     @property
     def total(self) -> float:
@@ -70,15 +79,14 @@ def gaps(rows: pl.DataFrame, by: str) -> list[Gap]:
 
     count = rows[by].drop_nulls().n_unique()
     contrast = "pairs" if count <= _PAIRS else "to_overall"
-    asked = str(Term(contrast, (Term("mean_attribution"),), (("by", by),)))
 
-    def found(some: pl.DataFrame) -> list[Finding]:
+    def found(some: pl.DataFrame, measure: str = "mean_attribution") -> list[Finding]:
+        asked = str(Term(contrast, (Term(measure),), (("by", by),)))
         return estimates([asked], log(some, kind="attributions", groups=[by]))
 
     names = rows["variant"].unique(maintain_order=True).to_list()
-    score = pl.col("explained_score") - pl.col("base_score")
     first = rows.filter(pl.col("variant") == names[0])
-    wholes = found(first.with_columns(attribution=score))
+    wholes = found(first, "mean_explained_score")
     sums = rows.group_by("source").agg(pl.col("attribution").sum())
     added = found(first.drop("attribution").join(sums, on="source", maintain_order="left"))
     each = {name: found(rows.filter(pl.col("variant") == name)) for name in names}
@@ -92,30 +100,91 @@ def gaps(rows: pl.DataFrame, by: str) -> list[Gap]:
     return told
 
 
-def tables(found: list[Gap], figure: Any) -> list[Table]:  # noqa: ANN401 - writes a finding
-    """Return a table of each gap, whose last rows are the sum of the parts and the gap."""
+def check_compared(inputs: Inputs, by: Sequence[str], what: str) -> None:
+    """Refuse columns whose groups have no gap, before a model is asked anything.
+
+    Args:
+        inputs: The examples.
+        by: Columns of their groups.
+        what: The probe, as it was written.
+
+    Raises:
+        ModelError: A column has less than two groups that can be compared, or far too many.
+
+    """
+    from evenhand.errors import ModelError, Problem
+
+    problems = []
+    for name in by:
+        sizes = inputs.table[name].drop_nulls().value_counts()["count"]
+        groups, alone = len(sizes), int((sizes == 1).sum())
+        hint = "Name a column of two groups or more."
+        if not groups:
+            wrong = "nobody's group is known: all its values are missing."
+        elif groups == 1:
+            wrong = f"all {int(sizes.sum()):,} examples whose group is known are of one group, and "
+            wrong += "a gap is of two."
+        elif groups > _MOST:
+            wrong = f"it has {groups:,} groups, of which {alone:,} hold a single example; {_MOST} "
+            wrong += "are the most that are compared."
+            hint = "Put numbers and dates into bins first, rare values together."
+        elif groups - alone < 2:  # noqa: PLR2004 - a pair
+            wrong = f"of its {groups:,} groups {alone:,} hold a single example, whose mean has no "
+            wrong += "interval, so that no two can be compared."
+        else:
+            continue
+        problems.append(Problem(f"{what}, group '{name}'", wrong, hint))
+    if problems:
+        raise ModelError(problems)
+
+
+def tables(found: Sequence[Gap], figure: Callable[[Finding], str]) -> list[RenderableType]:
+    """Return a table of each gap, whose last rows are the sum of the parts and the gap.
+
+    Args:
+        found: The gaps by one column; of many those farthest from 0 are shown.
+        figure: Writes a finding.
+
+    """
+    from rich.text import Text
+
+    shown = sorted(found, key=lambda one: -_size(one.whole))[:_SHOWN]
+    shown = shown if len(found) > _SHOWN else [*found]
+    made: list[RenderableType] = [_table(one, figure) for one in shown]
+    if len(found) > _SHOWN:
+        made.append(Text(f"... and {len(found) - _SHOWN} smaller gaps, which --json tells"))
+    left = dict.fromkeys(text for one in found for text in one.left_out)
+    return [*made, *([Text("\n".join(left))] if left else [])]
+
+
+def _table(one: Gap, figure: Callable[[Finding], str]) -> RenderableType:
+    """Return the table of a gap, with the reasons of parts that are not known below it."""
+    from rich.console import Group
     from rich.table import Table
     from rich.text import Text
 
-    made = []
-    for one in found:
-        table = Table(box=None, pad_edge=False, header_style="dim")
-        for heading in ("feature", f"part of {one.pair[0]} minus {one.pair[1]}", "share"):
-            table.add_column(heading)
-        whole = _value(one.whole)
-        # Of a gap that may be none no part is a share.
-        shown = _apart(one.whole)
-        for name, finding in [*one.parts.items()][:_SHOWN]:
-            part = _value(finding)
-            told = f"{part / whole:.1%}" if shown and not math.isnan(part) else ""
-            table.add_row(Text(name), Text(figure(finding)), Text(told, justify="right"))
-        if len(one.parts) > _SHOWN:
-            table.add_row(Text(f"... and {len(one.parts) - _SHOWN} more"), Text(""), Text(""))
-        total = figure(one.added) if math.isnan(one.total) else f"{one.total:.3f}"
-        table.add_row(Text("sum of parts"), Text(total), Text(""), style="bold")
-        table.add_row(Text("gap of mean scores"), Text(figure(one.whole)), Text(""), style="bold")
-        made.append(table)
-    return made
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for heading in ("feature", f"part of {one.pair[0]} minus {one.pair[1]}", "share"):
+        table.add_column(heading)
+    whole = _value(one.whole)
+    # Of a gap that may be none no part is a share.
+    apart = _apart(one.whole)
+    shown = [*one.parts.items()][:_SHOWN]
+    for name, finding in shown:
+        part = _value(finding)
+        known = not math.isnan(part)
+        told = f"{part / whole:.1%}" if apart and known else ""
+        cell = figure(finding) if known else "undefined"
+        table.add_row(Text(name), Text(cell), Text(told, justify="right"))
+    if len(one.parts) > _SHOWN:
+        table.add_row(Text(f"... and {len(one.parts) - _SHOWN} more"), Text(""), Text(""))
+    total = "undefined" if math.isnan(one.total) else f"{one.total:.3f}"
+    table.add_row(Text("sum of parts"), Text(total), Text(""), style="bold")
+    gap = "undefined" if math.isnan(whole) else figure(one.whole)
+    table.add_row(Text("gap of mean scores"), Text(gap), Text(""), style="bold")
+    every = [*shown, ("gap of mean scores", one.whole)]
+    why = [f"{name}: undefined, {of.undefined}" for name, of in every if math.isnan(_value(of))]
+    return Group(table, *([Text("\n".join(why))] if why else []))
 
 
 def _apart(finding: Finding) -> bool:
@@ -127,13 +196,17 @@ def _apart(finding: Finding) -> bool:
 
 
 def _value(finding: Finding) -> float:
+    """Return the value of a part, 0 of one that is 0 in every row; NaN where it is not defined."""
+    from evenhand.measures.attributions.part import is_zero
     from evenhand.stats.estimate import Estimate
 
     outcome = finding.outcome
+    if is_zero(outcome):
+        return 0.0
     return outcome.value if isinstance(outcome, Estimate) else math.nan
 
 
 def _size(finding: Finding) -> float:
-    """Return the size of a part; 0 where it is not defined, which is that of what never changes."""
+    """Return the size of a part; 0 where it is not defined."""
     value = _value(finding)
     return 0.0 if math.isnan(value) else abs(value)

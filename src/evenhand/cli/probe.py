@@ -143,6 +143,7 @@ def probe(
     from evenhand.audits.probing import check_out, predicted, probe_to, telling_kept
     from evenhand.audits.run import kept_beside
     from evenhand.cli.examined import both
+    from evenhand.cli.gap import check_compared
     from evenhand.cli.probed import document, shown
     from evenhand.cli.turned import check_examples
     from evenhand.errors import ModelError, Problem
@@ -204,6 +205,8 @@ def probe(
         )
         wanted = probe_of(what, certificate=certificate, baseline=beside, **said)  # type: ignore[arg-type]
     groups = check_groups(examples, groups_said)
+    if wanted.method.compared:
+        check_compared(examples, groups, what)
     wanted = wanted.among(examples)
     wanted.check(found)
     most = most_asked(wanted, found, len(examples), judged=judge, pictures=pictures)

@@ -10,7 +10,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from rich.console import RenderableType
-    from rich.table import Table
 
     from evenhand.audits import Finding
     from evenhand.cli.gap import Gap
@@ -79,14 +78,13 @@ def shown(
     from evenhand.cli import turned
     from evenhand.cli.curve import curves
     from evenhand.cli.curve import table as table_of
-    from evenhand.cli.gap import tables
+    from evenhand.cli.gap import gaps, tables
 
     if method.curved:
         return Group(table_of(curves(probed.rows)), Text(_told(probed, method, out)))
     if method.compared:
-        return Group(
-            *_spaced(tables(_gaps(probed, groups), _figure)), Text(_told(probed, method, out))
-        )
+        every = [table for by in groups for table in tables(gaps(probed.rows, by), _figure)]
+        return Group(*_spaced(every), Text(_told(probed, method, out)))
     names = probed.made.probe["variants"]
     table = Table(box=None, pad_edge=False, header_style="dim")
     for heading in (
@@ -112,7 +110,7 @@ def _gaps(probed: Probed, groups: Sequence[str]) -> list[Gap]:
     return [one for by in groups for one in gaps(probed.rows, by)]
 
 
-def _spaced(found: Sequence[Table]) -> list[RenderableType]:
+def _spaced(found: Sequence[RenderableType]) -> list[RenderableType]:
     """Return tables with an empty line between them."""
     spaced: list[RenderableType] = []
     for table in found:
@@ -179,9 +177,10 @@ def following(probed: Probed, method: Method, out: Path, groups: Sequence[str]) 
     how = "pairs" if method.compared else "difference"
     by = groups if first else ()
     # Who has a way at all is compared too: without it a mean cost is misread.
-    compared = first if turned.COLUMN in probed.rows.columns else first[-1:]
+    compared = first if turned.COLUMN in probed.rows.columns or method.compared else first[-1:]
     asked = [
-        *first,
+        # Of a gap what all together have is that of a background that happened to be drawn.
+        *(() if method.compared and by else first),
         *(str(Term(how, (parse(plain),), (("by", one),))) for plain in compared for one in by),
     ]
     words += [word for one in asked for word in ("--measure", one)]
@@ -210,9 +209,12 @@ def _size(found: Sequence[Finding]) -> float:
 
 
 def _figure(finding: Finding) -> str:
+    from evenhand.measures.attributions.part import is_zero
     from evenhand.stats.estimate import Estimate
 
     outcome = finding.outcome
+    if is_zero(outcome):
+        return "0"
     if not isinstance(outcome, Estimate):
         return outcome.reason
     return f"{outcome.value:.3f} [{outcome.low:.3f}, {outcome.high:.3f}]"

@@ -17,6 +17,7 @@ from evenhand.models.model import Codes, Model
 from evenhand.models.spec import Spec
 from evenhand.notation import Term, parse
 from evenhand.probes.explain.explanation import PREFIX, Explanation
+from evenhand.probes.explain.gap import WHOLE
 from evenhand.probes.explain.table import Table, table_of
 from evenhand.probes.method import Method, Progress, Rows, Variant, silent, slice_of
 from evenhand.probes.named import classes_in, made
@@ -122,6 +123,9 @@ class Explaining(Method):
     ) -> Iterator[tuple[Term, str]]:
         """Yield what the explanation says, of each feature and part of its rows by itself."""
         del reach
+        # Every feature's row holds the score: one is enough.
+        for variant in self.variants[:1] if self.compared else ():
+            yield Term(WHOLE), slice_of(variant)
         for variant in self.variants:
             at = int(variant.what)
             for part in self.explanation.parts(self.table, at) if self.table else ("",):

@@ -5,14 +5,23 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from evenhand.audits.evidence.block import term_of
 from evenhand.audits.evidence.bundle import Bundle
 from evenhand.audits.evidence.legible import cut
-from evenhand.audits.evidence.profile import MOST, Profile, profile_chart, profiles_of
+from evenhand.audits.evidence.profile import (
+    MOST,
+    PARTS,
+    REST,
+    Profile,
+    profile_chart,
+    profiles_of,
+)
 from evenhand.audits.evidence.strength import variant_column
+from evenhand.measures.attributions.part import is_zero
 from evenhand.render.svg import can_draw, svg
 from evenhand.render.table import Table
 from evenhand.render.view import embedded
-from evenhand.render.wording import DASH, interval_of, number, value_of, value_shown
+from evenhand.render.wording import DASH, counted, interval_of, number, value_of, value_shown
 from evenhand.stats.estimate import Estimate, Undefined
 
 _LINES = 100
@@ -22,7 +31,7 @@ _LINES = 100
 def profiles_in(bundle: Bundle) -> Mapping[str, list[Profile]]:
     """Return the profiles of a bundle's figures, by the name of their measure."""
     found: dict[str, list[Profile]] = {}
-    for one in profiles_of(bundle.findings, variant_column(bundle.plan)):
+    for one in profiles_of(bundle.findings, variant_column(bundle.plan), bundle.probes):
         found.setdefault(one.measure, []).append(one)
     return found
 
@@ -46,40 +55,76 @@ def profile_view(one: Profile, place: int, *, drawn: bool, live: bool) -> dict[s
         "spec": embedded(spec) if live and spec is not None else "",
         "caption": _caption(one),
         "table": table,
-        "table_title": f"Figures of {len(table.rows):,} lines",
+        "table_title": f"Figures of {counted(len(table.rows), 'line')}",
         "table_caption": cut(f"{one.measure} {one.title}", 200),
     }
 
 
 def _caption(one: Profile) -> str:
     known = one.ordered
-    level = next((100 * found.level for _, found in known), 95.0)
-    if not one.adds_up:
-        told = [f"Points are figures, lines their {level:g}% intervals."]
+    levels = (line.outcome.level for line in one.lines if isinstance(line.outcome, Estimate))
+    level = f"{100 * next(levels, 0.95):g}%"
+    if one.adds_up:
+        told = _of_parts(one, level)
     else:
-        told = [
-            "Each bar begins where the last one ends, and the grey one is their sum: the gap of",
-            "the mean scores, where every feature is audited. Orange adds to it, blue takes away.",
-            f"Lines are the parts' {level:g}% intervals.",
-        ]
+        told = [f"Points are figures, lines their {level} intervals."]
+        if term_of(one.measure).name == PARTS:
+            told.append(_LEVEL)
+    if any(found.low is None for found in known):
+        told.append("What is 0 in every row has no interval.")
     if len(known) > MOST:
         told.append(f"{MOST} of {len(known):,} are drawn by themselves: those farthest from 0.")
     return " ".join(told)
 
 
+_LEVEL = (
+    "Their level is that of the background that was drawn: another seed moves it by more than the "
+    "lines say."
+)
+
+
+def _of_parts(one: Profile, level: str) -> list[str]:
+    """Return what the bars of a waterfall are, whichever of the two groups has the higher score."""
+    first, second = (cut(name, _NAME) for name in one.pair)
+    starts = "Each bar begins where the last one ends: orange parts raise the mean score of"
+    told = [f"{starts} {first} beside that of {second}, blue ones lower it."]
+    if one.whole is not None:
+        told.append("The grey bar is the gap of the mean scores, to which all parts add up.")
+        if one.rest:
+            told.append(f"'{REST}' is what parts make that have no figure here.")
+    elif one.total is not None:
+        told.append(
+            "The grey bar is their sum: the gap of the mean scores, where every feature is audited."
+        )
+    else:
+        told.append("No sum is drawn, since not all parts have a figure.")
+    told.append(
+        f"Lines are {level} intervals, of the examples: another background moves parts a little "
+        "more, but not the gap."
+    )
+    return told
+
+
+_NAME = 40
+
+
 def table_of_profile(one: Profile) -> Table:
-    """Return the figures of a profile; of parts their sum too."""
+    """Return the figures of a profile; of parts what they add up to too."""
     rows = [
-        (value_shown(line.name), value_of(line.outcome), interval_of(line.outcome))
+        (value_shown(line.name), number(0.0), DASH)
+        if is_zero(line.outcome)
+        else (value_shown(line.name), value_of(line.outcome), interval_of(line.outcome))
         for line in one.lines
     ]
-    known = [line.outcome for line in one.lines if isinstance(line.outcome, Estimate)]
-    if one.adds_up and len(known) == len(one.lines):
-        rows.append(("sum", number(sum(found.value for found in known)), DASH))
+    if one.adds_up and one.rest:
+        rows.append((REST, number(one.rest), DASH))
+    if one.adds_up and one.total is not None:
+        whole = DASH if one.whole is None else interval_of(one.whole)
+        rows.append((one.total.name, number(one.total.value), whole))
     notes = [
         f"{value_shown(line.name)}: undefined, {line.outcome.reason}."
         for line in one.lines
-        if isinstance(line.outcome, Undefined)
+        if isinstance(line.outcome, Undefined) and not is_zero(line.outcome)
     ]
     left = len(rows) - _LINES
     if left > 0:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import polars as pl
-import pytest
 
 from evenhand.audits.plan.default_probed import probed_measures
 from evenhand.logs.log import open_log
@@ -15,19 +14,29 @@ from evenhand.probes.written import probe_of
 SPEC = Spec(labels=("no", "yes"), shape=(2,))
 
 
-@pytest.mark.parametrize(
-    ("written", "column", "wanted"),
-    [
-        ("explain.gap", "attribution", {"pairs(mean_attribution, by=sex)"}),
-        ("explain.ale", "local_effect", {"difference(mean_local_effect, by=sex)"}),
-    ],
-)
-def test_gaps_are_compared_by_signed_pairs_and_curves_within_bins(written, column, wanted):
+def asked(written, columns):
+    """What is measured of an explanation where nobody says it, with its slices."""
     x = np.random.default_rng(0).random((40, 2))
     inputs = inputs_of(x, SPEC, labels=["no", "yes"] * 20)
     method = probe_of(written).method.among(inputs, 1)
-    rows = pl.DataFrame({"source": [1, 2], "variant": "a", column: [0.0, 1.0], "sex": ["f", "m"]})
+    told = {name: [0.0, 1.0] for name in columns}
+    rows = pl.DataFrame({"source": [1, 2], "variant": "a", **told, "sex": ["f", "m"]})
     log = open_log(rows, kind="attributions", roles={}, groups=["sex"], classes=())
-    asked = {one.measure for one in probed_measures([method], SPEC, log)}
-    assert {one for one in asked if "by=" in one} == wanted
-    assert {one for one in asked if "by=" not in one}
+    return {one.measure: one.slices for one in probed_measures([method], SPEC, log)}
+
+
+def test_curves_are_compared_within_bins():
+    found = {*asked("explain.ale", ["local_effect"])}
+    assert {one for one in found if "by=" in one} == {"difference(mean_local_effect, by=sex)"}
+    assert {one for one in found if "by=" not in one}
+
+
+def test_gaps_are_asked_by_signed_pairs_alone_and_the_gap_itself_once():
+    found = asked("explain.gap", ["attribution", "explained_score"])
+    assert {measure: len(slices) for measure, slices in found.items()} == {
+        "pairs(mean_explained_score, by=sex)": 1,
+        "pairs(mean_attribution, by=sex)": 2,
+    }
+    plain = asked("explain.shap", ["attribution", "explained_score"])
+    assert "mean_attribution" in plain
+    assert not any("mean_explained_score" in one for one in plain)

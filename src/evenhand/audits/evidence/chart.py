@@ -16,6 +16,7 @@ from evenhand.audits.evidence.depth import depth_chart
 from evenhand.audits.evidence.legible import cut, legible, visible
 from evenhand.audits.evidence.look import BLUE, CONFIG, SCHEMA, WIDTH
 from evenhand.audits.evidence.lorenz import lorenz_chart
+from evenhand.audits.evidence.probed import ProbeRecord
 from evenhand.audits.evidence.profile import name_of_profile, profile_chart, profiles_of
 from evenhand.audits.evidence.strength import courses_of
 from evenhand.audits.finding import Finding, GroupFinding
@@ -29,7 +30,11 @@ _LINE = 26
 
 
 def charts_of(
-    findings: Iterable[Finding], variant: str = "", *, apart: bool = True
+    findings: Iterable[Finding],
+    variant: str = "",
+    *,
+    apart: bool = True,
+    probes: Sequence[ProbeRecord] = (),
 ) -> dict[str, Mapping[str, Any]]:
     """Return the charts of findings by the name of their file, such as ``charts/x.vl.json``.
 
@@ -37,6 +42,7 @@ def charts_of(
         findings: The findings.
         variant: The column that tells variants apart; empty for rows without.
         apart: Whether no unit is in two bins of a curve.
+        probes: What made the rows, which says what score is explained.
 
     """
     findings = [*findings]
@@ -52,7 +58,7 @@ def charts_of(
         drawn = course_chart(course)
         if drawn is not None:
             found.setdefault(f"charts/{name_of_course(course)}.vl.json", drawn)
-    for profile in profiles_of(findings, variant):
+    for profile in profiles_of(findings, variant, probes):
         drawn = profile_chart(profile)
         if drawn is not None:
             found.setdefault(f"charts/{name_of_profile(profile)}.vl.json", drawn)

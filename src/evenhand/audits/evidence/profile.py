@@ -1,34 +1,49 @@
 """Figures of variants side by side: explanations of one model, or features of its inputs.
 
 What one measure says of each variant stands in one picture. Where it is what features add to a
-difference of two groups, the figures add up, and the picture is a waterfall. Variants that differ
-by strength stand on a course instead.
+difference of two groups, the figures add up, and the picture is a waterfall, which ends at the
+difference of the mean scores where that is known. Variants that differ by strength stand on a
+course instead.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from evenhand.audits.evidence.block import term_of
+from evenhand.audits.evidence.explained import score_words
 from evenhand.audits.evidence.legible import cut, legible, visible
 from evenhand.audits.evidence.look import BLUE, CONFIG, SCHEMA, VERMILLION, WIDTH
+from evenhand.audits.evidence.probed import ProbeRecord
 from evenhand.audits.evidence.strength import on_curve, strength_of, variant_in
 from evenhand.audits.finding import Finding
+from evenhand.measures.attributions.part import is_zero
 from evenhand.stats.estimate import Estimate, Outcome
 
 MOST = 24
 """Lines of a picture; of more variants those farthest from 0."""
 
-_PARTS = "mean_attribution"
+PARTS = "mean_attribution"
 """The measure whose differences over groups add up over features."""
+
+_WHOLE = "mean_explained_score"
+"""The measure of what they add up to, one for all variants."""
+
+_OF_SCORE = (PARTS, "mean_absolute_attribution")
+"""Measures in units of the score that is explained."""
+
+_EXACT = 1e-6
+"""How far parts and their sum may be apart, relative to the parts: explanations are held to it."""
 
 _MINUS = "\N{MINUS SIGN}"
 _LONGEST = 60
+_AXIS = 100
 _LINE = 26
 _WIDE = 25
 """Characters of a name that have room beside a picture."""
@@ -51,6 +66,15 @@ class Line:
     outcome: Outcome
 
 
+class Known(NamedTuple):
+    """A figure that can be drawn; without limits where it is 0 in every row."""
+
+    name: str
+    value: float
+    low: float | None
+    high: float | None
+
+
 @dataclass(frozen=True)
 class Profile:
     """What a measure says of each variant.
@@ -61,6 +85,8 @@ class Profile:
         pair: The two groups of a signed difference, in order; empty for all together.
         where: What else the rows were chosen by; empty for nothing.
         lines: At least two, in the order of the findings.
+        whole: What parts add up to, where it is audited: the difference of the mean scores.
+        score: The score that is explained, in words; empty where nobody says it.
 
     """
 
@@ -69,11 +95,13 @@ class Profile:
     pair: tuple[str, ...]
     where: str
     lines: tuple[Line, ...]
+    whole: Estimate | None = None
+    score: str = ""
 
     @property
     def adds_up(self) -> bool:
         """Whether the figures are parts of one difference."""
-        return bool(self.pair) and term_of(self.measure).name == _PARTS
+        return bool(self.pair) and term_of(self.measure).name == PARTS
 
     @property
     def title(self) -> str:
@@ -83,35 +111,89 @@ class Profile:
         return f"{told}{f' in {self.where}' if self.where else ''}"
 
     @property
-    def ordered(self) -> list[tuple[str, Estimate]]:
-        """Return the figures that are known, the farthest from 0 first."""
-        known = [
-            (one.name, one.outcome)
-            for one in self.lines
-            if isinstance(one.outcome, Estimate) and one.outcome.identified is None
-        ]
-        return sorted(known, key=lambda one: -abs(one[1].value))
+    def axis(self) -> str:
+        """What is read on the axis, with its unit where that is known."""
+        if self.adds_up:
+            means = f"means of {self.score}" if self.score else "mean scores"
+            return f"difference of {means}: {f' {_MINUS} '.join(self.pair)}"
+        of_score = bool(self.score) and term_of(self.measure).name in _OF_SCORE
+        return f"{self.measure.replace('_', ' ')}{f' to {self.score}' if of_score else ''}"
+
+    @property
+    def ordered(self) -> list[Known]:
+        """Return the figures that are known, the farthest from 0 first; last what is always 0."""
+        known = []
+        for one in self.lines:
+            if is_zero(one.outcome):
+                known.append(Known(one.name, 0.0, None, None))
+            elif isinstance(one.outcome, Estimate) and one.outcome.identified is None:
+                found = one.outcome
+                known.append(Known(one.name, found.value, found.low, found.high))
+        return sorted(known, key=lambda one: -abs(one.value))
+
+    @property
+    def total(self) -> Known | None:
+        """Return what the parts add up to; None where one is unknown and the gap is not audited."""
+        if self.whole is not None:
+            return Known(GAP, self.whole.value, self.whole.low, self.whole.high)
+        known = self.ordered
+        if len(known) < len(self.lines):
+            return None
+        return Known("sum", sum(one.value for one in known), None, None)
+
+    @property
+    def rest(self) -> float:
+        """Return what the gap has beyond the parts that are known: of those that are not."""
+        known = [one.value for one in self.ordered]
+        if self.whole is None:
+            return 0.0
+        left = self.whole.value - sum(known)
+        return left if abs(left) > _EXACT * math.fsum(map(abs, known)) else 0.0
 
 
-def profiles_of(findings: Iterable[Finding], variant: str) -> list[Profile]:
+GAP = "gap of mean scores"
+"""What the last line of a waterfall is called where it is a figure of its own."""
+
+REST = "not shown here"
+"""What the line is called that is left between the parts that are known and the gap."""
+
+
+def profiles_of(
+    findings: Iterable[Finding], variant: str, probes: Sequence[ProbeRecord] = ()
+) -> list[Profile]:
     """Return the profiles that findings are lines of, in the order in which they come.
 
     Args:
         findings: The findings.
         variant: The column that tells variants apart; empty for rows without, which have none.
+        probes: What made the rows, which says what score is explained.
 
     """
     found: dict[tuple[str, tuple[str, ...], tuple[str, ...], str], dict[str, Line]] = {}
+    wholes: dict[tuple[tuple[str, ...], tuple[str, ...], str], Estimate] = {}
     for one in findings if variant else ():
         if (one.by and not one.pair) or one.given or one.part or on_curve(one):
             continue
         name, where = variant_in(one.slice, variant)
-        if name and not strength_of(name)[1]:
-            pair = tuple(", ".join(map(visible, group.values())) for group in one.pair)
+        pair = tuple(", ".join(map(visible, group.values())) for group in one.pair)
+        if one.measure == _WHOLE:
+            # The same in the rows of every variant, and so no profile.
+            if isinstance(one.outcome, Estimate) and one.outcome.identified is None:
+                where = where if name else one.slice or ""
+                wholes.setdefault((one.by, pair, where), one.outcome)
+        elif name and not strength_of(name)[1]:
             place = found.setdefault((one.measure, one.by, pair, where), {})
             place.setdefault(name, Line(name, one.outcome))
     return [
-        Profile(measure, by, pair, where, tuple(lines.values()))
+        Profile(
+            measure,
+            by,
+            pair,
+            where,
+            tuple(lines.values()),
+            wholes.get((by, pair, where)) if term_of(measure).name == PARTS else None,
+            score_words(probes, lines),
+        )
         for (measure, by, pair, where), lines in found.items()
         if len(lines) > 1
     ]
@@ -130,13 +212,12 @@ def profile_chart(one: Profile) -> Mapping[str, Any] | None:
     known = one.ordered
     if len(known) < 2:  # noqa: PLR2004 - one figure is no profile
         return None
-    whole = len(known) == len(one.lines)
-    lines = _falling(known, whole=whole) if one.adds_up else _standing(known)
+    lines = _falling(one, known) if one.adds_up else _standing(known)
     named = "feature" if one.adds_up else "name"
     x = {
         "field": "value",
         "type": "quantitative",
-        "title": legible(one.measure.replace("_", " ")),
+        "title": cut(legible(one.axis), _AXIS),
         "scale": {"zero": True, "nice": True},
         "axis": {"tickCount": 5, "format": ",~r"},
     }
@@ -179,46 +260,42 @@ def _two_lines() -> str:
     return f"length({label}) > {_WIDE} && {at} > 0 ? {broken} : {label}"
 
 
-def _standing(known: list[tuple[str, Estimate]]) -> list[dict[str, Any]]:
-    shown = sorted(known[:MOST], key=lambda one: -one[1].value)
+def _standing(known: Sequence[Known]) -> list[dict[str, Any]]:
+    shown = sorted(known[:MOST], key=lambda one: -one.value)
     return [
-        {
-            "name": cut(name, 2 * _LONGEST),
-            "note": "",
-            "value": found.value,
-            "low": found.low,
-            "high": found.high,
-        }
-        for name, found in shown
+        {"name": cut(one.name, 2 * _LONGEST), "note": "", "value": one.value, **_limits(one)}
+        for one in shown
     ]
 
 
-def _falling(known: list[tuple[str, Estimate]], *, whole: bool) -> list[dict[str, Any]]:
-    """Return each part from where the last one ended, then their sum if these are all."""
+def _limits(one: Known, start: float = 0.0) -> dict[str, float]:
+    if one.low is None or one.high is None:
+        return {}
+    return {"low": start + one.low, "high": start + one.high}
+
+
+def _falling(profile: Profile, known: Sequence[Known]) -> list[dict[str, Any]]:
+    """Return each part from where the last one ended, then what they add up to, where known."""
     lines, end = [], 0.0
-    for name, found in known[:MOST]:
-        start, end = end, end + found.value
-        lines.append(
-            {
-                "feature": cut(name, _LONGEST),
-                "part": found.value,
-                "start": start,
-                "value": end,
-                "low": start + found.low,
-                "high": start + found.high,
-                "kind": "more" if found.value > 0 else "less",
-            }
-        )
-    rest = sum(found.value for _, found in known[MOST:])
+
+    def put(name: str, part: float, limits: Mapping[str, float]) -> None:
+        nonlocal end
+        kind = "more" if part > 0 else "less"
+        line = {"feature": name, "part": part, "start": end, "value": end + part, "kind": kind}
+        lines.append({**line, **limits})
+        end += part
+
+    for one in known[:MOST]:
+        put(cut(one.name, _LONGEST), one.value, _limits(one, end))
     if known[MOST:]:
-        name, kind = f"{len(known) - MOST:,} others", "more" if rest > 0 else "less"
-        lines.append(
-            {"feature": name, "part": rest, "start": end, "value": end + rest, "kind": kind}
-        )
-    if not whole:
+        put(f"{len(known) - MOST:,} others", sum(one.value for one in known[MOST:]), {})
+    if profile.rest:
+        put(REST, profile.rest, {})
+    total = profile.total
+    if total is None:
         return lines
-    total = end + rest
-    return [*lines, {"feature": "sum", "part": total, "start": 0.0, "value": total, "kind": "sum"}]
+    whole = {"feature": total.name, "part": total.value, "start": 0.0, "value": total.value}
+    return [*lines, {**whole, **_limits(total), "kind": "sum"}]
 
 
 def _zero(x: Mapping[str, Any]) -> dict[str, Any]:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
 
 import narwhals as nw
 
+from evenhand.audits.evidence.strength import variant_in
 from evenhand.audits.question import ask
 from evenhand.errors import EvenhandError
 from evenhand.logs.log import Log
@@ -57,6 +59,31 @@ def compared(plain: Term, cls: type[Measure], log: Log) -> list[str]:
         for contrast in contrasts
     ]
     return [str(one) for one in every if accepted(one, log)]
+
+
+_OF_EXAMPLES = {"mean_explained_score"}
+"""Measures of what the rows of every variant of an example hold alike."""
+
+
+def scopes_of(text: str, slices: Sequence[str], variant: str = "variant") -> list[str]:
+    """Return the slices in which a measure says anything new.
+
+    Of what every variant's row holds alike one variant is enough; all rows together are of several,
+    over which no other measure has a meaning.
+
+    Args:
+        text: A measure or contrast.
+        slices: Those that were asked for.
+        variant: The column that tells variants apart.
+
+    """
+    if not any(re.search(rf"\b{name}\b", text) for name in _OF_EXAMPLES):
+        return [*slices]
+    found: dict[str, str] = {}
+    for one in slices:
+        name, rest = variant_in(one, variant)
+        found.setdefault(f"variant {rest}" if name else one, one)
+    return [*found.values()]
 
 
 CUTOFF = 10

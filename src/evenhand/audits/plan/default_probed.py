@@ -32,7 +32,8 @@ def probed_measures(methods: Sequence[Method], spec: Spec, log: Log) -> list[Ent
             if not accepted(plain, log):
                 continue
             contrasts = _contrasts(method, plain, log)
-            for text in (str(plain), *contrasts):
+            # Of a gap what all together have is that of a background that happened to be drawn.
+            for text in (*(() if method.compared else (str(plain),)), *contrasts):
                 scopes = found.setdefault(text, [])
                 scopes += [] if scope in scopes else [scope]
     return [Entry(measure=text, slices=scopes) for text, scopes in found.items()]

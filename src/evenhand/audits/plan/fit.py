@@ -14,7 +14,7 @@ from typing import Any
 from evenhand.audits.compared import Against
 from evenhand.audits.estimate import requests
 from evenhand.audits.gate.rule import Limit
-from evenhand.audits.plan.default import default_measures
+from evenhand.audits.plan.default import default_measures, scopes_of
 from evenhand.audits.plan.lines import Located, Place
 from evenhand.audits.plan.plan import AuditPlan, Entry
 from evenhand.audits.question import Question, ask
@@ -156,7 +156,7 @@ def fit(
     if not plan.measures:
         if defaults is None:
             found = default_measures(log, read=read)
-            apply = [Entry(measure=one, slices=[*slices]) for one in found]
+            apply = [Entry(measure=one, slices=scopes_of(one, slices)) for one in found]
         else:
             apply = defaults(log)
         plan = plan.model_copy(update={"measures": apply})

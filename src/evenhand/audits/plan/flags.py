@@ -6,6 +6,7 @@ import contextlib
 from collections.abc import Mapping
 from typing import Any
 
+from evenhand.audits.plan.default import scopes_of
 from evenhand.audits.plan.lines import Located
 from evenhand.audits.plan.plan import FORMAT, AuditPlan, plan_from
 from evenhand.errors import EvenhandError
@@ -33,4 +34,7 @@ def plan_of_flags(document: Mapping[str, Any]) -> AuditPlan:
     for key in ("groups", "item_groups"):
         groups = [group for spec in document[key] for group in group_from(spec, schema)]
         content[key] = {group.name: group.written() for group in groups}
+    content["measures"] = [
+        {**one, "slices": scopes_of(one["measure"], one["slices"])} for one in document["measures"]
+    ]
     return plan_from(Located("", content, {}))

@@ -110,6 +110,10 @@ def prepare(
             continue
         probes.append(full)
         wrong = full.method.problems(model)
+        if full.method.compared and not plan.groups and not plan.measures:
+            what = "it takes the gap of groups apart, and the plan has none."
+            hint = "Name them, groups: {sex: sex}; or ask explain.shap, which needs none."
+            wrong = [*wrong, Problem(str(full.method.name), what, hint)]
         problems += _at(places, ("probes", index), ModelError(wrong)) if wrong else []
     problems += _clashes(plan, inputs, places)
     whole = len(probes) == len(first)

@@ -29,6 +29,13 @@ _OF_TABLES = (
         missing=_NOT_ASKED,
     ),
     Role(
+        "explained_score",
+        "number",
+        "exclude",
+        "the score that parts add up to with the background's mean; in every feature's row",
+        missing=_NOT_ASKED,
+    ),
+    Role(
         "local_effect",
         "number",
         "exclude",

@@ -130,8 +130,8 @@ def remarks(
     """Return what makes the importance of features misread, unless they are put together.
 
     Constant features, features that tell the same (a line of each other, or where one is text,
-    whose values come in fixed pairs), sets of 0 and 1 of which one is set in every example
-    (one-hot), and pairs of numbers whose correlation is .95 or more.
+    whose values come in fixed pairs, again and again), sets of 0 and 1 of which one is set in every
+    example (one-hot), and pairs of numbers whose correlation is .95 or more.
 
     Args:
         x: All examples, shape (n, columns).
@@ -240,11 +240,18 @@ def _related(
 
 
 def _paired(values: NDArray[np.float64], text: Sequence[int]) -> Iterator[tuple[int, int, float]]:
-    """Yield columns of text beside others, where each value of one has one value of the other."""
+    """Yield columns of text beside others, where each value of one has one value of the other.
+
+    Values that hardly ever come twice are in fixed pairs whatever they are: names, addresses, exact
+    amounts. So there are to be fewer of them than half of the examples, which leaves out too that
+    every example is there twice.
+    """
     codes = [np.unique(column, return_inverse=True)[1] for column in values.T]
     for one, other in itertools.combinations(range(values.shape[1]), 2):
         count = int(codes[one].max()) + 1
         if not {one, other} & {*text} or count != codes[other].max() + 1:
+            continue
+        if 2 * count >= len(values):
             continue
         if len(np.unique(codes[one] * count + codes[other])) == count > 1:
             yield one, other, 1.0

@@ -7,6 +7,9 @@ from typing import ClassVar
 
 from evenhand.probes.explain.shap import Shap
 
+WHOLE = "mean_explained_score"
+"""The measure of the gap itself."""
+
 
 @dataclass(frozen=True)
 class Gap(Shap):
@@ -20,3 +23,12 @@ class Gap(Shap):
     name = "gap"
     summary: ClassVar[tuple[str, ...]] = ("mean_attribution",)
     compared = True
+
+    def first(self) -> tuple[str, ...]:
+        """Return the gap itself, then its parts; both by group."""
+        return (WHOLE, *self.summary)
+
+    @property
+    def _levels(self) -> list[str]:
+        said = "the gap has nothing of the background, and its parts have a little, which intervals"
+        return [f"{said} do not tell: draw others (seed) before a part near 0 is called shown"]

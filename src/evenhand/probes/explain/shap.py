@@ -128,10 +128,12 @@ class Shap(Explanation):
         streams = streams_of(examples, table.seed, self.name)
         found = self._found(game, self.taken(model, table), x, streams, tell)
         self._check(found.parts, whole, base)
+        parts = _without_rounding(found.parts, whole, base)
+        parts[:, _still(table)] = 0.0
         count = len(table.features)
         return pl.DataFrame(
             {
-                "attribution": found.parts.T.reshape(-1),
+                "attribution": parts.T.reshape(-1),
                 "attribution_error": pl.Series(found.error.T.reshape(-1)).fill_nan(None),
                 "explained_score": np.tile(whole, count),
                 "base_score": np.full(count * len(x), base),
@@ -155,6 +157,13 @@ class Shap(Explanation):
         if alone and not explainable(model, score) and not missing(model):
             return "trees"
         return "enumerate" if len(table.features) <= self.exact else "sample"
+
+    @property
+    def _levels(self) -> list[str]:
+        """What hangs on the background that was drawn."""
+        said = "the level of parts, and of their mean over all, is that of the background that was"
+        said += " drawn: another seed moves it by more than intervals say, sizes and differences of"
+        return [f"{said} groups far less"]
 
     def _found(
         self,
@@ -258,6 +267,7 @@ class Shap(Explanation):
         said = [beside, _HOW[way].format(rounds=self.rounds)]
         if way == "sample":
             said.append(_ERROR[self.rounds > 1])
+        said += self._levels
         if size < _FEW:
             said.append(f"a background of {size} is small: another one may give other parts")
         if self.way == "auto" and way == "sample" and trees_of(model) is not None:
@@ -285,6 +295,26 @@ _ERROR = {
     True: "attribution_error is the standard error, between orders",
 }
 """What the error is that is told, of one round and of more."""
+
+
+def _still(table: Table) -> NDArray[np.bool_]:
+    """Return which features never change in these examples, whose parts are 0; shape (features,).
+
+    Taken from the background they are what they were, whatever the model does with them.
+    """
+    flat = _flat(table.x)
+    changes = (flat != flat[:1]).any(axis=0)
+    return np.array([not changes[[*some]].any() for some in table.features.members])
+
+
+def _without_rounding(parts: Parts, whole: NDArray[np.float64], base: float) -> Parts:
+    """Return parts, 0 where scores that are alike left nothing but rounding; shape as before."""
+    nothing = _ROUNDING * (np.abs(whole) + abs(base))[:, None]
+    return np.where(np.abs(parts) <= nothing, 0.0, parts)
+
+
+_ROUNDING = 32 * float(np.finfo(np.float64).eps)
+"""Of a score: what sums over coalitions of scores that cancel may leave of it."""
 
 
 def slope_of(model: Model, score: Score) -> NDArray[np.float64] | None:
