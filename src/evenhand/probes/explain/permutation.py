@@ -63,16 +63,19 @@ class Permutation(Explanation):
         error = (prediction != labels).astype(np.float64)
         before = Losses(error, _log_losses(model, examples.x, labels))
         where = table.places_of(examples)
-        donors = [table.order(repeat)[where] for repeat in range(self.repeats)]
+        every = table.x.reshape(len(table.x), -1)
+        # Whole rows at once: columns of far apart rows are slow to gather.
+        others = [every[table.order(repeat)[where]] for repeat in range(self.repeats)]
         size = len(table.features)
         errors, logs = np.zeros((size, len(labels))), np.zeros((size, len(labels)))
         shape = examples.x.shape
         x = examples.x.reshape(len(labels), -1).copy()
-        own, every = x.copy(), table.x.reshape(len(table.x), -1)
+        own = x.copy()
         for at, members in enumerate(table.features.members):
-            columns = np.array(members)
-            for repeat, donor in enumerate(donors):
-                x[:, columns] = every[np.ix_(donor, columns)]
+            # One column as a slice is a view, which needs no list of places.
+            columns = slice(members[0], members[0] + 1) if len(members) == 1 else [*members]
+            for repeat, other in enumerate(others):
+                x[:, columns] = other[:, columns]
                 after = losses(model, x.reshape(shape), labels)
                 errors[at] += after.error - before.error
                 logs[at] += after.log - before.log
