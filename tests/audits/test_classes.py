@@ -8,6 +8,7 @@ import pytest
 
 import evenhand as eh
 from evenhand.errors import NotationError, RoleError, ValueInLogError
+from looks import settled
 
 CLASSES = ["low", "mid", "high"]
 ENGINES = ["polars", "duckdb"]
@@ -479,7 +480,8 @@ def test_units_with_several_rows_have_the_same_figures_and_wider_intervals():
         assert unit.high - unit.low > 2 * (row.high - row.low)
 
 
-# Coverage: 600 logs of 150 rows; a true coverage of .95 is below .93 with probability 2 %.
+# Coverage: 400 logs of 150 rows; a true coverage of .95 is below .925 with probability 1 %, one of
+# .90 with 95 %.
 @pytest.mark.slow
 def test_intervals_of_averages_and_correlations_cover():
     rng = np.random.default_rng(14)
@@ -495,11 +497,14 @@ def test_intervals_of_averages_and_correlations_cover():
         "matthews_correlation": (np.trace(joint) - labelled @ predicted)
         / np.sqrt((1 - labelled @ labelled) * (1 - predicted @ predicted)),
     }
-    covered = dict.fromkeys(truth, 0)
-    for _ in range(600):
+    covered, rates, asked = dict.fromkeys(truth, 0), {}, [*truth]
+    for turn in range(1, 401):
         drawn = rng.choice(codes, 150, p=joint.ravel())
         log = grades({"y": names[drawn // 3], "p": names[drawn % 3]})
-        for notation, found in zip(truth, eh.estimates([*truth], log), strict=True):
+        for notation, found in zip(asked, eh.estimates(asked, log), strict=True):
             covered[notation] += found.low <= truth[notation] <= found.high
-    rates = {notation: count / 600 for notation, count in covered.items()}
-    assert min(rates.values()) >= 0.93, f"coverage: {rates}"
+            rates[notation] = covered[notation] / turn
+        asked = [one for one in asked if not settled(rates[one], turn, 400, least=0.925)]
+        if not asked:
+            break
+    assert min(rates.values()) >= 0.925, f"coverage: {rates}"
