@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import json
 import shlex
+import subprocess
+import sys
 
 import numpy as np
 import polars as pl
 import pytest
 from typer.testing import CliRunner
 
+import evenhand
+from evenhand.audits.probing import telling_kept
 from evenhand.cli.main import app
-from evenhand.errors import EvenhandError
+from evenhand.errors import EvenhandError, StoppedError
 
 MODULE = """
 import numpy as np
@@ -97,7 +101,7 @@ def test_the_next_command_after_a_certificate_asks_what_is_certified_somewhere(f
     # At the median radius about half are certified, or fewer where some have none.
     assert 0.3 < found[key]["value"] < 0.55
     assert f"difference({key}, by=sex)" in found
-    assert (path / "attacked.html").exists()
+    assert (path / "certified.html").exists()
 
 
 def test_json_holds_cost_figures_and_what_to_do_next(folder):
@@ -135,6 +139,71 @@ def test_cost_is_told_before_the_model_is_asked(folder):
     result = CliRunner().invoke(app, ["probe", *words(name, "--eps", "0.1", "--max-queries", "9")])
     assert "at most" in result.stderr
     assert "--max-queries" in str(result.exception)
+
+
+@pytest.mark.parametrize(
+    ("probe", "log"),
+    [
+        ("attack.noise(eps=0.1)", "attacked.parquet"),
+        ("noise(eps=0.1)", "attacked.parquet"),
+        ("certify.ibp", "certified.parquet"),
+        ("attribute.gradient(randomisations=0)", "attributed.parquet"),
+        ("explain.permutation", "explained.parquet"),
+    ],
+)
+def test_a_log_is_named_by_what_was_done_where_nobody_names_it(folder, probe, log):
+    path, name = folder
+    run(*words(name, "--no-flags", "--pictures", "0", attack=probe))
+    assert [one.name for one in path.glob("*ed.parquet")] == [log]
+
+
+@pytest.mark.parametrize("probe", ["explain.permutation", "attack.noise(eps=0.1)"])
+def test_without_classes_nothing_is_told_of_costs(folder, probe):
+    _, name = folder
+    given = words(name, attack=probe)
+    at = given.index("--label")
+    result = CliRunner().invoke(app, ["probe", *given[:at], *given[at + 2 :]])
+    assert "Say which column holds them: --label COLUMN" in str(result.exception)
+    assert "at most" not in result.stderr
+
+
+def test_by_is_for_gaps_alone(folder):
+    _, name = folder
+    given = words(name, "--by", "sex", attack="attribute.gradient")
+    said = run(*given)
+    assert "attribute.gradient: it takes no gap apart" in said
+    assert "--group sex" in said
+
+
+def test_a_column_that_is_named_twice_is_compared_once(folder):
+    _, name = folder
+    found = json.loads(run(*words(name, "--group", "sex", "--json", attack="explain.permutation")))
+    assert found["next"].count("--group") == 1
+    assert found["next"].count("by=sex") == 1
+
+
+def test_a_probe_that_is_stopped_says_whether_anything_is_kept(tmp_path):
+    def told(error):
+        found = []
+        with pytest.raises(type(error)), telling_kept(tmp_path, found.append):
+            raise error
+        return found
+
+    assert told(StoppedError()) == ["no block of rows was finished: the same command begins anew"]
+    assert told(ValueError()) == []
+    for count, words_of in ((1, "1 finished block of rows is"), (2, "2 finished blocks are")):
+        (tmp_path / f"{count}.block").touch()
+        for error in (StoppedError(), ValueError()):
+            assert told(error) == [
+                f"{words_of} kept in {tmp_path}: the same command goes on from there"
+            ]
+
+
+def test_the_package_runs_as_the_command():
+    found = subprocess.run(
+        [sys.executable, "-m", "evenhand", "--version"], capture_output=True, text=True, check=True
+    )
+    assert found.stdout == f"evenhand {evenhand.__version__}\n"
 
 
 def test_model_without_gradients_is_told_of_the_alternative(folder):

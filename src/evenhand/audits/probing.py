@@ -10,7 +10,7 @@ from pathlib import Path
 from evenhand.audits.evidence.file import check_targets, write_all
 from evenhand.audits.plan.model import SHOWN
 from evenhand.audits.run import kept_beside
-from evenhand.errors import OutputError, Problem
+from evenhand.errors import OutputError, Problem, StoppedError
 from evenhand.logs.reader import format_of
 from evenhand.models.inputs import Inputs
 from evenhand.models.model import Model
@@ -39,7 +39,8 @@ def predicted(
     names = [one.name for one in probe.variants]
     few = names if len(names) < _MANY else [f"{names[0]} to {names[-1]} ({len(names)})"]
     cost = f"at most {most:,} queries of {model.name}{_lasting(model, most, rate)}"
-    return f"{probe.method.name} of {examples:,} examples, {', '.join(few)}: {cost}"
+    many = f"{examples:,} example{'s' * (examples != 1)}"
+    return f"{probe.method.name} of {many}, {', '.join(few)}: {cost}"
 
 
 _MANY = 5
@@ -144,9 +145,11 @@ def telling_kept(folder: Path, tell: Callable[[str], None]) -> Iterator[None]:
     """Tell, where the work is broken off, what a folder keeps of it."""
     try:
         yield
-    except BaseException:
+    except BaseException as error:
         blocks = len(kept_in(folder))
         if blocks:
-            said = f"{blocks} finished block{'s' * (blocks != 1)} of rows are kept in {folder}"
-            tell(f"{said}: the same command goes on from there")
+            kept = "1 finished block of rows is" if blocks == 1 else f"{blocks} finished blocks are"
+            tell(f"{kept} kept in {folder}: the same command goes on from there")
+        elif isinstance(error, StoppedError | KeyboardInterrupt):
+            tell("no block of rows was finished: the same command begins anew")
         raise

@@ -119,7 +119,13 @@ def probe(
         bool,
         typer.Option("--believe", help="Go on where the check says that the model was misread."),
     ] = False,
-    out: Annotated[Path, typer.Option(help="Write the log here.")] = Path("attacked.parquet"),
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            help="Write the log here; by default attacked.parquet, corrupted.parquet, "
+            "certified.parquet, attributed.parquet or explained.parquet."
+        ),
+    ] = None,
     force: flags.Force = False,
     as_json: flags.AsJson = False,
 ) -> None:
@@ -150,9 +156,10 @@ def probe(
     from evenhand.probes.log import check_groups
     from evenhand.probes.opened import Asked, baseline_of, opened
     from evenhand.probes.run import most_asked
+    from evenhand.probes.work import labels_of
     from evenhand.probes.written import probe_of
 
-    groups_said = [*(by or ()), *(group or ())]
+    groups_said = [*dict.fromkeys([*(by or ()), *(group or ())])]
     said = {
         "eps": eps or (),
         "norm": norm or (),
@@ -166,7 +173,12 @@ def probe(
     if wanted.method.compared and not groups_said:
         asks = "whose gap is taken apart? It has no groups."
         raise ModelError(Problem(what, asks, "Say --by COLUMN, such as --by sex."))
+    if by and not wanted.method.compared:
+        asks = "it takes no gap apart."
+        hint = f"Compare by {by[0]} with --group {by[0]}; --by is for explain.gap."
+        raise ModelError(Problem("--by", f"{what}: {asks}", hint))
     check_examples(wanted.method, shown_examples, what)
+    out = _log_of(what) if out is None else out
     check_out(out, pictures=pictures, force=force)
     told = modelled.told_of(
         shape=shape,
@@ -204,6 +216,7 @@ def probe(
             baseline, examples, told=told, architecture=architecture, trust_pickle=trust_pickle
         )
         wanted = probe_of(what, certificate=certificate, baseline=beside, **said)  # type: ignore[arg-type]
+    labels_of(examples)
     groups = check_groups(examples, groups_said)
     if wanted.method.compared:
         check_compared(examples, groups, what)
@@ -235,3 +248,17 @@ def probe(
     if not as_json:
         # Apart, since a line that is copied may not be broken.
         typer.echo(f"  {fields['next']}")
+
+
+def _log_of(what: str) -> Path:
+    """Return the file that a probe is written to where nobody says one."""
+    return Path(f"{_WRITES.get(what.strip().partition('.')[0], 'attacked')}.parquet")
+
+
+_WRITES = {
+    "corrupt": "corrupted",
+    "certify": "certified",
+    "attribute": "attributed",
+    "explain": "explained",
+}
+"""What the log of a kind of probe is called; an attack may be written without its kind."""
