@@ -14,13 +14,15 @@ import polars as pl
 from numpy.typing import NDArray
 
 from evenhand.errors import ModelError, Problem
+from evenhand.models.answer import check_inputs
 from evenhand.models.canary import COUNT
 from evenhand.models.check import MOST, check, most_checked
 from evenhand.models.inputs import Inputs
-from evenhand.models.model import Codes, Model
+from evenhand.models.model import Codes, Floats, Model
 from evenhand.probes.flag import SAMPLE
 from evenhand.probes.kept import ASKED, CHECKED, CLEAN, ENDING, JUDGED, named, read, write
 from evenhand.probes.log import beside, digest_of_groups
+from evenhand.probes.looked import looked
 from evenhand.probes.method import Progress, Variant
 from evenhand.probes.picture import chosen, pictured
 from evenhand.probes.probe import Probe
@@ -81,6 +83,7 @@ class Work:
         self._finished = self._changed = 0
         self._shown: NDArray[np.bool_] = np.zeros(len(self.inputs), dtype=bool)
         self._predictions: dict[int, Codes] = {}
+        self._scores: dict[int, Floats] = {}
         self.looks: list[int] = []
 
     def choose(self, count: int, columns: Sequence[str]) -> None:
@@ -133,7 +136,9 @@ class Work:
             self._finished += len(examples) * self._each
             return kept
         self._check_budget(self._cost(len(examples)))
-        rows = self._change(examples, variant, prediction, self._shown[some])
+        scores = self._scores.get(some.start)
+        known = examples if scores is None else looked(examples, scores)
+        rows = self._change(known, variant, prediction, self._shown[some])
         if path is not None:
             write(rows, path)
         self._finished += len(examples) * self._each
@@ -149,18 +154,30 @@ class Work:
             known = [self.fingerprint, str(self.model.spec), examples.digest]
             path = self.folder / f"{named(known)}{CLEAN}"
         kept = None if path is None else read(path)
-        if kept is None:
+        scored = self.probe.method.of_tables and "scores" in self.model.offers
+        if kept is None or (scored and _SCORES not in kept.columns):
             self._check_budget(len(examples))
             asked = self.model.queries
-            said = self.model.predict(examples.x)
+            kept = self._said(examples, scored=scored)
             spent = self.model.queries - asked
-            kept = pl.DataFrame({"prediction": said}).with_columns(pl.lit(spent).alias(ASKED))
+            kept = kept.with_columns(pl.lit(spent).alias(ASKED))
             if path is not None:
                 write(kept, path)
+        # Of the last block alone: nobody comes back to an earlier one.
+        self._scores = {some.start: kept[_SCORES].to_numpy()} if scored else {}
         prediction = kept["prediction"].to_numpy()
         self._predictions[some.start] = prediction
         self.looks.append(int(kept[ASKED][0]))
         return prediction
+
+    def _said(self, examples: Inputs, *, scored: bool) -> pl.DataFrame:
+        """Return what the model says of examples as they are: classes, and scores if asked for."""
+        model = self.model
+        if not scored:
+            return pl.DataFrame({"prediction": model.predict(examples.x)})
+        check_inputs(examples.x, model.spec, model.name)
+        scores = np.asarray(model.numpy(model.scores(model.array(examples.x))))
+        return pl.DataFrame({"prediction": scores.argmax(axis=1), _SCORES: scores})
 
     def judged(self, columns: Sequence[str]) -> tuple[list[dict[str, Any]] | None, int, str]:
         """Return the flags of every variant, what they cost, and why there are none.
@@ -262,6 +279,9 @@ class Work:
         about = [probe.method.known, variant.name, str(variant.what), probe.seed, self.version]
         return named([*about, self.fingerprint, str(self.model.spec), *of]) + ending
 
+
+_SCORES = "scores"
+"""The column of what a model gives for examples as they are, where somebody needs it."""
 
 _JUDGES = 1
 """Tells the numbers of the flags' sample from those of the blocks."""

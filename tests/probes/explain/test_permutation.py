@@ -104,7 +104,7 @@ def test_stopped_probe_goes_on_from_where_it_was(tmp_path, monkeypatch):
     monkeypatch.setattr(Explaining, "block", 100)
     written, folder = "explain.permutation(repeats=2)", tmp_path / "x.parts"
     with pytest.raises(ModelError, match="max_queries"):
-        rows_of(written, folder=folder, max_queries=5_000, believe=True)
+        rows_of(written, folder=folder, max_queries=4_300, believe=True)
     model = model_of()
     found = run(probe_of(written), model, inputs_for(), version="0", folder=folder)
     assert 0 < found.resumed < 3
@@ -121,7 +121,8 @@ def test_it_costs_what_is_said_at_most():
     found = run(probe, model, inputs, version="0")
     assert found.made.queries == model.queries <= most
     each = found.rows.group_by("source").agg(pl.col("queries").sum())["queries"]
-    assert {*each} == {4 * 5 + 1}
+    # What the model says of an example as it is was asked before, and is remembered.
+    assert {*each} == {4 * 5}
 
 
 def test_group_is_permuted_together_so_that_duplicates_cannot_hide():

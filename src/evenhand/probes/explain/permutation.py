@@ -15,6 +15,7 @@ from evenhand.models.model import Codes, Floats, Model
 from evenhand.models.spec import Spec
 from evenhand.probes.explain.explanation import Explanation, Told
 from evenhand.probes.explain.table import Table
+from evenhand.probes.looked import scores_of
 from evenhand.probes.parameter import count_of, refuse
 
 _FLOOR = 1e-15
@@ -61,7 +62,7 @@ class Permutation(Explanation):
     ) -> pl.DataFrame:
         """Return the rise of both losses, in mean over the repeats."""
         error = (prediction != labels).astype(np.float64)
-        before = Losses(error, _log_losses(model, examples.x, labels))
+        before = Losses(error, _log_losses(model, examples, labels))
         where = table.places_of(examples)
         every = table.x.reshape(len(table.x), -1)
         # Whole rows at once: columns of far apart rows are slow to gather.
@@ -90,8 +91,9 @@ class Permutation(Explanation):
         )
 
     def most(self, model: Model, table: Table) -> int:
-        """Return a look for each feature and repeat, and one at the example as it is."""
-        return len(table.features) * self.repeats + _chances(model)
+        """Return a look for each feature and repeat."""
+        del model
+        return len(table.features) * self.repeats
 
     def problems(self, model: Model, table: Table | None) -> list[Problem]:
         """Return that it is no table, or that there is nobody to have values of."""
@@ -149,8 +151,13 @@ def _chances(model: Model) -> int:
     return int(known and "scores" in model.offers)
 
 
-def _log_losses(model: Model, x: Floats, labels: Codes) -> NDArray[np.float64]:
-    return losses(model, x, labels).log if _chances(model) else np.full(len(x), np.nan)
+def _log_losses(model: Model, examples: Inputs, labels: Codes) -> NDArray[np.float64]:
+    if not _chances(model):
+        return np.full(len(examples), np.nan)
+    seen = scores_of(examples)
+    if seen is not None:
+        return _log(seen.astype(np.float64), labels, model.spec)
+    return losses(model, examples.x, labels).log
 
 
 def _log(scores: NDArray[np.float64], labels: Codes, spec: Spec) -> NDArray[np.float64]:
