@@ -90,6 +90,8 @@ def test_what_models_need_comes_with_the_line_that_installs_it(run, monkeypatch)
         ("torch models", "torch"),
         ("ONNX models", "onnx"),
         ("image files", "images"),
+        ("attributions", "explain"),
+        ("Shapley of trees", "explain"),
     ):
         assert checks[what]["ok"] is False
         assert checks[what]["hint"] == f"pip install 'evenhand[{extra}]'"

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import json
 import shlex
+import sys
+import types
 
 import numpy as np
 import polars as pl
 import pytest
 from typer.testing import CliRunner
 
+from evenhand.audits.evidence.archive import read_bundle
 from evenhand.cli.main import app
+from evenhand.probes.log import libraries, read_made
 
 joblib = pytest.importorskip("joblib")
 pd = pytest.importorskip("pandas")
@@ -40,6 +44,35 @@ def given(tmp_path):
 
 def said(*words):
     return CliRunner().invoke(app, ["probe", *map(str, words)])
+
+
+def test_evidence_names_the_libraries_that_made_the_rows(given, tmp_path):
+    import sklearn
+
+    _, _, where = given
+    log, evidence = tmp_path / "log.parquet", tmp_path / "x.evidence.zip"
+    found = said("explain.permutation", *where, "--out", log)
+    assert found.exit_code == 0, found.output
+    assert read_made(log).probe["packages"]["scikit-learn"] == sklearn.__version__
+    words = ["audit", log, "--kind", "attributions", "--measure", "permutation_importance"]
+    words += ["--slice", "variant == 'age'", "--out", evidence]
+    made = CliRunner().invoke(app, [*map(str, words)])
+    assert made.exit_code == 0, made.output
+    environment = read_bundle(evidence).environment
+    assert environment["packages"]["scikit-learn"] == sklearn.__version__
+    assert {"numpy", "polars", "narwhals", "scipy"} <= {*environment["packages"]}
+    (probe,) = environment["probes"]
+    assert probe["probe"]["packages"]["scikit-learn"] == sklearn.__version__
+
+
+def test_libraries_are_those_that_are_loaded_and_none_is_loaded_to_be_named(monkeypatch):
+    for name in ("captum", "shap", "torch"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    monkeypatch.setitem(sys.modules, "onnxruntime", types.SimpleNamespace(__version__="1.99"))
+    found = libraries()
+    assert found["onnxruntime"] == "1.99"
+    assert not {"captum", "shap", "torch"} & {*found}
+    assert not {"captum", "shap", "torch"} & {*sys.modules}
 
 
 def test_gap_of_two_groups_is_taken_apart_by_weights_times_means(given, tmp_path):

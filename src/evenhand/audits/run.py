@@ -319,6 +319,10 @@ def _environment(states: States, version: str) -> Mapping[str, Any]:
     }
     if states.versions != (version,):
         found["counted by"] = ", ".join(states.versions)
+    for record in states.makers.records:
+        # As they were where the rows were made, which may be another machine.
+        for name, number in record.probe.packages.items():
+            found["packages"].setdefault(name, number)
     found |= kept(states.makers.records, states.makers.unknown)
     if states.skipped:
         found["skipped"] = [dataclasses.asdict(one) for one in states.skipped]

@@ -21,6 +21,8 @@ _OPTIONAL = (
     ("ONNX models", "onnxruntime", "evenhand[onnx]"),
     ("estimators", "scikit-learn", "scikit-learn"),
     ("image files", "pillow", "evenhand[images]"),
+    ("attributions", "captum", "evenhand[explain]"),
+    ("Shapley of trees", "shap", "evenhand[explain]"),
 )
 """What a package is for, and what installs it."""
 

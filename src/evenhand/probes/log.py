@@ -6,6 +6,7 @@ import dataclasses
 import hashlib
 import io
 import json
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,7 +28,7 @@ COLUMNS = (
     *("baseline_correct", "baseline_error"),
     *("explanation", "fill", *OF_CARD, *OF_AGREEMENT),
     *("error_rise", "log_loss_rise"),
-    *("attribution", "attribution_error", "explained_score", "base_score"),
+    *("attribution", "attribution_error", "background_shift", "explained_score", "base_score"),
     *("recourse", "recourse_cost", "changes"),
     *("local_effect", "ale_bin", "ale_low", "ale_high"),
     *("partial_effect", "moved_to", "moved_score"),
@@ -43,7 +44,7 @@ class Made:
 
     Attributes:
         probe: The method as it is written, what it is known by, its variants, what was done
-            otherwise, and whether it can be doubted.
+            otherwise, whether it can be doubted, and libraries that took part with their versions.
         model: Its name, spec and fingerprint.
         inputs: Their name, number and digest.
         seed: The seed.
@@ -128,6 +129,24 @@ def told_of(model: Model, fingerprint: str) -> dict[str, Any]:
     """Return what a log tells of the model."""
     spec = {name: _plain(value) for name, value in dataclasses.asdict(model.spec).items()}
     return {"name": model.name, "fingerprint": fingerprint, "spec": spec}
+
+
+def libraries() -> dict[str, str]:
+    """Return the versions of libraries of models and explanations, of those that are loaded."""
+    loaded = {name: sys.modules.get(module) for module, name in _LIBRARIES.items()}
+    return {
+        name: str(version)
+        for name, module in loaded.items()
+        if (version := getattr(module, "__version__", None)) is not None
+    }
+
+
+_LIBRARIES = {
+    **{name: name for name in ("captum", "catboost", "lightgbm", "onnxruntime")},
+    "sklearn": "scikit-learn",
+    **{name: name for name in ("shap", "torch", "xgboost")},
+}
+"""Modules, and what they are installed as."""
 
 
 def _plain(value: object) -> object:

@@ -14,7 +14,7 @@ from evenhand.models.check import most_checked
 from evenhand.models.inputs import Inputs
 from evenhand.models.model import Model
 from evenhand.probes.kept import ASKED
-from evenhand.probes.log import Made, check_groups, told_of, with_groups
+from evenhand.probes.log import Made, check_groups, libraries, told_of, with_groups
 from evenhand.probes.method import Progress, silent
 from evenhand.probes.picture import PICTURES, pictures_of
 from evenhand.probes.probe import Probe
@@ -108,6 +108,7 @@ def run(
             "variants": [variant.name for variant in probe.variants],
             "notes": notes,
             "doubted": probe.method.doubted,
+            "packages": libraries(),
         },
         model=told_of(model, fingerprint),
         inputs={"name": inputs.name, "examples": len(inputs), "digest": inputs.digest},

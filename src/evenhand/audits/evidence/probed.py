@@ -10,7 +10,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    TypeAdapter,
+    ValidationError,
+    model_serializer,
+)
 
 from evenhand.audits.evidence.canonical import canonical
 from evenhand.audits.evidence.document import checked
@@ -97,6 +105,13 @@ class _Probe(_Record):
     variants: list[str]
     notes: list[str] = []
     doubted: bool = True
+    packages: dict[str, str] = {}
+
+    @model_serializer(mode="wrap")
+    def _written(self, inner: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Return it without libraries where none is told, as evidence had it before there were."""
+        found: dict[str, Any] = inner(self)
+        return found if self.packages else {k: v for k, v in found.items() if k != "packages"}
 
 
 class _Model(_Record):
@@ -115,8 +130,9 @@ class ProbeRecord(_Record):
     """What made the rows of a log, as `evenhand.probes.log.Made` says it.
 
     Attributes:
-        probe: What was done: its name with its parameters, its variants, notes, and whether it can
-            be doubted, as an attack that may be too weak; it can where nothing is said.
+        probe: What was done: its name with its parameters, its variants, notes, whether it can be
+            doubted, as an attack that may be too weak; it can where nothing is said; and the
+            versions of libraries of models and explanations that were loaded.
         model: The model's name, its fingerprint, and its spec.
         inputs: The name of the inputs, their number, and their digest.
         seed: The seed.
