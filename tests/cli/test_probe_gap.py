@@ -34,14 +34,14 @@ def gap(tmp_path, monkeypatch):
     rows = pl.DataFrame({"income": x[:, 0], "debt": x[:, 1]})
     rows = rows.with_columns(paid=pl.Series(np.where(2 * x[:, 0] + x[:, 1] > 1.5, "yes", "no")))
 
-    def probe(values, *more, by="side"):
+    def call(values, *more, by="side", probe="explain.gap"):
         rows.with_columns(pl.Series(by, values)).write_parquet("people.parquet")
-        words = ["explain.gap", "--model", f"{module}:model", "--inputs", "people.parquet"]
+        words = [probe, "--model", f"{module}:model", "--inputs", "people.parquet"]
         words += ["--label", "paid", "--features", "income,debt", "--by", by]
         words += ["--out", "gap.parquet", "--force", *more]
         return CliRunner().invoke(app, ["probe", *words])
 
-    return probe
+    return call
 
 
 def test_examples_whose_group_is_missing_are_counted_and_told(gap):
@@ -121,3 +121,24 @@ probes: [explain.gap]
 def test_notes_say_what_hangs_on_the_background(gap):
     notes = " ".join(json.loads(gap(["a", "b"] * (SIZE // 2), "--json").stdout)["notes"])
     assert "the gap has nothing of the background" in notes
+
+
+def test_how_far_another_background_moves_a_part_is_told_from_its_halves(gap):
+    values = ["a", "b"] * (SIZE // 2)
+    found = json.loads(gap(values, "--json").stdout)
+    rows = pl.read_parquet("gap.parquet")
+    (told,) = found["gaps"]
+    # Of a linear score every example's part moves alike, and the difference not at all.
+    assert [one["background_shift"] for one in told["parts"]] == [0, 0]
+    assert rows["background_shift"].abs().max() > 0.001
+    shown = gap(values).stdout
+    assert "another background moves no part" in shown
+    probe = "explain.gap(link=probability)"
+    (told,) = json.loads(gap(values, "--json", probe=probe).stdout)["gaps"]
+    rows = pl.read_parquet("gap.parquet")
+    for one in told["parts"]:
+        of = rows.filter(variant=one["feature"])
+        means = [of.filter(side=side)["background_shift"].mean() for side in "ab"]
+        assert one["background_shift"] == pytest.approx(means[0] - means[1], abs=1e-12)
+        assert one["background_shift"] != 0
+    assert "another background moves parts too" in gap(values, probe=probe).stdout

@@ -34,6 +34,8 @@ class Gap:
         whole: The difference of their mean scores.
         parts: The difference of the mean part of each feature, the largest first.
         added: The difference of the mean of all parts of an example added up.
+        shifts: For each feature half of what its part is beside one half of the background above
+            the other half: about as far as another background moves it.
 
     """
 
@@ -41,6 +43,7 @@ class Gap:
     whole: Finding
     parts: Mapping[str, Finding]
     added: Finding
+    shifts: Mapping[str, float]
 
     @property
     def left_out(self) -> list[str]:
@@ -59,7 +62,8 @@ class Gap:
             "gap": self.whole.to_dict(),
             "sum_of_parts": None if math.isnan(self.total) else self.total,
             "parts": [
-                {"feature": name, **finding.to_dict()} for name, finding in self.parts.items()
+                {"feature": name, **finding.to_dict(), "background_shift": self.shifts[name]}
+                for name, finding in self.parts.items()
             ],
         }
 
@@ -90,13 +94,20 @@ def gaps(rows: pl.DataFrame, by: str) -> list[Gap]:
     sums = rows.group_by("source").agg(pl.col("attribution").sum())
     added = found(first.drop("attribution").join(sums, on="source", maintain_order="left"))
     each = {name: found(rows.filter(pl.col("variant") == name)) for name in names}
+    shift = pl.col("background_shift")
+    moved = {
+        name: found(rows.filter(pl.col("variant") == name).with_columns(attribution=shift))
+        for name in names
+    }
     told = []
     for place, whole in enumerate(wholes):
         parts = {name: some[place] for name, some in each.items()}
         order = sorted(parts, key=lambda name: -_size(parts[name]))
         pair = [next(iter(group.values())) for group in whole.pair] or [by, ""]
         ordered = {name: parts[name] for name in order}
-        told.append(Gap((pair[0], pair[1]), whole, ordered, added[place]))
+        # Of a linear score the background moves everybody alike, and no difference.
+        shifts = {name: _size(some[place], signed=True) for name, some in moved.items()}
+        told.append(Gap((pair[0], pair[1]), whole, ordered, added[place], shifts))
     return told
 
 
@@ -184,7 +195,16 @@ def _table(one: Gap, figure: Callable[[Finding], str]) -> RenderableType:
     table.add_row(Text("gap of mean scores"), Text(gap), Text(""), style="bold")
     every = [*shown, ("gap of mean scores", one.whole)]
     why = [f"{name}: undefined, {of.undefined}" for name, of in every if math.isnan(_value(of))]
-    return Group(table, *([Text("\n".join(why))] if why else []))
+    return Group(table, Text("\n".join([*why, _moved(one)])))
+
+
+def _moved(one: Gap) -> str:
+    """Return how far another background moves parts, which no interval tells."""
+    most = max(one.shifts, key=lambda name: abs(one.shifts[name]))
+    far = abs(one.shifts[most])
+    if not far:
+        return "another background moves no part"
+    return f"another background moves parts too: {most} most, by about {far:.2g}"
 
 
 def _apart(finding: Finding) -> bool:
@@ -206,7 +226,9 @@ def _value(finding: Finding) -> float:
     return outcome.value if isinstance(outcome, Estimate) else math.nan
 
 
-def _size(finding: Finding) -> float:
-    """Return the size of a part; 0 where it is not defined."""
+def _size(finding: Finding, *, signed: bool = False) -> float:
+    """Return the size of a part, or its value; 0 where it is not defined."""
     value = _value(finding)
-    return 0.0 if math.isnan(value) else abs(value)
+    if math.isnan(value):
+        return 0.0
+    return value if signed else abs(value)

@@ -170,39 +170,6 @@ def test_rows_add_up_to_the_score_above_the_base(way):
     assert errors.null_count() == (len(errors) if way == "enumerate" else 0)
 
 
-@pytest.mark.parametrize("way", ["enumerate", "sample", "closed_form"])
-def test_what_never_changes_or_is_not_read_has_parts_of_exactly_0(way):
-    x = inputs_for().x.copy()
-    x[:, 0] = 0.1
-    inputs = inputs_of(x, SPEC, labels=["no", "yes"] * 30)
-    weights = np.array([3.7, 0.0, 1.1, -0.3])
-    model = linear(np.vstack([np.zeros(4), weights]), np.array([0.0, 0.3]), SPEC)
-    found = parts_of(probed(f"explain.shap(way={way}, background=30)", model, inputs))
-    assert not found[:, :2].any()
-    assert (np.abs(found[:, 2:]) > 1e-6).all()
-
-
-def test_the_level_of_parts_is_said_to_be_that_of_the_background():
-    told = " ".join(probed("explain.shap").made.probe["notes"])
-    assert "is that of the background that was drawn: another seed moves it" in told
-
-
-def test_the_level_moves_with_the_seed_and_a_gap_of_a_linear_score_does_not():
-    levels, gaps = [], []
-    for seed in (1, 2):
-        probe = probe_of("explain.gap(background=10)", seed=seed)
-        rows = run(
-            probe, model_of(), inputs_for(), version="0", believe=True, groups=["side"]
-        ).rows.filter(variant="x1")
-        log = eh.log(rows, kind="attributions", groups=["side"])
-        levels.append(eh.estimate("mean_attribution", log).value)
-        (pair,) = eh.estimates(["pairs(mean_attribution, by=side)"], log)
-        gaps.append(pair.value)
-    # By weight 2 times the difference of means of two draws of 10: a standard error of about .9.
-    assert abs(levels[0] - levels[1]) > 0.1
-    assert gaps[0] == pytest.approx(gaps[1], abs=1e-12)
-
-
 @pytest.mark.parametrize("way", ["enumerate", "sample", "auto"])
 def test_rows_are_the_same_however_blocks_fall(way, monkeypatch):
     written = f"explain.shap(way={way}, background=10)"

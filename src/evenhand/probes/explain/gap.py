@@ -31,4 +31,5 @@ class Gap(Shap):
     @property
     def _levels(self) -> list[str]:
         said = "the gap has nothing of the background, and its parts have a little, which intervals"
-        return [f"{said} do not tell: draw others (seed) before a part near 0 is called shown"]
+        said += " do not tell: draw others (seed) before a part near 0 is called shown; about how"
+        return [f"{said} far others move it, background_shift tells from the halves of this one"]

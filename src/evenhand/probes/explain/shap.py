@@ -17,7 +17,13 @@ from evenhand.models.inputs import Inputs
 from evenhand.models.model import Codes, Floats, Model
 from evenhand.probes.explain.explanation import Explanation, Told
 from evenhand.probes.explain.score import LINKS, Link, Score, score_of
-from evenhand.probes.explain.shapley import Parts, enumerated, linear, sampled
+from evenhand.probes.explain.shapley import (
+    Parts,
+    enumerated_by_halves,
+    halves,
+    linear,
+    sampled,
+)
 from evenhand.probes.explain.table import Table
 from evenhand.probes.explain.trees import explainable, missing, of_trees, trees_of
 from evenhand.probes.method import streams_of
@@ -50,10 +56,11 @@ class Game(NamedTuple):
 
 
 class Found(NamedTuple):
-    """Parts with their standard errors, NaN where they are exact; shape (n, features)."""
+    """Parts, their standard errors, NaN where they are exact, and shifts; shape (n, features)."""
 
     parts: Parts
     error: NDArray[np.float64]
+    shift: Parts
 
 
 @dataclass(frozen=True)
@@ -79,6 +86,7 @@ class Shap(Explanation):
     columns: ClassVar[dict[str, pl.DataType]] = {
         "attribution": pl.Float64(),
         "attribution_error": pl.Float64(),
+        "background_shift": pl.Float64(),
         "explained_score": pl.Float64(),
         "base_score": pl.Float64(),
     }
@@ -120,7 +128,7 @@ class Shap(Explanation):
         prediction: Codes,
         tell: Told,
     ) -> pl.DataFrame:
-        """Return parts, their errors, the score that they explain and that of the background."""
+        """Return parts, their errors and shifts, the score that is explained, and the base."""
         del labels, prediction
         game = self.game(model, table)
         x = _flat(examples.x)
@@ -129,12 +137,14 @@ class Shap(Explanation):
         found = self._found(game, self.taken(model, table), x, streams, tell)
         self._check(found.parts, whole, base)
         parts = _without_rounding(found.parts, whole, base)
-        parts[:, _still(table)] = 0.0
+        still = _still(table)
+        parts[:, still], found.shift[:, still] = 0.0, 0.0
         count = len(table.features)
         return pl.DataFrame(
             {
                 "attribution": parts.T.reshape(-1),
                 "attribution_error": pl.Series(found.error.T.reshape(-1)).fill_nan(None),
+                "background_shift": found.shift.T.reshape(-1),
                 "explained_score": np.tile(whole, count),
                 "base_score": np.full(count * len(x), base),
             }
@@ -175,14 +185,21 @@ class Shap(Explanation):
     ) -> Found:
         unknown = np.full((len(x), len(game.members)), np.nan)
         slope = slope_of(game.model, game.score)
+        first = halves(len(game.background))
+        both = game.background[first], game.background[~first]
         if way == "closed_form" and slope is not None:
-            return Found(linear(slope, x, game.background, game.members), unknown)
+            one, other = (linear(slope, x, half, game.members) for half in both)
+            exact = linear(slope, x, game.background, game.members)
+            return Found(exact, unknown, (one - other) / 2)
         if way == "trees":
-            return Found(of_trees(game.model, game.background, x, game.score), unknown)
+            one, other = (of_trees(game.model, half, x, game.score) for half in both)
+            share = first.mean()
+            return Found(share * one + (1 - share) * other, unknown, (one - other) / 2)
         if way == "enumerate":
-            return Found(
-                enumerated(game.scored, x, game.background, game.members, tell=tell), unknown
+            parts, shift = enumerated_by_halves(
+                game.scored, x, game.background, game.members, tell=tell
             )
+            return Found(parts, unknown, shift)
         return Found(
             *sampled(
                 game.scored,

@@ -30,10 +30,46 @@ _NUMBERS = 2**18
 
 
 class Sampled(NamedTuple):
-    """Shapley values of sampled orders, with the standard error of each; shape (n, features)."""
+    """Shapley values of sampled orders; shape (n, features) each.
+
+    Attributes:
+        parts: The values.
+        error: The standard error of each, of the orders.
+        shift: As of `Halved`.
+
+    """
 
     parts: Parts
     error: NDArray[np.float64]
+    shift: Parts
+
+
+class Halved(NamedTuple):
+    """Shapley values, and how far the background moves them; shape (n, features) each.
+
+    Attributes:
+        parts: The values.
+        shift: Half of what they are beside one half of the background above the other half.
+
+    """
+
+    parts: Parts
+    shift: Parts
+
+
+def halves(count: int) -> NDArray[np.bool_]:
+    """Return which examples of a background are of one half, drawn the same every time."""
+    first: NDArray[np.bool_] = np.random.default_rng(_HALVES).permutation(count) % 2 == 0
+    return first
+
+
+_HALVES = 5
+
+
+def _contrast(count: int) -> NDArray[np.float64]:
+    """Return weights that give half the difference of the means over both halves, shape (b,)."""
+    first = halves(count)
+    return np.asarray(np.where(first, 0.5 / first.sum(), -0.5 / (~first).sum()), np.float64)
 
 
 def linear(weights: Floats, x: Floats, background: Floats, members: Members) -> Parts:
@@ -58,6 +94,18 @@ def enumerated(
     *,
     tell: Callable[[float], None],
 ) -> Parts:
+    """Return the exact values, as `enumerated_by_halves`."""
+    return enumerated_by_halves(scored, x, background, members, tell=tell).parts
+
+
+def enumerated_by_halves(
+    scored: Scored,
+    x: Floats,
+    background: Floats,
+    members: Members,
+    *,
+    tell: Callable[[float], None],
+) -> Halved:
     """Return the exact values, for (2^features - 2) x background queries an example, and some.
 
     Args:
@@ -71,8 +119,10 @@ def enumerated(
     size, count = len(members), 2 ** len(members)
     inside = (np.arange(count)[:, None] >> np.arange(size)) & 1 == 1
     weights = _weights(inside)
-    worth = np.empty((len(x), count))
-    worth[:, 0], worth[:, -1] = scored(background).mean(), scored(x)
+    contrast, empty = _contrast(len(background)), scored(background)
+    # All features of an example leave nothing of the background.
+    worth, moved = np.empty((len(x), count)), np.zeros((len(x), count))
+    worth[:, 0], worth[:, -1], moved[:, 0] = empty.mean(), scored(x), empty @ contrast
     masks = _columns(inside[1:-1], members, x.shape[1])
     step = max(1, _NUMBERS // max(masks.size * len(background), 1))
     for start in range(0, len(x) if count > 2 else 0, step):  # noqa: PLR2004 - none and all
@@ -80,9 +130,9 @@ def enumerated(
         mixed = np.where(masks[None, :, None], some[:, None, None], background)
         found = scored(mixed.reshape(-1, x.shape[1])).reshape(len(some), len(masks), -1)
         worth[start : start + step, 1:-1] = found.mean(axis=2)
+        moved[start : start + step, 1:-1] = found @ contrast
         tell((start + len(some)) / len(x))
-    parts: Parts = worth @ weights.T
-    return parts
+    return Halved(worth @ weights.T, moved @ weights.T)
 
 
 def _weights(inside: NDArray[np.bool_]) -> NDArray[np.float64]:
@@ -125,7 +175,8 @@ def sampled(
     """
     size, columns, base = len(members), x.shape[1], len(background)
     ends, starts = scored(x), scored(background)
-    parts, error = np.empty((len(x), size)), np.empty((len(x), size))
+    parts, error, shift = (np.empty((len(x), size)) for _ in range(3))
+    contrast = _contrast(base)
     walks = 2 * rounds * base
     step = max(1, _NUMBERS // max(walks * (size - 1) * columns, 1))
     others = np.tile(background, (rounds, 1))
@@ -145,8 +196,9 @@ def sampled(
         pairs = by_feature.reshape(len(some), 2, rounds, base, size).mean(axis=1)
         parts[first : first + step] = pairs.mean(axis=(1, 2))
         error[first : first + step] = _error(pairs)
+        shift[first : first + step] = np.einsum("nrbf,b->nf", pairs, contrast) / rounds
         tell((first + len(some)) / len(x))
-    return Sampled(parts, error)
+    return Sampled(parts, error, shift)
 
 
 def _ranks(stream: np.random.Generator, count: int, size: int) -> NDArray[np.int64]:
