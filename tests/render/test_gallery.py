@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import re
 import zipfile
 
 import numpy as np
@@ -98,6 +99,30 @@ def test_what_cannot_be_read_shows_nothing(tmp_path, content):
     assert gallery_of([path]).strips == ()
 
 
+def test_examples_of_variants_that_were_not_audited_are_not_shown(tmp_path):
+    log = tmp_path / "attacked.parquet"
+    probed(log)
+    plan = plan_of(log)
+    plan["measures"][0]["slices"] = ["variant == 'linf 0.2'"]
+    eh.audit(plan, html=tmp_path / "a.html", pictures=True)
+    page = (tmp_path / "a.html").read_text()
+    assert page.count("data:image/png") == 12 * 3
+    assert "more variants" not in page
+    every = gallery_of(pictures_beside([log]))
+    assert [one.variant for one in every.strips] == ["linf 0.05", "linf 0.2"]
+
+
+def test_what_is_said_of_one_map_is_no_more_than_is_known(tmp_path):
+    log = tmp_path / "attributed.parquet"
+    probed(log, "attribute.gradient(fill=low)", pictures=6)
+    plan = {"evenhand": 1, "log": {"source": str(log), "kind": "attributions"}}
+    eh.audit(plan, html=tmp_path / "a.html", pictures=True)
+    page = (tmp_path / "a.html").read_text()
+    assert "beats chance" not in page
+    assert "of maps of noise a quarter to a half do so too" in page
+    assert re.search("<b>(not )?above random orders</b>", page)
+
+
 def test_an_explanation_is_shown_in_two_colours_beside_its_card(tmp_path):
     log = tmp_path / "attributed.parquet"
     found = probed(log, "attribute.gradient_x_input(fill=low)", pictures=6)
@@ -110,7 +135,7 @@ def test_an_explanation_is_shown_in_two_colours_beside_its_card(tmp_path):
         row = rows.filter(pl.col("source") == source).row(0, named=True)
         comes = row["insertion"] > row["insertion_random"]
         faithful = comes and row["deletion"] < row["deletion_random"]
-        assert one.outcome == ("beats chance" if faithful else "no better than chance")
+        assert one.outcome == ("above random orders" if faithful else "not above random orders")
         assert f"insertion {row['insertion']:.2f}" in one.figures
         # Every part speaks for "light", and so against "dark".
         parts = image_of(one.map).astype(int)

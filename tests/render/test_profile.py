@@ -129,7 +129,7 @@ def test_the_report_draws_them_before_the_figures_of_each_feature():
     pytest.importorskip("vl_convert", reason="vl-convert-python is not installed")
     page = html(bundle_of(["mean_attribution", "pairs(mean_attribution, by=sex)"]))
     assert page.index("Side by side") < page.index("part by part")
-    assert page.index("part by part") < page.index("all together in variant")
+    assert page.index("part by part") < page.index("age: all together")
 
 
 def test_evidence_holds_the_charts():

@@ -20,6 +20,7 @@ from evenhand.render.wording import (
     ALONE,
     DASH,
     count_of,
+    counted,
     interval_of,
     value_of,
     value_shown,
@@ -54,11 +55,6 @@ def courses_in(bundle: Bundle) -> Mapping[str, list[Course]]:
     return by_measure([*courses_of(bundle.findings, variant_column(bundle.plan)), *along])
 
 
-def name_in(measure: str, courses: Mapping[str, list[Course]]) -> str:
-    """Return what a section's courses are found by: its measure, or that without its distance."""
-    return measure if measure in courses else term_of(measure).name
-
-
 def course_view(one: Course, place: int, *, drawn: bool, live: bool) -> dict[str, Any]:
     """Return a course for templates.
 
@@ -78,7 +74,7 @@ def course_view(one: Course, place: int, *, drawn: bool, live: bool) -> dict[str
         "spec": embedded(spec) if live and spec is not None else "",
         "caption": caption_of(one),
         "table": table,
-        "table_title": f"Figures of {len(table.rows):,} points",
+        "table_title": f"Figures of {counted(len(table.rows), 'point')}",
         "table_caption": cut(f"{one.measure} {one.title}", 200),
     }
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from evenhand.audits.evidence.bundle import Bundle
@@ -12,7 +12,7 @@ from evenhand.audits.evidence.legible import cut
 from evenhand.audits.evidence.probed import RELIABLE, ProbeRecord, TrustRecord, said
 from evenhand.audits.evidence.strength import strength_of
 from evenhand.logs.kinds import kinds
-from evenhand.render.wording import first, value_shown
+from evenhand.render.wording import counted, first, value_shown
 
 TITLE = "What was done to the model"
 
@@ -79,7 +79,26 @@ class Done:
 
 def done_of(bundle: Bundle) -> list[Done]:
     """Return what was done to the model, a probe each; nothing for other logs."""
-    return [_done(one) for one in bundle.probes[:_MOST]]
+    label = "" if bundle.plan.model is None else str(bundle.plan.model.label or "")
+    return [_done(one, label) for one in bundle.probes[:_MOST]]
+
+
+def shared(done: Sequence[Done]) -> tuple[list[tuple[str, str]], list[Done]]:
+    """Return the facts that all of several probes share, and the probes without these.
+
+    A probe is called by its name, which is said above its facts.
+    """
+    if len(done) < 2:  # noqa: PLR2004 - one probe shares nothing
+        return [], [*done]
+    same = {*done[0].facts}.intersection(*(one.facts for one in done[1:]))
+    left = [
+        replace(
+            one,
+            facts=tuple(fact for fact in one.facts if fact not in same and fact[1] != one.name),
+        )
+        for one in done
+    ]
+    return [fact for fact in done[0].facts if fact in same], left
 
 
 def untold(bundle: Bundle) -> str:
@@ -99,13 +118,14 @@ def untold(bundle: Bundle) -> str:
     return " ".join(told)
 
 
-def _done(one: ProbeRecord) -> Done:
+def _done(one: ProbeRecord, label: str) -> Done:
     spec = spec_line(one.model.spec)
     facts = [
         ("model", one.model.name),
         ("its fingerprint", _short(one.model.fingerprint)),
         ("it takes and gives", spec),
-        ("inputs", f"{one.inputs.name}, {one.inputs.examples:,} examples"),
+        ("its classes are of", label),
+        ("inputs", f"{one.inputs.name}, {counted(one.inputs.examples, 'example')}"),
         ("their digest", _short(one.inputs.digest)),
         ("attack" if one.attacks else "probe", one.probe.name),
         ("variants", in_brief(one.probe.variants)),
@@ -182,7 +202,7 @@ def _judged(flags: Sequence[TrustRecord]) -> Iterator[Believed]:
     """Yield what is thought of every variant; those that nothing speaks against together."""
     doubted = [one for one in flags if one.verdict != RELIABLE or _weak(one)]
     for one in doubted[:_MOST]:
-        verdict = f"{one.verdict}, judged on {one.examples:,} examples"
+        verdict = f"{one.verdict}, judged on {counted(one.examples, 'example')}"
         if one.verdict == RELIABLE:
             verdict += "; not in every group"
         yield Believed(value_shown(one.variant), verdict, doubted=True, reasons=(*_reasons(one),))
@@ -192,7 +212,7 @@ def _judged(flags: Sequence[TrustRecord]) -> Iterator[Believed]:
     sound: dict[str, list[str]] = {}
     for one in flags:
         if one.verdict == RELIABLE and not _weak(one):
-            verdict = f"{one.verdict}, judged on {one.examples:,} examples"
+            verdict = f"{one.verdict}, judged on {counted(one.examples, 'example')}"
             if one.groups:
                 verdict += f"; so in each {cut(one.by or 'group')}"
             sound.setdefault(verdict, []).append(value_shown(one.variant))

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import datetime as dt
+import math
+from collections.abc import Sequence
 from typing import Any
 
-from evenhand.audits.drift import Drift
+from evenhand.audits.drift import Drift, FeatureDrift, JointDrift
 from evenhand.render.drift import (
     ASSUMED,
     feature_table,
@@ -15,7 +17,34 @@ from evenhand.render.drift import (
     said,
 )
 from evenhand.render.html import asset, environment
+from evenhand.render.table import Table
 from evenhand.render.wording import count_of
+
+DRIFTED = "drift"
+"""How lines are marked in which drift was found: a colour alone is not seen by all."""
+
+
+def marked(table: Table, lines: Sequence[FeatureDrift | JointDrift], found: Drift) -> Table:
+    """Return a table of drift that says in each line what was found; effects below each other.
+
+    Args:
+        table: The table.
+        lines: What its lines are about, in their order.
+        found: The drift.
+
+    """
+    words = [
+        "not tested"
+        if math.isnan(one.test.p_value)
+        else (DRIFTED if found.drifted(one) else "none shown")
+        for one in lines
+    ]
+    rows = (
+        (*row[: table.names], word, *(cell.replace("  ", "\n") for cell in row[table.names :]))
+        for row, word in zip(table.rows, words, strict=True)
+    )
+    headings = (*table.headings[: table.names], "found", *table.headings[table.names :])
+    return Table(headings, table.names, tuple(rows), table.notes)
 
 
 def page(found: Drift, *, version: str, reference: str = "", current: str = "") -> str:
@@ -47,8 +76,9 @@ def page(found: Drift, *, version: str, reference: str = "", current: str = "") 
         "said": title,
         "sentence": sizes[:1].upper() + sizes[1:] + ".",
         "tone": "undecided" if found.alarm else "none",
-        "features": feature_table(found),
-        "joint": joint_table(found),
+        "drifted": DRIFTED,
+        "features": marked(feature_table(found), found.features, found),
+        "joint": marked(joint_table(found), found.joint, found),
         "performance": [performance_of(one) for one in found.performance],
         "assumed": ASSUMED,
         "facts": [(name, value) for name, value in facts if value],

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -77,8 +77,8 @@ class Map:
         label: What it is.
         group: Whose it is; empty where nobody was compared.
         figures: Its card in words; empty where there is none.
-        outcome: ``beats chance`` where its order does, both ways, else ``no better than chance``;
-            ``not judged`` where there is no card.
+        outcome: Whether its areas are better than the means of random orders, both ways; ``not
+            judged`` where there is no card.
 
     """
 
@@ -89,6 +89,16 @@ class Map:
     group: str
     figures: str
     outcome: str
+
+    @property
+    def below(self) -> bool:
+        """Whether its order is no better than random ones."""
+        return self.outcome == _BELOW
+
+
+_ABOVE = "above random orders"
+_BELOW = "not above random orders"
+"""Both ways, of one map; of noise a quarter to a half are above, so that it says little alone."""
 
 
 @dataclass(frozen=True)
@@ -136,13 +146,14 @@ def pictures_beside(logs: Iterable[str | Path]) -> list[Path]:
     return [side for side in map(path_beside, logs) if side.is_file()]
 
 
-def gallery_of(files: Iterable[Path]) -> Gallery:
+def gallery_of(files: Iterable[Path], only: Collection[str] = ()) -> Gallery:
     """Return the pictures of side files; nothing where there are none.
 
     A file that cannot be read shows nothing: a report never fails for want of an illustration.
 
     Args:
         files: Side files of probes, as `evenhand.probes.picture` writes them.
+        only: The variants that are shown, and spoken of; empty for all.
 
     """
     tables = [table for path in files if (table := _read(path)) is not None]
@@ -157,6 +168,7 @@ def gallery_of(files: Iterable[Path]) -> Gallery:
         (table, name)
         for table in tables
         for name in table["variant"].unique(maintain_order=True).to_list()
+        if not only or name in only
     ]
     brief = len(every) > _FEW
     # Variants come in order of their strength, so that the last of a kind is the strongest.
@@ -239,10 +251,10 @@ def _judged(row: dict[str, Any]) -> tuple[str, str]:
     if len(areas) < len(names):
         return "", "not judged"
     comes, by_chance, goes, away = areas
-    told = f"insertion {comes:.2f}, by chance {by_chance:.2f}"
-    told += f"; deletion {goes:.2f}, by chance {away:.2f}"
+    told = f"insertion {comes:.2f} (random {by_chance:.2f})"
+    told += f"; deletion {goes:.2f} (random {away:.2f})"
     faithful = comes > by_chance and goes < away
-    return told, "beats chance" if faithful else "no better than chance"
+    return told, _ABOVE if faithful else _BELOW
 
 
 _FOR, _AGAINST = (213, 94, 0), (0, 114, 178)

@@ -22,21 +22,27 @@ from evenhand.audits.evidence.bundle import Bundle
 from evenhand.audits.evidence.chart import charts
 from evenhand.audits.evidence.legible import cut
 from evenhand.audits.evidence.look import CONFIG
-from evenhand.audits.evidence.profile import Profile
-from evenhand.audits.evidence.strength import Course
 from evenhand.render import svg
+from evenhand.render.beside import beside
 from evenhand.render.card import subject_facts, window_text
 from evenhand.render.chapter import Chapter, chapters_of, gaps_of, overall_table
-from evenhand.render.course import MOST_DRAWN, about_curves, course_view, courses_in, name_in
-from evenhand.render.done import TITLE, done_of, untold
+from evenhand.render.course import courses_in
+from evenhand.render.done import TITLE, done_of, shared, untold
 from evenhand.render.format import Format
 from evenhand.render.gallery import TITLE as GALLERY
-from evenhand.render.gallery import gallery_of
-from evenhand.render.profile import profile_view, profiles_in
+from evenhand.render.gallery import Gallery, gallery_of
+from evenhand.render.overview import TITLE as SIDE_BY_SIDE
+from evenhand.render.overview import Overview, compared_in, overview_of
 from evenhand.render.rule import LIMITS, rules_view, sentence
-from evenhand.render.section import Block, Section, definition_of, title_of
+from evenhand.render.section import (
+    Block,
+    Section,
+    definition_of,
+    title_of,
+    variants_of,
+)
 from evenhand.render.view import block_view, embedded, notes_of
-from evenhand.render.wording import DASH, brief, count_of, pair_of, summary
+from evenhand.render.wording import DASH, brief, count_of, counted, pair_of, summary
 from evenhand.stats.estimate import Estimate
 
 LIMIT = 1_900_000
@@ -62,11 +68,9 @@ def environment() -> Environment:
 
 
 @functools.cache
-def macro(name: str) -> Callable[[Mapping[str, Any]], str]:
+def macro(name: str) -> Callable[..., str]:
     """Return what writes a part of a page."""
-    found: Callable[[Mapping[str, Any]], str] = getattr(
-        environment().get_template("parts.html").module, name
-    )
+    found: Callable[..., str] = getattr(environment().get_template("parts.html").module, name)
     return found
 
 
@@ -85,7 +89,7 @@ def html(bundle: Bundle, pictures: Sequence[Path] = ()) -> str:
             which no report shows unless it is asked to.
 
     """
-    gallery = gallery_of(pictures)
+    gallery = gallery_of(pictures, only=variants_of(bundle))
     chapters = chapters_of(bundle)
     sections = [section for chapter in chapters for section in chapter.sections]
     blocks = [block for section in sections for block in section.blocks]
@@ -95,6 +99,7 @@ def html(bundle: Bundle, pictures: Sequence[Path] = ()) -> str:
     digest = base64.b64encode(hashlib.sha256(program.encode()).digest()).decode()
     scripts = f"script-src 'sha256-{digest}'; " if live else ""
     rules, rules_left = rules_view(bundle, sections)
+    done, overview = done_of(bundle), overview_of(bundle, sections)
     page: dict[str, Any] = {
         "policy": f"default-src 'none'; style-src 'unsafe-inline'; {scripts}"
         f"{'img-src data:; ' if gallery.strips else ''}"
@@ -122,25 +127,48 @@ def html(bundle: Bundle, pictures: Sequence[Path] = ()) -> str:
         "inputs_left": max(0, len(bundle.inputs) - _MOST_INPUTS),
         "disclosure": disclosure(bundle),
         "done_title": TITLE,
-        "done": done_of(bundle),
+        **dict(zip(("done_shared", "done"), shared(done), strict=True)),
         "untold": untold(bundle),
         "gallery_title": GALLERY,
         "gallery": gallery,
+        "gallery_ids": _places(gallery),
+        "overview_title": SIDE_BY_SIDE,
+        "overview": overview,
+        "overview_links": _links(overview, sections),
         "config": embedded(CONFIG) if live else "",
         "program": program,
     }
     template = environment().get_template("report.html")
     frames = [_chapter(chapter) for chapter in chapters]
     empty = template.render(**page, chapters=frames, remarks=[])
-    courses = _courses(bundle, sections, live=live)
+    along = courses_in(bundle)
+    room_beside = int(_IN_COURSES * LIMIT)
+    courses = beside(bundle, sections, room_beside, live=live, draw=macro("course"))
     taken = sum(len(text.encode()) for text in courses.values())
     room = LIMIT - len(empty.encode()) - _PER_SECTION * len(sections) - taken
     layout = arranged(bundle, blocks, room, live=live)
     for frame, chapter in zip(frames, chapters, strict=True):
-        shown = [_section(section, layout, chapter, courses) for section in chapter.sections]
+        shown = [
+            {
+                **_section(section, layout, chapter, courses),
+                "compared": compared_in(section, along),
+            }
+            for section in chapter.sections
+        ]
         frame["sections"] = [one for one in shown if one["open"]]
         frame["folded"] = [one for one in shown if not one["open"]]
     return template.render(**page, chapters=frames, remarks=layout.remarks)
+
+
+def _places(gallery: Gallery) -> dict[str, str]:
+    """Return where the examples of each variant are on the page."""
+    return {one.variant: f"g{place}" for place, one in enumerate(gallery.strips, start=1)}
+
+
+def _links(overview: Overview | None, sections: Sequence[Section]) -> list[str]:
+    """Return where the section of each column of the overview is."""
+    places = {cut(one.measure): f"m{one.number}" for one in sections}
+    return [places.get(name, "") for name in overview.measures] if overview else []
 
 
 FORMAT = Format("html", ".html", "One page with charts that opens offline.", html)
@@ -266,51 +294,13 @@ def _chapter(chapter: Chapter) -> dict[str, Any]:
     }
 
 
-def _courses(bundle: Bundle, sections: Sequence[Section], *, live: bool) -> dict[str, str]:
-    """Return the figures of measures over variants, by the section that shows them."""
-    found, profiles = courses_in(bundle), profiles_in(bundle)
-    texts: dict[str, str] = {}
-    shown, place, room = set[str](), 0, _IN_COURSES * LIMIT
-
-    def put(section: Section, part: Course | Profile) -> bool:
-        """Add it with its picture, or without, as far as there is room."""
-        nonlocal place, room
-        place += 1
-        for drawn in (True, False) if place <= MOST_DRAWN else (False,):
-            text = _drawn(part, place, drawn=drawn, live=live)
-            if len(text.encode()) <= room:
-                room -= len(text.encode())
-                texts[section.measure] = f"{texts.get(section.measure, '')}{text}\n"
-                return True
-        return False
-
-    for section in sections:
-        parts: list[Course | Profile] = [*profiles.get(section.measure, [])]
-        name = name_in(section.measure, found)
-        # The distances of one measure are sections of their own; the first has its course.
-        parts += [] if name in shown else found.get(name, [])
-        shown.add(name)
-        about = about_curves(section, found)
-        texts[section.measure] = f'<p class="about">{about}</p>\n' if about else ""
-        left = [put(section, one) for one in parts].count(False)
-        if left:
-            told = f"{left:,} more pictures and tables are left out, to keep this page small."
-            texts[section.measure] += f'<p class="remark">{told}</p>\n'
-    return texts
-
-
-def _drawn(part: Course | Profile, place: int, *, drawn: bool, live: bool) -> str:
-    if isinstance(part, Profile):
-        view = profile_view(part, place, drawn=drawn, live=live)
-    else:
-        view = course_view(part, place, drawn=drawn, live=live)
-    return str(macro("course")(view))
-
-
 def _section(
     section: Section, layout: Layout, chapter: Chapter, courses: Mapping[str, str]
 ) -> dict[str, Any]:
     numbers = [block.number for block in section.blocks]
+    full = [number for number in numbers if number in layout.full]
+    folded = [number for number in full if number in section.folded]
+    what = "distance" if section.is_of_distances else "variant"
     return {
         "open": chapter.is_open(section),
         "id": f"m{section.number}",
@@ -318,7 +308,9 @@ def _section(
         "about": section.about,
         "counted": section.counted,
         "courses": courses.get(section.measure, ""),
-        "blocks": "\n".join(layout.full[number] for number in numbers if number in layout.full),
+        "folded": "\n".join(layout.full[number] for number in folded),
+        "folded_title": f"Each {what} in full: {counted(len(folded), 'part')}",
+        "blocks": "\n".join(layout.full[n] for n in full if n not in section.folded),
         "brief": [line for number in numbers for line in layout.brief.get(number, [])],
     }
 

@@ -9,6 +9,8 @@ from typing import Any
 from evenhand.audits.evidence.bundle import Bundle
 from evenhand.render.course import about_curves, courses_in, curve_tables
 from evenhand.render.format import Format
+from evenhand.render.overview import TITLE as SIDE_BY_SIDE
+from evenhand.render.overview import Overview, compared_in, overview_of
 from evenhand.render.reading import Roles
 from evenhand.render.rule import LIMITS, rules_view, sentence
 from evenhand.render.section import Block, shown_sections, title_of
@@ -72,8 +74,9 @@ def latex(bundle: Bundle) -> str:
         widths = ("0.1", "0.11", "0.1", "0.24", "0.25", "0.08")
         parts.append(tabular(headings, rows, names=6, widths=widths, caption="Rules"))
         parts += [escape(left), escape(LIMITS)]
-    courses = courses_in(bundle)
-    for section in shown_sections(bundle):
+    courses, sections = courses_in(bundle), shown_sections(bundle)
+    parts += _side_by_side(overview_of(bundle, sections))
+    for section in sections:
         parts += [rf"\subsection*{{{escape(section.measure)}}}", escape(section.about)]
         parts.append(escape(about_curves(section, courses)))
         for one in curve_tables(section, courses):
@@ -81,9 +84,34 @@ def latex(bundle: Bundle) -> str:
             parts.append(tabular(table.headings, _cells(table), names=table.names, caption=caption))
             said = " ".join((*table.notes, one.said))
             parts.append(rf"{{\footnotesize\noindent {escape(said)}\par}}")
+        for title, table in compared_in(section, courses):
+            caption = f"{section.measure}, {title}"
+            parts.append(tabular(table.headings, _cells(table), names=table.names, caption=caption))
+            parts.append(rf"{{\footnotesize\noindent {escape(' '.join(table.notes))}\par}}")
         for block in section.blocks:
             parts += block_of(block, bundle.plan.roles)
     return "\n\n".join(filter(None, parts)) + "\n\n\\end{document}\n"
+
+
+_COLUMNS = 4
+"""Measures that stand beside each other in a table; of more there are several tables."""
+
+
+def _side_by_side(one: Overview | None) -> list[str]:
+    """Return what every variant is worth, as many measures in a table as have room."""
+    if one is None:
+        return []
+    parts = [rf"\subsection*{{{SIDE_BY_SIDE}}}"]
+    for table in one.tables(_COLUMNS):
+        columns = len(table.headings) - 1
+        widths = ("0.24", *(f"{0.62 / columns:.2f}" for _ in range(columns)))
+        rows = _cells(table)
+        names = len(table.headings)
+        parts.append(
+            tabular(table.headings, rows, names=names, widths=widths, caption=SIDE_BY_SIDE)
+        )
+    told = " ".join((*(f"{text}." for text in one.asked), *one.notes))
+    return [*parts, rf"{{\footnotesize\noindent {escape(told)}\par}}" if told else ""]
 
 
 def _rule(one: Mapping[str, Any]) -> tuple[str, ...]:

@@ -13,14 +13,16 @@ from evenhand.render.done import TITLE, done_of, untold
 from evenhand.render.format import Format
 from evenhand.render.gfm import bullets, code, plain
 from evenhand.render.gfm import table as grid
+from evenhand.render.overview import TITLE as SIDE_BY_SIDE
+from evenhand.render.overview import Overview, compared_in, overview_of
 from evenhand.render.ranked import curve
-from evenhand.render.reading import Roles
+from evenhand.render.reading import Roles, capital
 from evenhand.render.rule import LIMITS, rules_view, sentence
-from evenhand.render.section import Block, title_of
+from evenhand.render.section import Block, Section, title_of
 from evenhand.render.table import Table, table_of
 from evenhand.render.verdicts import SYMBOLS
 from evenhand.render.view import notes_of, reading_of, warnings_of
-from evenhand.render.wording import interval_of, value_of
+from evenhand.render.wording import counted, interval_of, value_of
 from evenhand.stats.estimate import Undefined
 
 
@@ -32,8 +34,11 @@ def markdown(bundle: Bundle) -> str:
         parts += [_rules(rules), *filter(None, [plain(left)]), plain(LIMITS)]
     parts += _done(bundle)
     courses = courses_in(bundle)
-    for chapter in chapters_of(bundle):
+    chapters = chapters_of(bundle)
+    overview = overview_of(bundle, [one for chapter in chapters for one in chapter.sections])
+    for chapter in chapters:
         parts += [f"## {plain(chapter.title)}", plain(chapter.about)]
+        parts += _side_by_side(overview) if overview else []
         parts += _overall(chapter)
         for section in chapter.sections:
             parts += [f"### {plain(section.measure)}", plain(section.about)]
@@ -43,8 +48,9 @@ def markdown(bundle: Bundle) -> str:
             for one in curve_tables(section, courses):
                 notes = [plain(note) for note in (*one.table.notes, one.said)]
                 parts += [f"#### {plain(one.title)}", _grid(one.table), *notes]
-            for block in section.blocks:
-                parts += block_of(block, bundle.plan.roles)
+            for title, table in compared_in(section, courses):
+                parts += [f"#### {plain(capital(title))}", _grid(table), *map(plain, table.notes)]
+            parts += _blocks(section, bundle.plan.roles)
     made = f"Evenhand {bundle.version}, {bundle.created:%Y-%m-%d %H:%M} UTC, plan"
     parts += ["---", f"{plain(made)} {code(f'sha256:{bundle.plan.digest}')}"]
     return "\n\n".join(filter(None, parts)) + "\n"
@@ -65,6 +71,24 @@ def _done(bundle: Bundle) -> list[str]:
         parts.append(bullets(plain(text) for text in one.notes))
     parts.append(f"**{plain(untold(bundle))}**" if untold(bundle) else "")
     return [f"## {TITLE}", *parts] if any(parts) else []
+
+
+def _side_by_side(one: Overview) -> list[str]:
+    """Return what every variant is worth in one table."""
+    told = [*one.asked, *one.notes]
+    return [f"### {SIDE_BY_SIDE}", *map(_grid, one.tables()), *map(plain, told)]
+
+
+def _blocks(section: Section, roles: Roles) -> list[str]:
+    """Return the blocks of a section; those that are told side by side before are folded away."""
+    parts, folded = [], [block for block in section.blocks if block.number in section.folded]
+    if folded:
+        summary = f"In full: {counted(len(folded), 'part')}"
+        parts.append(f"<details><summary>{summary}</summary>")
+        parts += [part for block in folded for part in block_of(block, roles)]
+        parts.append("</details>")
+    left = [block for block in section.blocks if block.number not in section.folded]
+    return [*parts, *(part for block in left for part in block_of(block, roles))]
 
 
 def _overall(chapter: Chapter) -> list[str]:

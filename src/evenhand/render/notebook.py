@@ -9,6 +9,7 @@ from evenhand.audits.finding import Finding
 from evenhand.render import svg
 from evenhand.render.course import about_curves, course_view, courses_in
 from evenhand.render.html import asset, environment, macro
+from evenhand.render.overview import overview_of
 from evenhand.render.rule import LIMITS, rules_view, sentence
 from evenhand.render.section import Block, Section, shown_sections, title_of
 from evenhand.render.view import block_view
@@ -32,6 +33,8 @@ def _bundle(bundle: Bundle) -> str:
     shown = sorted(sorted(blocks, key=lambda b: b.importance)[:MOST], key=lambda b: b.number)
     rules, rules_left = rules_view(bundle)
     left = len(blocks) - len(shown)
+    overview = overview_of(bundle, sections)
+    table = str(macro("overview")(overview, [""] * len(overview.measures), {})) if overview else ""
     return _piece(
         shown,
         bundle.plan.roles,
@@ -40,7 +43,7 @@ def _bundle(bundle: Bundle) -> str:
         sentence=sentence(bundle),
         rules=rules,
         rules_left=rules_left,
-        curves=_curves(bundle, sections),
+        curves=[*filter(None, [table]), *_curves(bundle, sections)],
         left=f"{left:,} more are in the report: evenhand show FILE.evidence.zip --format html"
         if left > 0
         else "",

@@ -3,14 +3,27 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from evenhand.audits.contrasts import form_of
-from evenhand.audits.evidence.block import has_target, is_of_items, shape_of, term_of, together
+from evenhand.audits.evidence.block import (
+    depth_of,
+    has_target,
+    is_of_items,
+    shape_of,
+    term_of,
+    together,
+)
 from evenhand.audits.evidence.bundle import Bundle
 from evenhand.audits.evidence.curve import Curve, curves_of
-from evenhand.audits.evidence.strength import is_of_sources, variant_column
+from evenhand.audits.evidence.strength import (
+    is_of_sources,
+    merged_by_distance,
+    on_curve,
+    variant_column,
+    variant_in,
+)
 from evenhand.audits.finding import Exclusion, Finding
 from evenhand.audits.gate.verdict import RuleVerdict
 from evenhand.errors import NotationError
@@ -18,6 +31,7 @@ from evenhand.measures.registry import measure_named
 from evenhand.notation import Term, parse
 from evenhand.render.ranked import aim_of
 from evenhand.render.reading import Roles, definition, family
+from evenhand.render.wording import value_shown
 from evenhand.stats.estimate import Estimate, Undefined
 
 
@@ -29,12 +43,16 @@ class Block:
         findings: The findings: contrasts of the same groups, a family of pairs, or one figure.
         rules: The ids of the rules that are about them.
         number: Its place in the report, from 1.
+        variant: The column that tells variants apart; empty where none does.
+        only: The name of the only variant that there is, which goes without saying; else empty.
 
     """
 
     findings: tuple[Finding, ...]
     rules: tuple[str, ...]
     number: int
+    variant: str = ""
+    only: str = ""
 
     @property
     def lead(self) -> Finding:
@@ -57,7 +75,8 @@ class Block:
         given = f" within {', '.join(one.given)}" if one.given else ""
         if has_target(one):
             given += f", each beside {aim_of(one)}"
-        return f"{who}{given}{f' in {one.slice}' if one.slice else ''}"
+        name, rest = variant_of(one.slice, self.variant, self.only)
+        return f"{f'{name}: ' if name else ''}{who}{given}{f' in {rest}' if rest else ''}"
 
     @property
     def importance(self) -> tuple[int, int]:
@@ -105,6 +124,7 @@ class Section:
         blocks: What was found.
         number: That of its first block.
         told: Findings that are in no block since a curve tells them.
+        folded: The numbers of the blocks of single variants, which are told side by side before.
 
     """
 
@@ -114,25 +134,72 @@ class Section:
     blocks: tuple[Block, ...]
     number: int
     told: int = 0
+    folded: frozenset[int] = frozenset()
+
+    @property
+    def is_of_distances(self) -> bool:
+        """Whether its figures are of one measure at several distances."""
+        lead = self.blocks[0].lead if self.blocks else None
+        return lead is not None and lead.measure != self.measure and depth_of(lead) is None
 
 
 def sections_of(bundle: Bundle) -> list[Section]:
-    """Return the findings of a bundle by measure, in the order of the plan."""
+    """Return the findings of a bundle by measure, in the order of the plan.
+
+    Of logs whose rows are told apart by variant the measures that a rule is about come first, and
+    the distances of one measure, which are points of one course, are one section.
+    """
+    variant, only = variant_column(bundle.plan), only_variant(bundle)
+    merged = merged_by_distance(bundle.findings, variant)
     blocks: dict[str, list[Block]] = {}
     for number, findings in enumerate(together(bundle.findings), start=1):
         rules = tuple(dict.fromkeys(_about(findings, bundle.rules)))
-        blocks.setdefault(_measure_of(findings), []).append(Block(findings, rules, number))
+        block = Block(findings, rules, number, variant, only)
+        blocks.setdefault(_measure_of(findings, merged), []).append(block)
     roles = bundle.plan.roles
-    return [
+    found = [
         Section(
             measure,
-            definition_of(measure),
+            definition_of(measure) or definition_of(parts[0].lead.measure),
             definition(measure, roles),
-            tuple(found),
-            found[0].number,
+            tuple(parts),
+            parts[0].number,
         )
-        for measure, found in blocks.items()
+        for measure, parts in blocks.items()
     ]
+    if variant:
+        found.sort(key=lambda one: not any(block.rules for block in one.blocks))
+    return found
+
+
+def variants_of(bundle: Bundle) -> frozenset[str]:
+    """Return the variants that findings are about; nothing where no slice chooses one."""
+    column = variant_column(bundle.plan)
+    found = {variant_in(one.slice, column)[0] for one in bundle.findings} if column else set()
+    return frozenset(found - {""})
+
+
+def only_variant(bundle: Bundle) -> str:
+    """Return the one variant that all findings are about; empty where there is another, or none."""
+    column, names = variant_column(bundle.plan), variants_of(bundle)
+    if len(names) != 1:
+        return ""
+    every = all(variant_in(one.slice, column)[0] for one in bundle.findings)
+    return next(iter(names)) if every else ""
+
+
+def variant_of(scope: str | None, variant: str, only: str = "") -> tuple[str, str]:
+    """Return the variant that a slice chooses as people read it, and what else the slice asks.
+
+    >>> variant_of("variant == 'age' and sex == 'f'", "variant")
+    ('age', "sex == 'f'")
+    >>> variant_of("variant == 'age'", "variant", only="age"), variant_of("sex == 'f'", "")
+    (('', ''), ('', "sex == 'f'"))
+    """
+    name, rest = variant_in(scope, variant) if variant else ("", "")
+    if not name:
+        return "", scope or ""
+    return ("" if name == only else value_shown(name)), rest
 
 
 def shown_sections(bundle: Bundle) -> list[Section]:
@@ -143,10 +210,11 @@ def shown_sections(bundle: Bundle) -> list[Section]:
     """
     curves = curves_in(bundle)
     told = {about for one in curves for about in one.told}
+    sections = [replace(one, folded=_side_by_side(one)) for one in sections_of(bundle)]
     if not told:
-        return sections_of(bundle)
+        return sections
     shown = []
-    for section in sections_of(bundle):
+    for section in sections:
         left = [
             block
             for block in section.blocks
@@ -157,14 +225,33 @@ def shown_sections(bundle: Bundle) -> list[Section]:
     return shown
 
 
+def _side_by_side(section: Section) -> frozenset[int]:
+    """Return the blocks of single variants, or distances, where there are several."""
+    found = [
+        (block.number, block.lead.measure, name)
+        for block in section.blocks
+        for name, _ in [variant_in(block.lead.slice, block.variant)]
+        if (name or section.is_of_distances)
+        and not (block.lead.given or block.lead.part or on_curve(block.lead))
+    ]
+    several = len({(measure, name) for _, measure, name in found}) > 1
+    return frozenset(number for number, *_ in found) if several else frozenset()
+
+
 def curves_in(bundle: Bundle) -> list[Curve]:
     """Return the curves along features that a bundle's figures make."""
     plan = bundle.plan
     return curves_of(bundle.findings, variant_column(plan), apart=is_of_sources(plan))
 
 
-def _measure_of(findings: Sequence[Finding]) -> str:
-    """Return what a block is listed under: of shares at several depths the measure without one."""
+def _measure_of(findings: Sequence[Finding], merged: Collection[str]) -> str:
+    """Return what a block is listed under: of shares at several depths the measure without one.
+
+    So are the distances of a measure that has a course.
+    """
+    name = term_of(findings[0].measure).name
+    if name in merged:
+        return name
     if shape_of(findings) != "depths":
         return findings[0].measure
     term = term_of(findings[0].measure)

@@ -21,6 +21,7 @@ from evenhand.render.wording import (
     ROWS,
     alone,
     count_of,
+    counted,
     counted_in,
     hints,
     interval_of,
@@ -43,11 +44,10 @@ def block_view(block: Block, roles: Roles, *, drawn: bool, live: bool) -> dict[s
     """
     pictures = pictures_of(block, live=live) if drawn else []
     table = table_of(block)
-    lines = "lines" if block.is_family else "groups"
     count = _count(block)
-    title = f"Figures of {count:,} {lines}"
+    title = f"Figures of {counted(count, 'line' if block.is_family else 'group')}"
     if shape_of(block.findings) == "curve":
-        title = f"Figures of {len(table.rows) if table else 0:,} points"
+        title = f"Figures of {counted(len(table.rows) if table else 0, 'point')}"
     return {
         "number": block.number,
         "title": cut(block.title, 200),

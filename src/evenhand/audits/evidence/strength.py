@@ -196,6 +196,23 @@ def courses_of(findings: Iterable[Finding], variant: str) -> list[Course]:
     return courses
 
 
+def merged_by_distance(findings: Iterable[Finding], variant: str) -> frozenset[str]:
+    """Return the measures of which there are several distances in the same rows, without these.
+
+    Args:
+        findings: The findings.
+        variant: The column that tells variants apart; empty for rows without, which have none.
+
+    """
+    found: dict[tuple[str, str | None], set[float]] = {}
+    for one in findings if variant else ():
+        name = term_of(one.measure).name
+        placed = _placed(one, variant) if name in _DISTANCES else None
+        if placed is not None:
+            found.setdefault((name, one.slice), set()).add(placed[4])
+    return frozenset(name for (name, _), distances in found.items() if len(distances) > 1)
+
+
 def _placed(one: Finding, variant: str) -> tuple[str, str, str, str, float, str] | None:
     """Return where on a course a finding is: measure, what was done, axis, rest, strength."""
     term = term_of(one.measure)
