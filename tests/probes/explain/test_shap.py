@@ -277,6 +277,8 @@ def test_error_of_one_round_is_said_to_be_at_most():
         written = f"explain.shap(way=sample, background=10, rounds={rounds})"
         return " ".join(probed(written, curved_model()).made.probe["notes"])
 
+    assert "of 1 random order for each" in notes(1)
+    assert "of 2 random orders for each" in notes(2)
     assert "is at most that" in notes(1)
     assert "at most" not in notes(2)
 

@@ -281,7 +281,8 @@ class Shap(Explanation):
             "are taken from the background as if they were independent); intervals are of the "
             "examples, with this background as it is"
         )
-        said = [beside, _HOW[way].format(rounds=self.rounds)]
+        orders = f"{self.rounds} random order{'s' * (self.rounds != 1)}"
+        said = [beside, _HOW[way].format(orders=orders)]
         if way == "sample":
             said.append(_ERROR[self.rounds > 1])
         said += self._levels
@@ -299,8 +300,7 @@ _HOW = {
     "trees": "parts are exact: of trees, by the shap library, over the whole background",
     "enumerate": "parts are exact: of all coalitions of features",
     "sample": (
-        "parts are of {rounds} random order(s) for each example of the background, and of their "
-        "reverses"
+        "parts are of {orders} for each example of the background, each with its reverse"
     ),
 }
 
