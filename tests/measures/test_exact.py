@@ -1,13 +1,15 @@
-"""Mean effects of a model that are alike for everybody: known, with an interval of no width."""
+"""Mean effects that are alike for everybody, which are known, and those that few examples carry."""
 
 from __future__ import annotations
 
 import numpy as np
 import polars as pl
 import pytest
+from scipy import stats  # noqa: TID251 - an oracle
 
 import evenhand as eh
-from evenhand.stats.estimate import Undefined
+from evenhand.measures.attributions.effect import ALIKE
+from evenhand.stats.estimate import Estimate, Undefined
 
 COLUMNS = {"mean_local_effect": "local_effect", "mean_partial_effect": "partial_effect"}
 
@@ -19,27 +21,76 @@ def log_of(column, values, sex):
 
 @pytest.mark.parametrize("measure", COLUMNS)
 def test_what_is_alike_for_everybody_is_known_and_so_is_its_difference(measure):
-    values = np.repeat([0.25, 0.75], 40)
-    log = log_of(COLUMNS[measure], values, np.repeat(["f", "m"], 40))
+    log = log_of(COLUMNS[measure], np.full(100, 0.25), np.repeat(["f", "m"], [30, 70]))
     found = eh.estimate(f"difference({measure}, by=sex)", log)
-    assert (found.value, found.low, found.high) == (0.5, 0.5, 0.5)
-    for group, value in zip(found.groups, (0.25, 0.75), strict=True):
-        assert (group.outcome.value, group.outcome.low, group.outcome.high) == (value,) * 3
+    assert (found.value, found.low, found.high) == (0, 0, 0)
+    for group in found.groups:
+        assert (group.outcome.value, group.outcome.low, group.outcome.high) == (0.25,) * 3
         assert group.outcome.method == "none: all rows have the same value"
     whole = eh.estimate(measure, log)
-    assert whole.low < whole.value == 0.5 < whole.high
+    assert (whole.low, whole.value, whole.high) == (0.25,) * 3
 
 
 @pytest.mark.parametrize("measure", COLUMNS)
-def test_of_groups_of_which_one_is_alike_the_other_alone_makes_the_interval(measure):
+def test_fewer_than_100_may_be_alike_by_chance(measure):
+    log = log_of(COLUMNS[measure], np.full(99, 0.25), np.repeat(["f", "m"], [30, 69]))
+    for found in eh.estimates([measure, f"difference({measure}, by=sex)"], log):
+        assert "100 rows" in found.undefined
+
+
+@pytest.mark.parametrize("measure", COLUMNS)
+def test_a_group_that_is_alike_beside_others_is_so_by_chance(measure):
     rng = np.random.default_rng(0)
-    values = np.concatenate([np.full(40, 0.25), rng.normal(1, 0.5, 40)])
-    log = log_of(COLUMNS[measure], values, np.repeat(["f", "m"], 40))
-    found = eh.estimate(f"pairs({measure}, by=sex)", log)
-    alone = eh.estimate(measure, log_of(COLUMNS[measure], values[40:], ["m"] * 40))
-    # One group's degrees of freedom, and its distances, are all there is.
-    assert found.low == pytest.approx(0.25 - alone.high)
-    assert found.high == pytest.approx(0.25 - alone.low)
+    values = np.concatenate([np.full(200, 0.25), rng.normal(1, 0.5, 200)])
+    log = log_of(COLUMNS[measure], values, np.repeat(["f", "m"], 200))
+    (found,) = eh.estimates([f"difference({measure}, by=sex)"], log)
+    women, men = found.groups
+    assert ALIKE in women.outcome.reason
+    known = stats.ttest_1samp(values[200:], 0).confidence_interval(0.95)
+    assert (men.outcome.low, men.outcome.high) == pytest.approx(tuple(known))
+    assert "only one group" in found.undefined
+
+
+def test_alike_by_chance_is_no_difference():
+    # Three in a hundred scores rise by one, in both groups: with 40 women none does in 30 % of
+    # logs. At most 5 % of 200 may differ; with 10 % as the limit a right rule fails once in 1,000.
+    rng = np.random.default_rng(0)
+    sex = np.repeat(["f", "m"], [40, 1500])
+    apart = 0
+    for _ in range(200):
+        log = log_of("local_effect", (rng.random(1540) < 0.03).astype(float), sex)
+        (found,) = eh.estimates(["difference(mean_local_effect, by=sex)"], log)
+        apart += isinstance(found.outcome, Estimate) and found.outcome.low > 0
+    assert apart / 200 <= 0.1
+
+
+@pytest.mark.parametrize(("rare", "shown"), [(9, False), (11, True)])
+def test_a_mean_that_few_examples_carry_has_no_limits(rare, shown):
+    values = np.zeros(500)
+    values[:rare] = 0.4
+    log = log_of("local_effect", values, ["f"] * 500)
+    (found,) = eh.estimates(["mean_local_effect"], log)
+    assert isinstance(found.outcome, Estimate) == shown
+    if not shown:
+        assert "fewer than 10 of 500 examples" in found.undefined
+
+
+def test_few_who_do_not_change_carry_a_mean_as_much_as_few_who_do():
+    values = np.full(500, 0.4)
+    values[:5] = 0.0
+    log = log_of("local_effect", values, ["f"] * 500)
+    (found,) = eh.estimates(["mean_local_effect"], log)
+    assert "fewer than 10 of 500 examples" in found.undefined
+
+
+def test_weights_that_are_all_two_change_nothing():
+    rng = np.random.default_rng(2)
+    values = np.where(rng.random(300) < 0.1, rng.exponential(size=300), 0.0)
+    rows = pl.DataFrame({"source": np.arange(300), "variant": "age", "local_effect": values})
+    (plain,) = eh.estimates(["mean_local_effect"], eh.log(rows, kind="attributions"))
+    twice = eh.log(rows.with_columns(weight=2.0), kind="attributions", weight="weight")
+    (weighed,) = eh.estimates(["mean_local_effect"], twice)
+    assert weighed.outcome == plain.outcome
 
 
 @pytest.mark.parametrize("measure", COLUMNS)

@@ -22,7 +22,7 @@ def test_the_curve_is_the_sum_of_steps_and_0_in_the_mean_over_examples():
     np.testing.assert_allclose(np.diff(value), STEP, atol=1e-12)
     means = [(value[k] + value[k + 1]) / 2 for k in range(4)]
     assert np.average(means, weights=COUNT) == pytest.approx(0, abs=1e-12)
-    assert middle(value, COUNT) == pytest.approx(0, abs=1e-12)
+    assert middle(STEP, limits(), COUNT, slice(0, 4))[0] == pytest.approx(0, abs=1e-12)
 
 
 def test_variances_of_bins_add_up_and_limits_at_equal_widths_are_those_of_the_normal_law():
@@ -68,3 +68,18 @@ def test_a_bin_without_limits_leaves_the_curve_without_any():
     value, (low, _) = accumulated(STEP, found, COUNT)
     assert np.isfinite(value).all()
     assert np.isnan(low).all()
+
+
+def test_the_mean_height_over_some_bins_has_the_limits_of_the_normal_law():
+    value, (low, high) = middle(STEP, limits(), COUNT, slice(2, 4))
+    curve, _ = accumulated(STEP, limits(), COUNT)
+    assert value == pytest.approx(((curve[2] + curve[3]) / 2 + (curve[3] + curve[4]) / 2) / 2)
+    rng = np.random.default_rng(1)
+    heights = [
+        middle(draw, limits(), COUNT, slice(2, 4))[0]
+        for draw in rng.normal(STEP, ERROR, size=(5_000, 4))
+    ]
+    # Of 5,000 draws a standard deviation errs by one per cent; five of these are 5 %.
+    assert (high - low) / 2 == pytest.approx(np.std(heights), rel=0.05)
+    _, (least, most) = middle(STEP, limits(), COUNT, slice(0, 4))
+    assert most - least == pytest.approx(0, abs=1e-12)

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evenhand.stats.bucket import Dependence
+from evenhand.stats.carried import ROUNDING
 from evenhand.stats.delta import Function, Influences, gradient, kish
 from evenhand.stats.figure import Combined, Figures
 from evenhand.stats.proportion import Curve, Proportion, Proportions, clustered, independent
@@ -162,8 +163,6 @@ class SmoothFunction(Figure):
         otherwise: Why the figure is undefined where there are trials and the function has none.
         needs: Terms that it divides by, and why the figure is undefined where one is 0.
         about: What qualifies the figure, by topic.
-        exact: Whether rows that all have the same value tell the figure, with an interval of no
-            width: where a row's value is worked out and not observed, it may be alike for all.
         mean: Whether it is a mean of numbers within the range.
         rare: Whether these are mostly one number.
 
@@ -180,7 +179,6 @@ class SmoothFunction(Figure):
     otherwise: str
     needs: Mapping[str, str] = field(default_factory=dict)
     about: Mapping[str, str] = field(default_factory=dict)
-    exact: bool = False
     mean: bool = False
     rare: bool = False
     needs_products: ClassVar[bool] = True
@@ -213,8 +211,8 @@ class SmoothFunction(Figure):
             elif not finite:
                 missed = (reason for reason, nowhere in lacking.items() if nowhere[group])
                 reasons.append(next(missed, self.otherwise))
-            elif not varies and not bounded and not self.exact:
-                reasons.append(_FLAT)
+            elif not varies and not bounded:
+                reasons.append(FLAT)
             else:
                 reasons.append(None)
         return reasons
@@ -235,7 +233,7 @@ class SmoothFunction(Figure):
         rows = trials.sum(axis=0)
         square, size = np.diag(covariance), np.diag(size)
         # What is left of larger numbers that cancel is rounding, not variation.
-        square = np.where(square > _ROUNDING * (10 + np.sqrt(rows)) * size, square, 0.0)
+        square = np.where(square > ROUNDING * (10 + np.sqrt(rows)) * size, square, 0.0)
         scale = np.sqrt(np.where(square > 0, square, 1.0))
         correlation = covariance / np.outer(scale, scale)
         np.fill_diagonal(correlation, 1.0)
@@ -272,10 +270,7 @@ class SmoothFunction(Figure):
         return dict(zip(self.names, sums, strict=True))
 
 
-_ROUNDING = 4 * float(np.finfo(np.float64).eps)
-"""Relative error of a sum, for each of ten rows or of the root of more."""
-
-_FLAT = "all rows have the same value, or differ too little beside its size to tell"
+FLAT = "all rows have the same value, or differ too little beside its size to tell"
 
 
 def _without_trials(sums: Proportion, empty: str) -> list[str | None]:

@@ -312,3 +312,43 @@ def test_figures_of_no_bin_are_no_curve(tmp_path):
     assert len(curves_of(found, "variant")) == 2
     assert not curves_of(found, "")
     assert not curves_of(found, "other")
+
+
+def test_in_text_too_a_bin_that_a_rule_is_about_stands_by_itself(tmp_path):
+    rows, method = made()
+    gate = [{"id": "alike", "rule": "difference(mean_local_effect, by=sex) <= 5"}]
+    one, two = bundle_of(tmp_path, rows, method, gate=gate), bundle_of(tmp_path, rows, method)
+    blocks = [block for section in shown_sections(one) for block in section.blocks]
+    scopes = {block.lead.slice for block in blocks}
+    headings = [line for line in plain(one).splitlines() if line.startswith("In variant")]
+    assert len(blocks) == len(scopes) == len(headings) == 10
+    assert "In variant" not in plain(two)
+
+
+def test_limits_of_a_broken_piece_hold_the_error_of_the_height_that_it_stands_at(tmp_path):
+    # A group of whom nothing but noise is asked in the last bins: its own rises have hardly any
+    # width there, and all of it is that of the line of all together.
+    rows, method = made(size=900)
+    third = (pl.col("variant") == "x0") & (pl.col("ale_bin") == 3)
+    behind = (pl.col("variant") == "x0") & (pl.col("ale_bin") > 3)
+    women = pl.col("sex") == "f"
+    few = third & women & (pl.int_range(pl.len()).over("sex", "ale_bin") >= 7)
+    tiny = pl.when(behind & women).then(0.1 + 1e-6 * (pl.col("source") % 7))
+    rows = rows.filter(~few).with_columns(
+        local_effect=tiny.otherwise(pl.col("local_effect")).cast(pl.Float64)
+    )
+    course = curve(bundle_of(tmp_path, rows, method), "x0")
+    _, _, low, high, _ = line(course, "f")
+    _, _, least, most, _ = line(course, "all")
+    assert np.ptp((high - low)[3:]) < 1e-4
+    assert (high - low)[3:].min() > 0.3 * (most - least)[4:].min()
+
+
+def test_bins_of_which_no_difference_is_known_are_counted_apart(tmp_path):
+    rows, method = made(size=900)
+    third = (pl.col("variant") == "x0") & (pl.col("ale_bin") == 3)
+    alike = pl.when(third & (pl.col("sex") == "f")).then(0.0).otherwise(pl.col("local_effect"))
+    course = curve(bundle_of(tmp_path, rows.with_columns(local_effect=alike), method), "x0")
+    assert " of 4 bins, each judged alone" in course.notes[0]
+    assert course.notes[1] == "Nothing can be said of 1 more."
+    assert course.notes[-1].startswith("f has no line from")

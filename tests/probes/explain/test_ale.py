@@ -48,8 +48,9 @@ def rows_of(score=added, written="ale", inputs=None):
 
 @pytest.mark.parametrize(("place", "own"), [(0, np.sin), (1, np.square), (2, lambda z: -0.5 * z)])
 def test_curve_of_an_additive_score_is_its_own_function_and_no_interval_is_needed(place, own):
-    curve = curve_of(rows_of(written="ale(bins=7)"), f"x{place}")
-    values = np.sort(inputs_for().x[:, place])
+    inputs = inputs_for(800)
+    curve = curve_of(rows_of(written="ale(bins=7)", inputs=inputs), f"x{place}")
+    values = np.sort(inputs.x[:, place])
     assert (curve.at[0], curve.at[-1]) == (values[0], values[-1])
     steps = np.diff(own(curve.at))
     np.testing.assert_allclose(np.diff(curve.value), steps, atol=1e-12)
@@ -57,8 +58,15 @@ def test_curve_of_an_additive_score_is_its_own_function_and_no_interval_is_neede
     middle = (curve.value[1:] + curve.value[:-1]) / 2
     assert curve.count @ middle == pytest.approx(0, abs=1e-10)
     np.testing.assert_allclose(curve.low, curve.value, atol=1e-9)
-    assert curve.count.sum() == 400
+    assert curve.count.sum() == 800
     assert np.ptp(curve.count) <= 2
+
+
+def test_bins_whose_few_examples_are_alike_leave_the_curve_without_limits():
+    curve = curve_of(rows_of(written="ale(bins=7)"), "x0")
+    assert np.isfinite(curve.value).all()
+    assert np.isnan(curve.low).all()
+    assert np.isnan(curve.high).all()
 
 
 def test_rows_are_those_of_the_definition():

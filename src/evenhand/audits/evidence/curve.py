@@ -175,17 +175,17 @@ def _added(
 ) -> tuple[tuple[Point, ...], tuple[str, ...]]:
     """Return accumulated local effects at the ends of bins, and where lines are broken.
 
-    Every line is centred by the bins of all together, so that lines are equal where the feature
-    moves the score alike. Behind a bin that is not known nobody knows how high a line goes on: of
-    all together the unbroken piece with the most examples is told, and each piece of a group stands
-    where all together stands in the mean over its bins.
+    Every line is centred by the rows of all together, each counted once, so that lines are equal
+    where the feature moves the score alike. Behind a bin that is not known nobody knows how high a
+    line goes on: of all together the unbroken piece with the most examples is told, and each piece
+    of a group stands where all together stands in the mean over its bins. Limits there are those of
+    the piece's own rises and of that height, added up, since both rest on the same examples.
     """
     count = {place: float(line.rows) for place, line in whole.items()}
     runs = _runs([place for place in whole if count[place]], whole)
     known = max(runs, key=lambda run: sum(count[place] for place in run), default=[])
     if not known:
         return (), ()
-    height = dict(zip(_ends(known), _curve(known, whole, count, apart=apart)[0], strict=True))
     ends = dict.fromkeys(end for place in lines for end in place)
     found: dict[float, list[Line]] = {end: [] for end in ends}
     notes = []
@@ -197,11 +197,14 @@ def _added(
         }
         on: dict[float, Line] = {}
         for piece, run in enumerate(_runs(known, own)):
-            at = np.array([height[end] for end in _ends(run)])
-            shift = middle(at, np.array([count[place] for place in run]))
             value, limits = _curve(run, own, count, apart=apart)
-            for end, *figures in zip(_ends(run), value, *limits, strict=True):
-                outcome = _estimate(own[run[0]], *(float(one + shift) for one in figures))
+            first = known.index(run[0])
+            shift, about = middle(
+                *_means(known, whole, count), slice(first, first + len(run)), apart=apart
+            )
+            ends_of = (value + shift, limits.low + about.low, limits.high + about.high)
+            for end, *figures in zip(_ends(run), *ends_of, strict=True):
+                outcome = _estimate(own[run[0]], *map(float, figures))
                 on[end] = _line(name, outcome, _ending(own, end), piece=piece)
         for end in ends:
             found[end].append(on.get(end) or _missing(name, own, end))
@@ -239,12 +242,18 @@ def _curve(
     run: Sequence[Place], lines: Mapping[Place, Line], count: Mapping[Place, float], *, apart: bool
 ) -> tuple[Floats, Limits]:
     """Return the curve over a run of bins, centred by so many examples in each."""
+    return accumulated(*_means(run, lines, count), apart=apart)
+
+
+def _means(
+    run: Sequence[Place], lines: Mapping[Place, Line], count: Mapping[Place, float]
+) -> tuple[Floats, Limits, Floats]:
+    """Return the mean changes over a run of bins, their limits, and the examples in each."""
     means = [one for place in run if isinstance(one := lines[place].outcome, Estimate)]
-    return accumulated(
+    return (
         np.array([one.value for one in means]),
         Limits(np.array([one.low for one in means]), np.array([one.high for one in means])),
         np.array([count[place] for place in run]),
-        apart=apart,
     )
 
 
@@ -298,9 +307,12 @@ def _differing(of: Mapping[Place, Finding]) -> list[str]:
     level = next(iter(found.values())).level
     steps = len(next(iter(found))) > 1
     what = "Mean changes of groups differ over" if steps else "Means of groups differ at"
-    count = f"{len(apart):,} of {len(found):,} {'bins' if steps else 'points'}"
+    kind = "bins" if steps else "points"
     told = f": {', '.join(map(_range, _joined(apart)))}" if apart else ""
-    return [f"{what} {count}, each judged alone at {100 * level:g}%{told}."]
+    unknown = sum(one.contrast == "difference" for one in of.values()) - len(found)
+    said = f"{what} {len(apart):,} of {len(found):,} {kind}, each judged alone at {100 * level:g}%"
+    left = [f"Nothing can be said of {unknown:,} more."] if unknown else []
+    return [f"{said}{told}.", *left]
 
 
 def _joined(places: Sequence[Place]) -> list[Place]:

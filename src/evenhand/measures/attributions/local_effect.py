@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import narwhals as nw
 
+from evenhand.measures.attributions.effect import amounts, mean_effect
 from evenhand.measures.figure import Figure
 from evenhand.measures.measure import RoleColumns, Sums, TermSums, measure
 
@@ -24,8 +23,14 @@ class MeanLocalEffect(Sums):
     difference over groups is 0 where the feature moves the score alike for all; over all bins it is
     not, where groups lie in different ones. In units of the score.
 
+    Where all rows are alike, those of all groups together and 100 at least, it is known, with an
+    interval of no width. A group that is alike beside others has none, and no mean has one that
+    fewer than 10 examples carry (Kish's number of the changes' sizes, or of the rows over the
+    squared skewness): its t limits would leave out what they are to hold too often.
+
     >>> import evenhand as eh, polars as pl
-    >>> rows = pl.DataFrame({"source": [1, 2], "variant": "age", "local_effect": [0.5, -0.25]})
+    >>> effects = [0.5, -0.25] * 10
+    >>> rows = pl.DataFrame({"source": range(20), "variant": "age", "local_effect": effects})
     >>> eh.estimate("mean_local_effect", eh.log(rows, kind="attributions")).value
     0.125
     """
@@ -34,9 +39,7 @@ class MeanLocalEffect(Sums):
         return {"rows": 1}
 
     def amounts(self, log: RoleColumns) -> dict[str, nw.Expr]:
-        return {"step": log.local_effect}
+        return amounts(log.local_effect)
 
     def finalise(self, s: TermSums) -> Figure:
-        mean = s.mean("step", among="rows", empty="no example of which it is known")
-        # Of an additive score it is the same for everybody, and of trees that do not split there 0.
-        return replace(mean, exact=True)
+        return mean_effect(s)

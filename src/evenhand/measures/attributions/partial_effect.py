@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import narwhals as nw
 
+from evenhand.measures.attributions.effect import amounts, mean_effect
 from evenhand.measures.figure import Figure
 from evenhand.measures.measure import RoleColumns, Sums, TermSums, measure
 
@@ -22,11 +21,12 @@ class MeanPartialEffect(Sums):
     In a slice of one value, ``variant == 'age' and moved_to == 40.0``, it is a point of the
     feature's partial dependence, which looks at people who do not exist where features go together:
     read `mean_local_effect` beside it. Over all values it is 0. At one value its difference over
-    groups is 0 where the feature moves the score alike for all. In units of the score.
+    groups is 0 where the feature moves the score alike for all. In units of the score. Intervals
+    are those of `mean_local_effect`: none where few examples carry the mean.
 
     >>> import evenhand as eh, polars as pl
-    >>> rows = pl.DataFrame({"source": [1, 2], "variant": "age", "moved_to": 40.0,
-    ...                      "partial_effect": [0.5, -0.25]})
+    >>> rows = pl.DataFrame({"source": range(20), "variant": "age", "moved_to": 40.0,
+    ...                      "partial_effect": [0.5, -0.25] * 10})
     >>> eh.estimate("mean_partial_effect", eh.log(rows, kind="attributions")).value
     0.125
     """
@@ -35,9 +35,7 @@ class MeanPartialEffect(Sums):
         return {"rows": 1}
 
     def amounts(self, log: RoleColumns) -> dict[str, nw.Expr]:
-        return {"effect": log.partial_effect}
+        return amounts(log.partial_effect)
 
     def finalise(self, s: TermSums) -> Figure:
-        mean = s.mean("effect", among="rows", empty="no example of which it is known")
-        # Of an additive score it is the same for everybody.
-        return replace(mean, exact=True)
+        return mean_effect(s)

@@ -12,14 +12,12 @@ import polars as pl
 from evenhand.errors import EvenhandError, Problem, listed
 from evenhand.models.inputs import Inputs
 from evenhand.models.model import Codes, Model
-from evenhand.probes.explain.curve import Curve, Numbers, filled, grid, without_curve
+from evenhand.probes.explain.curve import Curve, Numbers, filled, grid, means_of, without_curve
 from evenhand.probes.explain.explanation import Explanation, Told
 from evenhand.probes.explain.score import LINKS, Link, score_of
 from evenhand.probes.explain.table import Table
 from evenhand.probes.parameter import count_of, refuse
 from evenhand.stats.accumulated import accumulated
-from evenhand.stats.interval import Limits, critical
-from evenhand.stats.simultaneous import student
 
 
 @dataclass(frozen=True)
@@ -154,7 +152,8 @@ def curve_of(rows: pl.DataFrame, feature: str, *, level: float = 0.95) -> Curve 
     """Return the curve of a feature, None where it has none.
 
     The means of bins, with their t limits, are added up as `evenhand.stats.accumulated` says:
-    examples of different bins are independent. Limits are pointwise, bins taken as they are.
+    examples of different bins are independent. Limits are pointwise, bins taken as they are; where
+    one bin has none, the curve has none.
 
     Args:
         rows: Of explain.ale.
@@ -163,18 +162,9 @@ def curve_of(rows: pl.DataFrame, feature: str, *, level: float = 0.95) -> Curve 
 
     """
     some = rows.filter((pl.col("variant") == feature) & pl.col("local_effect").is_not_null())
-    bins = some.group_by("ale_bin", "ale_low", "ale_high").agg(
-        mean=pl.col("local_effect").mean(),
-        spread=pl.col("local_effect").var(),
-        count=pl.len().cast(pl.Int64),
-    )
-    bins = bins.sort("ale_bin")
-    if bins.is_empty():
+    if some.is_empty():
         return None
-    count, mean = bins["count"].to_numpy(), bins["mean"].to_numpy()
-    # Of one example there is no variance, and none of whatever it is added to.
-    error = np.sqrt(bins["spread"].cast(pl.Float64).fill_null(np.nan).to_numpy() / count)
-    off = student(critical(level), count - 1.0) * error
-    value, limits = accumulated(mean, Limits(mean - off, mean + off), count.astype(np.float64))
-    at = np.concatenate([bins["ale_low"].to_numpy()[:1], bins["ale_high"].to_numpy()])
-    return Curve(feature, at, value, limits.low, limits.high, count)
+    bins = means_of(some, "local_effect", ["ale_bin", "ale_low", "ale_high"], level)
+    value, limits = accumulated(bins.mean, bins.limits, bins.count.astype(np.float64))
+    at = np.concatenate([bins.at["ale_low"][:1], bins.at["ale_high"]])
+    return Curve(feature, at, value, limits.low, limits.high, bins.count)

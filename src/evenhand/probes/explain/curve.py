@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import polars as pl
 from numpy.typing import NDArray
 
 from evenhand.errors import Problem
 from evenhand.probes.explain.table import Table
+from evenhand.stats.carried import FEWEST, KNOWN, Moments
+from evenhand.stats.interval import Limits, critical
+from evenhand.stats.simultaneous import student
 
 Numbers = NDArray[np.float64]
 
@@ -83,6 +87,59 @@ def filled(ends: Numbers, values: Numbers, least: int) -> Numbers:
     if below[-1] - start < least and len(kept) > 1:
         kept.pop()
     return ends[[*kept, len(ends) - 1]]
+
+
+@dataclass(frozen=True)
+class Means:
+    """Mean effects at the places of a feature, ascending; arrays of shape (places,).
+
+    Attributes:
+        at: The columns that say where each place is.
+        mean: Mean effect of the examples there.
+        limits: Its t limits; NaN where too few examples carry the mean, or are alike.
+        count: How many examples.
+
+    """
+
+    at: Mapping[str, Numbers]
+    mean: Numbers
+    limits: Limits
+    count: NDArray[np.int64]
+
+
+def means_of(rows: pl.DataFrame, effect: str, places: Sequence[str], level: float) -> Means:
+    """Return the mean effects at each place, with limits where there are any.
+
+    Where the rows of a place are alike, and enough, limits have no width
+    (`evenhand.stats.carried`).
+
+    Args:
+        rows: Of one feature, none without an effect.
+        effect: Its column.
+        places: Columns that say where a row is, by the first of which places are sorted.
+        level: Coverage of the limits, which are pointwise; places are taken as they are.
+
+    """
+    own = pl.col(effect)
+    sums = rows.group_by(*places).agg(
+        mean=own.mean(),
+        spread=own.var(),
+        size=own.abs().sum(),
+        count=pl.len().cast(pl.Int64),
+        **{f"power {of}": (own**of).sum() for of in (1, 2, 3)},
+    )
+    sums = sums.sort(places[0])
+    mean, size, count = (sums[name].to_numpy() for name in ("mean", "size", "count"))
+    number = count.astype(np.float64)
+    powers = np.array([number, *(sums[f"power {of}"].to_numpy() for of in (1, 2, 3))])
+    moments = Moments(size, powers, mean, number)
+    # Of one example there is no variance, and none of whatever it is added to.
+    error = np.sqrt(sums["spread"].cast(pl.Float64).fill_null(np.nan).to_numpy() / number)
+    error = np.where(moments.alike, 0.0, error)
+    known = np.where(moments.alike, number >= KNOWN, moments.carrying() >= FEWEST)
+    off = np.where(known, student(critical(level), number - 1.0) * error, np.nan)
+    at = {name: sums[name].to_numpy() for name in places}
+    return Means(at, mean, Limits(mean - off, mean + off), count)
 
 
 def without_curve(

@@ -11,14 +11,12 @@ import polars as pl
 from evenhand.errors import EvenhandError, Problem, listed
 from evenhand.models.inputs import Inputs
 from evenhand.models.model import Codes, Model
-from evenhand.probes.explain.curve import Curve, Numbers, grid, without_curve
+from evenhand.probes.explain.curve import Curve, Numbers, grid, means_of, without_curve
 from evenhand.probes.explain.explanation import Explanation, Told
 from evenhand.probes.explain.feature import related
 from evenhand.probes.explain.score import LINKS, Link, score_of
 from evenhand.probes.explain.table import Table
 from evenhand.probes.parameter import count_of, refuse
-from evenhand.stats.interval import critical
-from evenhand.stats.simultaneous import student
 
 _RELATED = 0.5
 """From which correlation on people are put together of whom there are few or none."""
@@ -169,15 +167,8 @@ def curve_of(rows: pl.DataFrame, feature: str, *, level: float = 0.95) -> Curve 
 
     """
     some = rows.filter((pl.col("variant") == feature) & pl.col("partial_effect").is_not_null())
-    points = some.group_by("moved_to").agg(
-        mean=pl.col("partial_effect").mean(),
-        spread=pl.col("partial_effect").std(),
-        count=pl.len().cast(pl.Int64),
-    )
-    points = points.sort("moved_to")
-    if points.is_empty():
+    if some.is_empty():
         return None
-    at, mean, count = (points[name].to_numpy() for name in ("moved_to", "mean", "count"))
-    error = points["spread"].cast(pl.Float64).fill_null(np.nan).to_numpy() / np.sqrt(count)
-    off = student(critical(level), count - 1.0) * error
-    return Curve(feature, at, mean, mean - off, mean + off, count)
+    points = means_of(some, "partial_effect", ["moved_to"], level)
+    (at,), (low, high) = points.at.values(), points.limits
+    return Curve(feature, at, points.mean, low, high, points.count)
