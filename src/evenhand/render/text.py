@@ -19,7 +19,7 @@ from evenhand.render.done import TITLE, in_lines
 from evenhand.render.format import Format
 from evenhand.render.reading import reading
 from evenhand.render.rule import LIMITS
-from evenhand.render.section import Block, curves_in, shown_sections, title_of
+from evenhand.render.section import Block, shown_sections, title_of
 from evenhand.render.table import Table as Figures
 from evenhand.render.table import table_of
 from evenhand.render.verdicts import verdicts
@@ -40,8 +40,8 @@ def bundle(one: Bundle) -> RenderableType:
     if done:
         told = [Padding(Text(line), (0, 0, 0, 2)) for line in done]
         parts += [Text(TITLE, style="bold underline"), *told, Text()]
-    told_by_curves = {about for curve in curves_in(one) for about in curve.told}
-    left = [part for part in one.findings if (part.key, part.slice) not in told_by_curves]
+    shown = {id(part) for of in shown_sections(one) for row in of.blocks for part in row.findings}
+    left = [part for part in one.findings if id(part) in shown]
     for scope in dict.fromkeys(finding.slice for finding in left):
         if scope is not None:
             parts += [Text(f"In {scope}", style="bold underline"), Text()]
