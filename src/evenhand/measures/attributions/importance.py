@@ -41,8 +41,9 @@ class PermutationImportance(_Rise):
     0: answers are as good without what the feature says of this example. That is no proof that the
     model does not use it: of two features that say the same, either can have 0. The values put in
     are those of the log's examples, and the interval is of the examples, with these values as they
-    are; for other values too it would be wider, up to twice where both matter alike. Its difference
-    over groups says for whom the model leans on the feature.
+    are; for other values too it would be wider, up to twice where both matter alike. It reckons
+    with changes that were not seen: where no answer of n changes, it reaches to about 3.8 / n. Its
+    difference over groups says for whom the model leans on the feature.
 
     >>> import evenhand as eh, polars as pl
     >>> rows = pl.DataFrame({"source": [1, 2], "variant": "age", "error_rise": [0.6, -0.1]})
