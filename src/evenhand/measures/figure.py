@@ -15,10 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evenhand.stats.bucket import Dependence
-from evenhand.stats.carried import ROUNDING
 from evenhand.stats.delta import Function, Influences, gradient, kish
 from evenhand.stats.figure import Combined, Figures
 from evenhand.stats.proportion import Curve, Proportion, Proportions, clustered, independent
+from evenhand.stats.rare import ROUNDING
 
 Floats = NDArray[np.float64]
 REAL = (-np.inf, np.inf)

@@ -24,9 +24,9 @@ class MeanLocalEffect(Sums):
     not, where groups lie in different ones. In units of the score.
 
     Where all rows are alike, those of all groups together and 100 at least, it is known, with an
-    interval of no width. A group that is alike beside others has none, and no mean has one that
-    fewer than 10 examples carry (Kish's number of the changes' sizes, or of the rows over the
-    squared skewness): its t limits would leave out what they are to hold too often.
+    interval of no width; a group that is alike beside others has none. Other intervals have room
+    for three rows more that move as far as those that move far: there may be some that were not
+    seen.
 
     >>> import evenhand as eh, polars as pl
     >>> effects = [0.5, -0.25] * 10

@@ -22,7 +22,7 @@ class MeanPartialEffect(Sums):
     feature's partial dependence, which looks at people who do not exist where features go together:
     read `mean_local_effect` beside it. Over all values it is 0. At one value its difference over
     groups is 0 where the feature moves the score alike for all. In units of the score. Intervals
-    are those of `mean_local_effect`: none where few examples carry the mean.
+    are made as those of `mean_local_effect`.
 
     >>> import evenhand as eh, polars as pl
     >>> rows = pl.DataFrame({"source": range(20), "variant": "age", "moved_to": 40.0,

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from evenhand.errors import Problem
 from evenhand.probes.explain.table import Table
-from evenhand.stats.carried import FEWEST, KNOWN, Moments
 from evenhand.stats.interval import Limits, critical
+from evenhand.stats.rare import KNOWN, Moments, unseen
 from evenhand.stats.simultaneous import student
 
 Numbers = NDArray[np.float64]
@@ -96,7 +96,7 @@ class Means:
     Attributes:
         at: The columns that say where each place is.
         mean: Mean effect of the examples there.
-        limits: Its t limits; NaN where too few examples carry the mean, or are alike.
+        limits: Its t limits, with room for rare changes; NaN of few that are alike.
         count: How many examples.
 
     """
@@ -110,8 +110,8 @@ class Means:
 def means_of(rows: pl.DataFrame, effect: str, places: Sequence[str], level: float) -> Means:
     """Return the mean effects at each place, with limits where there are any.
 
-    Where the rows of a place are alike, and enough, limits have no width
-    (`evenhand.stats.carried`).
+    Where the rows of a place are alike, and enough, limits have no width; else they have room for
+    rows that were not seen (`evenhand.stats.rare`).
 
     Args:
         rows: Of one feature, none without an effect.
@@ -124,20 +124,19 @@ def means_of(rows: pl.DataFrame, effect: str, places: Sequence[str], level: floa
     sums = rows.group_by(*places).agg(
         mean=own.mean(),
         spread=own.var(),
-        size=own.abs().sum(),
         count=pl.len().cast(pl.Int64),
-        **{f"power {of}": (own**of).sum() for of in (1, 2, 3)},
+        **{f"power {of}": (own**of).sum() for of in range(1, 5)},
     )
     sums = sums.sort(places[0])
-    mean, size, count = (sums[name].to_numpy() for name in ("mean", "size", "count"))
+    mean, count = sums["mean"].to_numpy(), sums["count"].to_numpy()
     number = count.astype(np.float64)
-    powers = np.array([number, *(sums[f"power {of}"].to_numpy() for of in (1, 2, 3))])
-    moments = Moments(size, powers, mean, number)
+    powers = [number, *(sums[f"power {of}"].to_numpy() for of in range(1, 5))]
+    moments = Moments(np.array(powers), mean, number)
     # Of one example there is no variance, and none of whatever it is added to.
-    error = np.sqrt(sums["spread"].cast(pl.Float64).fill_null(np.nan).to_numpy() / number)
-    error = np.where(moments.alike, 0.0, error)
-    known = np.where(moments.alike, number >= KNOWN, moments.carrying() >= FEWEST)
-    off = np.where(known, student(critical(level), number - 1.0) * error, np.nan)
+    square = sums["spread"].cast(pl.Float64).fill_null(np.nan).to_numpy() / number
+    error = np.sqrt(square + unseen(moments.size(), number))
+    error = np.where(moments.alike, np.where(number >= KNOWN, 0.0, np.nan), error)
+    off = student(critical(level), number - 1.0) * error
     at = {name: sums[name].to_numpy() for name in places}
     return Means(at, mean, Limits(mean - off, mean + off), count)
 
