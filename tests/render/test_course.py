@@ -237,6 +237,7 @@ def test_recourse_within_a_cost_is_drawn_in_steps_and_nothing_of_it_is_clean():
     view = course_view(one, 1, drawn=False, live=False)
     assert "clean" not in view["caption"]
     assert "at least the left one, at most the right one" in view["caption"]
+    assert "a difference of two is bounded on neither side" in view["caption"]
     assert {row[1] for row in view["table"].rows} == {*costs}
 
 

@@ -108,10 +108,11 @@ def about_curves(section: Section, courses: Mapping[str, list[Course]]) -> str:
 _ALONG = {
     "ale": "A curve adds up the mean changes of the score from one end of a bin to the other, of "
     "those who are in the bin: accumulated local effects, which look at nobody who is not there. "
-    "Points are the ends of bins; it is 0 in the mean over all, and by what it rises counts, not "
-    "where it stands. Lines of groups are centred by the bins of all together; behind a bin with "
-    "too few of a group its line goes on at the mean height of all, and limits there are of its "
-    "own rises alone. Limits take the bins as they are.",
+    "Points are the ends of bins; it is 0 in the mean over all rows, each counted once whatever "
+    "its weight, and by what it rises counts, not where it stands. Lines of groups are centred by "
+    "the rows of all together; behind a bin with too few of a group its line goes on at the mean "
+    "height of all, and limits there have the error of that height too. Limits take the bins as "
+    "they are.",
     "pd": "A curve is the mean score with the feature set to one value for everybody, above each "
     "one's own mean over these values: partial dependence. Where features go together it looks at "
     "people who do not exist; accumulated local effects do not, so believe these where both "
@@ -138,6 +139,10 @@ def caption_of(one: Course) -> str:
     if one.in_steps:
         told.append("Between two points a share is at least the left one, at most the right one.")
         told.append("What a line lacks of 1 at its end costs more, or nothing was found for it.")
+        what = "Of a search shares are at least these"
+        told.append(
+            f"{what}; a difference of two is bounded on neither side." if one.by else f"{what}."
+        )
     if any(isinstance(part, Estimate) and part.identified for part in found):
         ends = "the lower end is certified, the upper is what attacks left"
         certified = dict(term_of(one.measure).params).get("missing") == CERTIFICATE

@@ -47,13 +47,14 @@ def rows_of(written, model=None, inputs=None, **said):
 
 
 def test_cost_of_a_linear_score_is_its_size_by_the_norm_of_the_weights():
-    # Of all corners of a cube the deviation is 1; at (1, 1, 1) the score is -1.
-    x = np.array([*itertools.product((-1.0, 1.0), repeat=3)])
-    rows = rows_of("counterfactual", inputs=inputs_for(x), ranges=WIDE)
+    # Of all corners of a cube the deviation is 1; at the last the score is -1. Were they whole
+    # numbers, changes would be too.
+    x = np.array([*itertools.product((-0.5, 1.5), repeat=3)])
+    rows = rows_of("counterfactual", model_of(-0.25), inputs_for(x), ranges=WIDE)
     cost = dict(zip(map(tuple, x.tolist()), rows["recourse_cost"], strict=True))
-    assert x[-1] @ WEIGHTS - 0.5 == -1
-    assert cost[1.0, 1.0, 1.0] == pytest.approx(0.436436, abs=5e-7)
-    score = x @ WEIGHTS - 0.5
+    assert x[-1] @ WEIGHTS - 0.25 == -1
+    assert cost[1.5, 1.5, 1.5] == pytest.approx(0.436436, abs=5e-7)
+    score = x @ WEIGHTS - 0.25
     for one, value in zip(x.tolist(), score, strict=True):
         wanted = None if value > 0 else pytest.approx(-value / np.linalg.norm(WEIGHTS), rel=1e-12)
         assert cost[tuple(one)] == wanted
@@ -291,7 +292,7 @@ def test_range_that_holds_no_value_that_is_seen_is_entered_at_its_ends(ends):
     assert into == [20.0] * (len(asked) if ends[0] > 0 else 0)
 
 
-def test_closed_form_of_whole_numbers_is_said_to_cut_them_and_one_hot_columns_are_named():
+def test_closed_form_of_whole_numbers_is_said_to_round_them_and_one_hot_columns_are_named():
     rng = np.random.default_rng(3)
     side = rng.integers(0, 2, 150)
     x = np.column_stack([rng.normal(size=150), side, 1 - side]).astype(float)
@@ -299,8 +300,9 @@ def test_closed_form_of_whole_numbers_is_said_to_cut_them_and_one_hot_columns_ar
     object.__setattr__(inputs, "features", ("age", "side_a", "side_b"))
     probe = probe_of("explain.counterfactual")
     notes = " ".join(run(probe, model_of(), inputs, version="0").made.probe["notes"])
-    assert "at least these" in notes
-    assert "cuts whole numbers: side_a, side_b" in notes
+    assert "costs are at most these" in notes
+    assert "rounded to the next that turns the decision (side_a, side_b)" in notes
+    assert "bounded on neither side" in notes
     assert "one-hot: of side_a, side_b" in notes
     exact = " ".join(run(probe, model_of(), inputs_for(), version="0").made.probe["notes"])
     assert "costs are exact: the closed form" in exact

@@ -24,6 +24,8 @@ class MeanRecourseCost(Sums):
     Among examples that are decided unfavourably and for which a change was found, in the units that
     the log's notes name. A group whose hard cases have no recourse at all has a low mean: read it
     beside `no_recourse`. Its difference over groups is 0 where those refused have as far to go.
+    Where changes are searched for or whole numbers rounded, each cost is at most what is told, and
+    a difference of two means is bounded on neither side.
 
     >>> import evenhand as eh, polars as pl
     >>> rows = pl.DataFrame({"source": [1, 2, 3], "variant": "all features",
@@ -53,7 +55,8 @@ class NoRecourse(Sums):
     """Share of unfavourable decisions that no change was found to turn; in [0, 1].
 
     Within the ranges and with what is immutable kept. Where changes are searched for it is at most
-    this: that none was found is no proof that there is none.
+    this, and a difference of two bounded on neither side: that none was found is no proof that
+    there is none.
 
     >>> import evenhand as eh, polars as pl
     >>> rows = pl.DataFrame({"source": [1, 2, 3, 4], "variant": "all features",
@@ -83,8 +86,9 @@ class RecourseWithin(Sums):
 
     P(recourse and its cost <= cost), in the units that the log's notes name: the curve of who gets
     through against what it costs. It rises to 1 - `no_recourse`, which it is at ``cost=1e999``.
-    Where changes are searched for it is at least this: a cheaper one may have been missed. Its
-    difference over groups is 0 where as many of those refused can get through at that cost.
+    Where changes are searched for or whole numbers rounded it is at least this: a cheaper one may
+    have been missed. Its difference over groups is 0 where as many of those refused can get through
+    at that cost; of two shares that are at least what is told it is bounded on neither side.
 
     >>> import evenhand as eh, polars as pl
     >>> rows = pl.DataFrame({"source": [1, 2, 3, 4, 5], "variant": "all features",

@@ -16,10 +16,12 @@ from evenhand.models.model import Codes, Model
 from evenhand.models.spec import Spec
 from evenhand.probes.explain import constraint
 from evenhand.probes.explain.explanation import Explanation, Told
-from evenhand.probes.explain.recourse import Cost, Numbers, Room, Search, linear, searched
+from evenhand.probes.explain.recourse import Cost, Numbers, Room, stepped
 from evenhand.probes.explain.score import Score, class_of
+from evenhand.probes.explain.search import Search, searched
 from evenhand.probes.explain.shap import slope_of
 from evenhand.probes.explain.table import Table
+from evenhand.probes.explain.tried import Tried, values_tried
 from evenhand.probes.explain.turned import as_columns
 from evenhand.probes.parameter import refuse
 
@@ -48,9 +50,9 @@ class Counterfactual(Explanation):
 
     Of every example that the model decides unfavourably. The cost is L2 of changes in standard
     deviations, or L1 in median absolute deviations; a change of text costs 1. In closed form of
-    linear logits of two classes; else it is searched for, so that costs are at most and the share
-    without recourse at most what is told. Changes are of inputs: nothing says that who makes them
-    changes nothing else, nor that anybody can.
+    linear logits of two classes, where whole numbers are rounded on; else it is searched for. Then
+    costs are at most what is told, of a search the share without recourse too. Changes are of
+    inputs: nothing says that who makes them changes nothing else, nor that anybody can.
 
     The column ``changes`` says in JSON what becomes of each feature that is changed, all digits:
     ``{"age": [25, 31.5], "job": ["clerk", "nurse"]}``; with these values in place of its own the
@@ -133,7 +135,7 @@ class Counterfactual(Explanation):
             donors = np.asarray(every, np.float64)
             donors = donors[decided(donors)]
             z, price = searched(
-                decided, x, donors, self._grids(table, room), room=room, how=_SEARCH
+                decided, x, donors, self._tried(table, room), room=room, how=_SEARCH
             )
         tell(1.0)
         return as_columns(table, len(examples), rows=rows, x=x, z=z, price=price)
@@ -145,7 +147,7 @@ class Counterfactual(Explanation):
         wanted = class_of(model.spec, self.favourable, "favourable")
         score = Score(wanted, "logit").of(model, x.reshape(-1, *model.spec.shape))
         score = np.minimum(score, 0.0)
-        z, price = linear(slope, score, x, room)
+        z, price = stepped(slope, score, x, room)
         found = np.zeros(len(x), dtype=bool)
         asks: Any = decided
         for beyond in _BEYOND:
@@ -153,13 +155,15 @@ class Counterfactual(Explanation):
             if not len(left):
                 break
             behind = score[left] - beyond * (1 + np.abs(score[left]))
-            tried, _ = linear(slope, behind, x[left], room)
-            there = ~np.isnan(tried).any(axis=1)
+            moved, cost = stepped(slope, behind, x[left], room)
+            there = ~np.isnan(cost)
             turned = np.zeros(len(left), dtype=bool)
             if there.any():
-                turned[there] = asks(tried[there])
+                turned[there] = asks(moved[there])
             found[left] = turned
-            z[left[turned]] = tried[turned]
+            z[left[turned]] = moved[turned]
+            if room.steps.any():
+                price[left[turned]] = cost[turned]
         return np.where(found[:, None], z, np.nan), np.where(found, price, np.nan)
 
     def _slope(self, model: Model, table: Table, room: Room) -> Numbers | None:
@@ -180,12 +184,14 @@ class Counterfactual(Explanation):
         for name, least, most in self._ranges:
             place = table.names.index(name)
             low[place], high[place] = least, most
+        # A range without a whole number was meant for others.
+        whole = ~text & (x == np.rint(x)).all(axis=0) & (np.ceil(low) <= np.floor(high))
         return Room(
             scale=np.where(text | (spread == 0), 1.0, spread),
-            low=low,
-            high=high,
+            low=np.where(whole, np.ceil(low), low),
+            high=np.where(whole, np.floor(high), high),
             text=text,
-            whole=~text & (x == np.rint(x)).all(axis=0),
+            whole=whole,
             members=self._left(table),
             cost=self.cost,
         )
@@ -199,26 +205,16 @@ class Counterfactual(Explanation):
             if not fixed & {name, *(table.names[place] for place in places)}
         )
 
-    def _grids(self, table: Table, room: Room) -> list[Numbers]:
-        """Return values of each feature that are tried alone: most frequent, or spread out."""
+    def _tried(self, table: Table, room: Room) -> list[Tried]:
+        """Return values of each feature that are put in."""
         x = np.asarray(table.x.reshape(len(table.x), -1), np.float64)
         found = []
         for members in room.members:
             columns = [*members]
-            values = x[:, columns]
-            inside = (values >= room.low[columns]) & (values <= room.high[columns])
-            values = values[inside.all(axis=1)]
-            known, count = np.unique(values, axis=0, return_counts=True)
-            if room.single(members):
-                ends = [room.low[columns[0]], room.high[columns[0]]]
-                # A range may hold no value that is seen.
-                spread = values[:0, 0]
-                if len(values):
-                    at = np.linspace(0, 1, _SEARCH.grid - 2)
-                    spread = np.quantile(values[:, 0], at, method="closest_observation")
-                found.append(np.unique(np.concatenate([spread, ends]))[:, None])
-            else:
-                found.append(known[np.argsort(-count, kind="stable")[: _SEARCH.grid]])
+            low, high = room.low[columns], room.high[columns]
+            inside = ((x[:, columns] >= low) & (x[:, columns] <= high)).all(axis=1)
+            ends = (float(low[0]), float(high[0])) if room.single(members) else None
+            found.append(values_tried(x[inside][:, columns], ends, _SEARCH.grid))
         return found
 
     def most(self, model: Model, table: Table) -> int:
@@ -269,20 +265,26 @@ class Counterfactual(Explanation):
         kept = f"kept as they are (immutable): {listed(self._fixed)}"
         said.append(f"{kept}; ranges: {listed(sorted(named))} as said, others as seen")
         if self._slope(model, table, room) is not None:
-            columns = [one for some in room.members for one in some if room.whole[one]]
+            steps = [table.names[one] for one in np.flatnonzero(room.steps)]
             form = "the closed form of a linear score"
-            cut = f"costs are at least these, {form}, which cuts whole numbers: "
-            cut += listed(table.names[one] for one in columns)
-            said.append(cut if columns else f"costs are exact: {form}")
+            most = f"costs are at most these, {form} with whole numbers rounded to the next that "
+            most += f"turns the decision ({listed(steps)}); {_BETWEEN}"
+            said.append(most if steps else f"costs are exact: {form}")
         else:
             said.append(
                 "changes were searched for, and turn the decision; there may be cheaper ones, or "
-                "one where none was found: costs and the share without recourse are at most these"
+                "one where none was found: costs and the share without recourse are at most these; "
+                + _BETWEEN
             )
         return (*said, *super().notes(model, table))
 
 
 _SEARCH = Search()
+
+_BETWEEN = (
+    "shares turned within a cost are at least what is told, and a difference of two such figures "
+    "is bounded on neither side"
+)
 
 
 def _deviation(x: Numbers) -> Numbers:

@@ -1,10 +1,10 @@
-"""The cheapest change that turns a decision: in closed form of a linear score, by search of any."""
+"""The cheapest change that turns a linear score: in closed form, in steps of whole numbers."""
 
 from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -27,7 +27,7 @@ class Room:
         low: The least value of each column.
         high: The greatest.
         text: Which columns hold places of values of text.
-        whole: Which columns hold whole numbers.
+        whole: Which columns hold whole numbers; their ends are whole.
         members: The columns of each feature that may be changed; those of one go together.
         cost: ``l2`` or ``l1``, of the changes divided by their scales.
 
@@ -43,7 +43,12 @@ class Room:
 
     def price(self, x: Numbers, z: Numbers) -> Numbers:
         """Return the cost of turning ``x`` into ``z``, of shape (..., columns)."""
-        by = np.where(self.text, (z != x).astype(np.float64), np.abs(z - x) / self.scale)
+        return self.part(x, z, slice(None))
+
+    def part(self, x: Numbers, z: Numbers, columns: Sequence[int] | slice) -> Numbers:
+        """Return the cost of turning these columns alone, given as (..., those columns)."""
+        off = np.abs(z - x) / self.scale[columns]
+        by = np.where(self.text[columns], (z != x).astype(np.float64), off)
         if self.cost == "l1":
             return np.asarray(by.sum(axis=-1), np.float64)
         return np.asarray(np.sqrt((by**2).sum(axis=-1)), np.float64)
@@ -54,6 +59,11 @@ class Room:
         found: NDArray[np.bool_] = np.zeros(len(self.scale), dtype=bool)
         found[[one for some in self.members for one in some]] = True
         return found
+
+    @property
+    def steps(self) -> NDArray[np.bool_]:
+        """Which columns may be changed to whole numbers only, shape (columns,)."""
+        return self.free & self.whole
 
     def outside(self, x: Numbers) -> NDArray[np.bool_]:
         """Return which columns that may be changed lie outside of their ranges, of x's shape.
@@ -147,173 +157,45 @@ def _least_l2(slope: Numbers, score: Numbers, down: Numbers, up: Numbers, room: 
     return np.asarray(np.clip((since + more[:, None]) * along, down, up), np.float64)
 
 
-@dataclass(frozen=True)
-class Search:
-    """How far a search for a cheap change goes.
+def stepped(slope: Numbers, score: Numbers, x: Numbers, room: Room) -> tuple[Numbers, Numbers]:
+    """Return changes as `linear`, of whole numbers to whole numbers, and what they cost.
 
-    Attributes:
-        nearest: Favourable examples that are tried: half of them the nearest, half spread out.
-        grid: Values of each feature that are tried alone.
-        kept: The cheapest turns that are made cheaper.
-        halvings: Of each change, on the way back.
-
-    """
-
-    nearest: int = 20
-    grid: int = 12
-    kept: int = 3
-    halvings: int = 6
-
-    def most(self, room: Room) -> int:
-        """Return the queries that one example costs at most."""
-        size = len(room.members)
-        return self.nearest + size * self.grid + (self.kept + 1) * size * (1 + self.halvings)
-
-
-def searched(
-    decided: Decided,
-    x: Numbers,
-    donors: Numbers,
-    grids: Sequence[Numbers],
-    *,
-    room: Room,
-    how: Search,
-) -> tuple[Numbers, Numbers]:
-    """Return the cheapest changes that were found and what they cost, as `linear`.
-
-    Changes of one feature to each value of its grid, and towards favourable examples, from which
-    whatever is not needed is taken back: each feature as a whole, then numbers by halves. What is
-    found turns the decision; there may be cheaper ones, and some where none was found.
+    Those of `linear`, with whole numbers moved on to the next; then the others are made anew, and
+    whole numbers taken back by as many steps as are left over, the dearest first. NaN where and
+    only where nothing suffices; there may be cheaper ones.
 
     Args:
-        decided: Tells what is favourable.
-        x: Examples that are not, shape (n, columns).
-        donors: Examples that are, shape (m, columns).
-        grids: For each feature of the room its values, shape (values, columns of the feature).
-        room: What may be changed.
-        how: How far it goes.
+        slope: By column.
+        score: Of the examples, below 0, shape (n,).
+        x: Examples, shape (n, columns).
+        room: What may be changed; ends of whole numbers are whole.
 
     """
-    best = np.full(x.shape, np.nan)
-    price = np.full(len(x), np.inf)
-    starts = [_alone(decided, x, grids, room)]
-    if len(donors) and room.members:
-        starts.append(_towards(decided, x, donors, room, how))
-    for found in starts:
-        for place in range(found.shape[1]):
-            some = ~np.isnan(found[:, place]).any(axis=1)
-            if not some.any():
-                continue
-            z = _taken_back(decided, x[some], found[some, place], room, how)
-            cost = room.price(x[some], z)
-            cheaper = cost < price[some]
-            rows = np.flatnonzero(some)[cheaper]
-            best[rows], price[rows] = z[cheaper], cost[cheaper]
-    return best, np.where(np.isinf(price), np.nan, price)
-
-
-def _alone(decided: Decided, x: Numbers, grids: Sequence[Numbers], room: Room) -> Numbers:
-    """Return the cheapest turn by one feature on its grid, NaN without, shape (n, 1, columns)."""
-    best, price = np.full(x.shape, np.nan), np.full(len(x), np.inf)
-    for members, grid in zip(room.members, grids, strict=True):
-        for values in grid:
-            z = x.copy()
-            z[:, [*members]] = values
-            cost = room.price(x, z)
-            cheaper = decided(z) & (cost < price) & (cost > 0)
-            best[cheaper], price[cheaper] = z[cheaper], cost[cheaper]
-    return best[:, None]
-
-
-def _towards(decided: Decided, x: Numbers, donors: Numbers, room: Room, how: Search) -> Numbers:
-    """Return the nearest favourable examples as far as they may be taken over, `kept` of each."""
-    free = room.free
-    donors = donors[~room.outside(donors).any(axis=1)]
-    found = np.full((len(x), how.kept, x.shape[1]), np.nan)
-    if not len(donors):
-        return found
-    for start in range(0, len(x), _AT_ONCE):
-        part = x[start : start + _AT_ONCE]
-        z = np.where(free, donors[None], part[:, None])
-        order = np.argsort(room.price(part[:, None], z), axis=1, kind="stable")
-        near = how.nearest // 2
-        spread = np.linspace(near, max(len(donors) - 1, near), how.nearest - near).astype(int)
-        tried = np.unique(np.minimum(np.concatenate([np.arange(near), spread]), len(donors) - 1))
-        z = np.take_along_axis(z, order[:, tried, None], axis=1)
-        turned = decided(z.reshape(-1, x.shape[1])).reshape(z.shape[:2])
-        # Those that turn first, each in the order of its price.
-        first = np.argsort(~turned, axis=1, kind="stable")[:, : how.kept]
-        kept = np.take_along_axis(z, first[:, :, None], axis=1)
-        right = np.take_along_axis(turned, first, axis=1)
-        found[start : start + _AT_ONCE, : kept.shape[1]] = np.where(right[..., None], kept, np.nan)
-    return found
-
-
-_AT_ONCE = 64
-"""Examples whose way to all favourable ones is worked out at once."""
-
-
-def _taken_back(decided: Decided, x: Numbers, z: Numbers, room: Room, how: Search) -> Numbers:
-    """Return turns with whatever is not needed taken back, the costliest first."""
-    z = z.copy()
-    each = np.stack([_part(x, z, some, room) for some in room.members], axis=1)
-    order = np.argsort(-each, axis=1, kind="stable")
-    for turn in range(order.shape[1]):
-        _try(decided, x, z, order[:, turn], room=room, becomes=lambda own, _: own)
-    for turn in range(order.shape[1]):
-        low = np.zeros(len(x))
-        high = np.ones(len(x))
-        ends = z.copy()
-        for _ in range(how.halvings):
-            middle = (low + high) / 2
-
-            def between(own: Numbers, rows: NDArray[np.int64], at: Numbers = middle) -> Numbers:
-                return own + at[rows, None] * (ends[rows] - own)  # noqa: B023 - used at once
-
-            turned = _try(decided, x, z, order[:, turn], room=room, becomes=between, singles=True)
-            high = np.where(turned, middle, high)
-            low = np.where(turned, low, middle)
-    return z
-
-
-def _part(x: Numbers, z: Numbers, members: Sequence[int], room: Room) -> Numbers:
-    only = x.copy()
-    only[:, [*members]] = z[:, [*members]]
-    return room.price(x, only)
-
-
-def _try(
-    decided: Decided,
-    x: Numbers,
-    z: Numbers,
-    features: NDArray[np.int64],
-    *,
-    room: Room,
-    becomes: Callable[[Numbers, NDArray[np.int64]], Numbers],
-    singles: bool = False,
-) -> NDArray[np.bool_]:
-    """Change one feature of each turn where the decision stays turned; return where it does."""
-    tried, asked = z.copy(), np.zeros(len(x), dtype=bool)
-    for feature, members in enumerate(room.members):
-        if singles and not room.single(members):
-            continue
-        columns = [*members]
-        rows = np.flatnonzero((features == feature) & (z != x)[:, columns].any(axis=1))
-        if not len(rows):
-            continue
-        value, may = becomes(x[rows], rows)[:, columns], np.ones(len(rows), dtype=bool)
-        if singles:
-            low, high = room.low[columns], room.high[columns]
-            # Of an example outside of the range the way begins where it enters.
-            value = np.clip(value, low, high)
-            if room.whole[columns[0]]:
-                # Away from the example, so that no step is taken for none.
-                value = np.where(value > x[rows][:, columns], np.ceil(value), np.floor(value))
-            may[:] = ((value >= low) & (value <= high)).all(axis=1)
-        tried[np.ix_(rows, np.array(columns))] = value
-        asked[rows] = may & (value != z[np.ix_(rows, np.array(columns))]).any(axis=1)
-    turned = np.zeros(len(x), dtype=bool)
-    if asked.any():
-        turned[asked] = decided(tried[asked])
-        z[turned] = tried[turned]
-    return turned
+    z, price = linear(slope, score, x, room)
+    whole = room.steps
+    if not whole.any():
+        return z, price
+    z = np.where(whole, np.where(z > x, np.ceil(z), np.floor(z)), z)
+    left = score + np.where(whole, slope * (z - x), 0.0).sum(axis=1)
+    others = tuple(some for some in room.members if not whole[some[0]])
+    if others:
+        rows = np.flatnonzero(~np.isnan(price))
+        base = np.where(whole, z, x)[rows]
+        less, _ = linear(slope, np.minimum(left[rows], 0.0), base, replace(room, members=others))
+        z[rows] = np.where(np.isnan(less), z[rows], less)
+    spare = score + np.where(np.isnan(z), 0.0, slope * (z - x)).sum(axis=1)
+    off = np.where(whole & ~np.isnan(z), np.abs(z - x) / room.scale, 0.0)
+    order = np.argsort(-off, axis=1, kind="stable")
+    rows = np.arange(len(x))
+    for column in order.T[: whole.sum()]:
+        moved = z[rows, column] - x[rows, column]
+        # Who came from outside does not leave the range again.
+        start = np.clip(x[rows, column], room.low[column], room.high[column])
+        most = np.abs(z[rows, column] - start)
+        gain = slope[column] * np.sign(moved)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            back = np.minimum(np.floor(spare / gain), most)
+        back = np.where(whole[column] & (gain > 0) & (back > 0), back, 0.0)
+        z[rows, column] -= np.sign(moved) * back
+        spare = spare - gain * back
+    return z, room.price(x, z)
