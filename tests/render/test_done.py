@@ -95,6 +95,14 @@ def test_of_a_corruption_nothing_is_said_of_attacks(tmp_path):
     assert ("probe", "noise") in one.facts
 
 
+@pytest.mark.parametrize(("name", "attacks"), [("attack.pgd", True), ("explain.gap", False)])
+def test_of_a_log_that_does_not_say_whether_it_attacks_its_name_does(tmp_path, name, attacks):
+    probe = {"name": name, "variants": ["linf 0.05", "linf 0.1"]}
+    path = probed.log(tmp_path / "a.parquet", ["linf 0.05", "linf 0.1"], None, probe=probe)
+    (one,) = done_of(audited(path))
+    assert bool(one.remarks) == attacks
+
+
 def test_what_a_file_says_of_itself_is_only_text(tmp_path):
     model = {"name": "<script>alert(1)</script>" * 50, "fingerprint": "<b>", "spec": {"shape": 3}}
     flags = [probed.trust("linf 0.05", raised=True)]

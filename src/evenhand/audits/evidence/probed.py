@@ -104,14 +104,14 @@ class _Probe(_Record):
     name: str
     variants: list[str]
     notes: list[str] = []
-    doubted: bool = True
+    doubted: bool | None = None
     packages: dict[str, str] = {}
 
     @model_serializer(mode="wrap")
     def _written(self, inner: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Return it without libraries where none is told, as evidence had it before there were."""
-        found: dict[str, Any] = inner(self)
-        return found if self.packages else {k: v for k, v in found.items() if k != "packages"}
+        """Return it without what is not told, as evidence had it before that was."""
+        told = {"packages": bool(self.packages), "doubted": self.doubted is not None}
+        return {k: v for k, v in inner(self).items() if told.get(k, True)}
 
 
 class _Model(_Record):
@@ -131,7 +131,7 @@ class ProbeRecord(_Record):
 
     Attributes:
         probe: What was done: its name with its parameters, its variants, notes, whether it can be
-            doubted, as an attack that may be too weak; it can where nothing is said; and the
+            doubted, as an attack that may be too weak (None: logs had only the name), and the
             versions of libraries of models and explanations that were loaded.
         model: The model's name, its fingerprint, and its spec.
         inputs: The name of the inputs, their number, and their digest.
@@ -154,6 +154,8 @@ class ProbeRecord(_Record):
     @property
     def attacks(self) -> bool:
         """Whether it attacks, so that there is an attack to be believed or not."""
+        if self.probe.doubted is None:
+            return self.probe.name.startswith("attack.")
         return self.probe.doubted
 
     def trust(self, variant: str) -> TrustRecord | None:
