@@ -307,7 +307,7 @@ def _differing(of: Mapping[Place, Finding]) -> list[str]:
     level = next(iter(found.values())).level
     steps = len(next(iter(found))) > 1
     what = "Mean changes of groups differ over" if steps else "Means of groups differ at"
-    kind = "bins" if steps else "points"
+    kind = f"{'bin' if steps else 'point'}{'s' if len(found) > 1 else ''}"
     told = f": {', '.join(map(_range, _joined(apart)))}" if apart else ""
     unknown = sum(one.contrast == "difference" for one in of.values()) - len(found)
     said = f"{what} {len(apart):,} of {len(found):,} {kind}, each judged alone at {100 * level:g}%"
