@@ -299,9 +299,7 @@ _HOW = {
     "closed_form": "parts are exact: w (x - mean), the closed form of a linear score",
     "trees": "parts are exact: of trees, by the shap library, over the whole background",
     "enumerate": "parts are exact: of all coalitions of features",
-    "sample": (
-        "parts are of {orders} for each example of the background, each with its reverse"
-    ),
+    "sample": ("parts are of {orders} for each example of the background, each with its reverse"),
 }
 
 _ERROR = {
