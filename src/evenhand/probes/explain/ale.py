@@ -105,6 +105,9 @@ class Ale(Explanation):
 
     def edges(self, table: Table, place: int) -> Numbers:
         """Return the ends of a feature's bins, ascending; one or none where it has no curve."""
+        return table.once((self, place), lambda: self._edges(table, place))
+
+    def _edges(self, table: Table, place: int) -> Numbers:
         if table.names[place] in table.values:
             return np.empty(0)
         values = np.asarray(table.x.reshape(len(table.x), -1)[:, place], np.float64)

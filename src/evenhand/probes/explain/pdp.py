@@ -106,6 +106,9 @@ class Pdp(Explanation):
 
     def places(self, table: Table, place: int) -> Numbers:
         """Return the values that a feature is set to, ascending; none where it has no curve."""
+        return table.once((self, place), lambda: self._places(table, place))
+
+    def _places(self, table: Table, place: int) -> Numbers:
         if table.names[place] in table.values:
             return np.empty(0)
         values = np.asarray(table.x.reshape(len(table.x), -1)[:, place], np.float64)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -13,6 +13,7 @@ from evenhand.models.model import Floats
 from evenhand.probes.explain.feature import Features, Groups, grouped, named_features
 
 Places = NDArray[np.int64]
+Numbers = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,21 @@ class Table:
     places: dict[object, int] = field(compare=False, repr=False)
     values: Mapping[str, Sequence[object]] = field(compare=False, repr=False, default_factory=dict)
     unread: tuple[str, ...] = ()
+    _once: dict[object, Numbers] = field(
+        compare=False, repr=False, init=False, default_factory=dict
+    )
+
+    def once(self, what: object, numbers: Callable[[], Numbers]) -> Numbers:
+        """Return numbers that hang on all examples: they are worked out once, not in each block.
+
+        Args:
+            what: Tells them from others, such as an explanation and a column.
+            numbers: Works them out.
+
+        """
+        if what not in self._once:
+            self._once[what] = numbers()
+        return self._once[what]
 
     def places_of(self, examples: Inputs) -> Places:
         """Return the places of some examples among all, shape (n,)."""
