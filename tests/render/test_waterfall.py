@@ -14,6 +14,7 @@ from evenhand.audits.evidence.probed import ProbeRecord
 from evenhand.audits.evidence.profile import GAP, REST, Line, profile_chart, profiles_of
 from evenhand.audits.evidence.strength import variant_column
 from evenhand.render.profile import profile_view, table_of_profile
+from evenhand.render.section import sections_of
 from evenhand.render.wording import DASH
 from evenhand.stats.estimate import Undefined
 
@@ -112,6 +113,12 @@ def test_axis_says_whose_difference_it_is_and_of_which_score():
     assert profile_of(bundle, several).score == ""
     assert profile_of(bundle, [record("explain.gap(target=maybe)")]).score == ""
     assert profile_of(bundle, [record("explain.permutation")]).score == ""
+
+
+def test_the_gap_itself_is_headed_by_no_feature():
+    bundle = bundle_of({"age": -0.4, "hours": 0.1})
+    titles = [block.title for section in sections_of(bundle) for block in section.blocks]
+    assert sorted(titles) == ["age: by sex", "by sex", "hours: by sex"]
 
 
 def test_waterfall_ends_at_the_gap_with_its_own_interval():

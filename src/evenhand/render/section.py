@@ -76,7 +76,9 @@ class Block:
         if has_target(one):
             given += f", each beside {aim_of(one)}"
         name, rest = variant_of(one.slice, self.variant, self.only)
-        return f"{f'{name}: ' if name else ''}{who}{given}{f' in {rest}' if rest else ''}"
+        # Every variant's rows hold the same: the one that was asked goes without saying.
+        named = bool(name) and not is_across_variants(one.measure)
+        return f"{f'{name}: ' if named else ''}{who}{given}{f' in {rest}' if rest else ''}"
 
     @property
     def importance(self) -> tuple[int, int]:
@@ -270,6 +272,14 @@ def definition_of(measure: str) -> str:
     except NotationError:
         return ""
     return (inspect.getdoc(type(found)) or "").partition("\n\n")[0].replace("\n", " ")
+
+
+def is_across_variants(measure: str) -> bool:
+    """Return whether a measure is of several variants together, or the same of each."""
+    try:
+        return measure_named(parse(measure)).across_variants
+    except NotationError:
+        return False
 
 
 def title_of(bundle: Bundle) -> str:
