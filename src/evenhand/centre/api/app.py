@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 
 import anyio.to_thread
 from fastapi import FastAPI
+from fastapi.routing import iter_route_contexts
 from starlette.staticfiles import StaticFiles
 
 import evenhand
@@ -63,7 +64,18 @@ def create_app(centre: Centre, access: Access) -> FastAPI:
     _add_pages(app)
     instrument(app, centre)
     openapi.describe(app)
+    _build_routes(app)
     return app
+
+
+def _build_routes(app: FastAPI) -> None:
+    """Build what routes are made of, which FastAPI leaves to the first request.
+
+    The first request would wait for it. It also changes the warnings' filters of the process for
+    a moment, so that of two applications in one process a request can be met by a warning.
+    """
+    for _ in iter_route_contexts(app.routes):
+        pass
 
 
 def _add_pages(app: FastAPI) -> None:
