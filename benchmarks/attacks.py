@@ -1,9 +1,9 @@
 """Time of attacks beside bare passes, Foolbox and ART: ``make bench-attacks``.
 
 A convolutional network (8 and 16 channels, 3 x 3, one layer), trained for a moment on 28 x 28
-images made of noise and shapes, on the CPU with one thread. Seconds are of the processor, and runs
-take turns, so that a busy machine is busy for all of them; medians and quartiles are of the ratios
-within a turn.
+images made of noise and shapes, on the CPU with one thread, or by ``--device cuda`` on a GPU.
+Seconds are of the processor, of a GPU of the clock, and runs take turns, so that a busy machine is
+busy for all of them; medians and quartiles are of the ratios within a turn.
 
 bare       the forward and backward passes that the steps of PGD need, and nothing else
 pgd, apgd  the same number of steps here, every example alive to the end (eps is too small to win)
@@ -23,6 +23,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from evenhand.models.answer import BATCH
 from evenhand.models.spec import Spec
 from evenhand.models.torch import TorchModel
 from evenhand.probes.attack.registry import read
@@ -62,22 +63,34 @@ def made(images: int):  # noqa: ANN201 - a module of torch
     return net.eval(), x, labels
 
 
-def timed(work: Callable[[], object]) -> float:
-    # Of the processor: on a machine that others use too, the clock measures them.
-    start = time.process_time()
-    work()
-    return time.process_time() - start
+def clock_of(device: str) -> Callable[[], float]:
+    """Return what seconds are read from."""
+    if device == "cpu":
+        # Of the processor: on a machine that others use too, the clock measures them.
+        return time.process_time
+    import torch
+
+    def clock() -> float:
+        torch.cuda.synchronize()
+        return time.perf_counter()
+
+    return clock
 
 
-def in_turns(works: dict[str, Callable[[], object]], turns: int) -> dict[str, np.ndarray]:
+def in_turns(
+    works: dict[str, Callable[[], object]], turns: int, device: str = "cpu"
+) -> dict[str, np.ndarray]:
     """Return the seconds of each work in each turn; the order changes from turn to turn."""
+    clock = clock_of(device)
     rng = np.random.default_rng(0)
     seconds = {name: np.zeros(turns) for name in works}
     for work in works.values():
         work()
     for turn in range(turns):
         for name in rng.permutation([*works]):
-            seconds[name][turn] = timed(works[name])
+            start = clock()
+            works[name]()
+            seconds[name][turn] = clock() - start
     return seconds
 
 
@@ -86,13 +99,13 @@ def told(name: str, ratios: np.ndarray) -> None:
     print(f"{name:34} {middle:6.3f}   [{low:.3f}, {high:.3f}]")
 
 
-def passes(net, x, labels, *, batch: int) -> None:  # noqa: ANN001 - a module and arrays
+def passes(net, x, labels, *, batch: int, device: str) -> None:  # noqa: ANN001 - a module and arrays
     """Do the passes that PGD needs: a gradient for each step, and the looks before and after."""
     import torch
 
     for parameter in net.parameters():
         parameter.requires_grad_(False)  # noqa: FBT003 - torch's name for it
-    whole, classes = torch.tensor(x), torch.tensor(labels)
+    whole, classes = torch.tensor(x, device=device), torch.tensor(labels, device=device)
     for step in range(STEPS + 3):
         for some in torch.arange(len(x)).split(batch):
             near = whole[some]
@@ -105,7 +118,15 @@ def passes(net, x, labels, *, batch: int) -> None:  # noqa: ANN001 - a module an
             torch.autograd.grad(loss, near)
 
 
-def peers(net, x, labels, eps: float, *, batch: int) -> dict[str, Callable[[], object]]:  # noqa: ANN001
+def peers(
+    net,  # noqa: ANN001 - a module
+    x: np.ndarray,
+    labels: np.ndarray,
+    eps: float,
+    *,
+    batch: int,
+    device: str,
+) -> dict[str, Callable[[], object]]:
     """Return the same attack by other libraries, of those that are installed."""
     import torch
 
@@ -118,8 +139,8 @@ def peers(net, x, labels, eps: float, *, batch: int) -> dict[str, Callable[[], o
             print("foolbox is not installed")
         else:
             theirs = foolbox.attacks.LinfPGD(steps=STEPS, abs_stepsize=size)
-            wrapped = foolbox.PyTorchModel(net, bounds=(0, 1), device="cpu")
-            images, classes = torch.tensor(x), torch.tensor(labels)
+            wrapped = foolbox.PyTorchModel(net, bounds=(0, 1), device=device)
+            images, classes = (torch.tensor(one, device=device) for one in (x, labels))
             works["foolbox"] = lambda: [
                 theirs(wrapped, images[some], classes[some], epsilons=eps)
                 for some in torch.arange(len(x)).split(batch)
@@ -137,7 +158,7 @@ def peers(net, x, labels, eps: float, *, batch: int) -> dict[str, Callable[[], o
                 SPEC.shape,
                 len(SPEC.labels),
                 clip_values=(0, 1),
-                device_type="cpu",
+                device_type="cpu" if device == "cpu" else "gpu",
             )
             climb = ProjectedGradientDescentPyTorch(
                 estimator,
@@ -157,12 +178,15 @@ def main() -> None:
     parser.add_argument("--images", type=int, default=IMAGES)
     parser.add_argument("--turns", type=int, default=TURNS)
     parser.add_argument("--auto-images", type=int, default=100)
+    parser.add_argument("--batch", type=int, default=BATCH)
+    parser.add_argument("--device", default="cpu", help="cpu or cuda")
     given = parser.parse_args()
     import torch
 
     torch.set_num_threads(1)
     net, x, labels = made(given.images)
-    model = TorchModel(net, SPEC, device="cpu")
+    model = TorchModel(net, SPEC, device=given.device, batch=given.batch)
+    on = {"batch": model.batch, "device": given.device}
     labels = model.predict(x)  # Every example is right, so that every one is attacked.
     small = Threat("linf", 1e-4)
 
@@ -171,14 +195,14 @@ def main() -> None:
         return lambda: one.run(model, x, labels, threat, np.random.default_rng(0))
 
     works = {
-        "bare": lambda: passes(net, x, labels, batch=model.batch),
+        "bare": lambda: passes(net, x, labels, **on),
         "pgd": attack(f"pgd(steps={STEPS})", small),
         "apgd": attack(f"apgd(steps={STEPS})", small),
-        **peers(net, x, labels, small.eps, batch=model.batch),
+        **peers(net, x, labels, small.eps, **on),
     }
-    seconds = in_turns(works, given.turns)
+    seconds = in_turns(works, given.turns, given.device)
     print(f"{given.images} images in batches of {model.batch}, {STEPS} steps, {given.turns} turns")
-    print("seconds of the processor in the median turn")
+    print(f"seconds in the median turn, on {given.device}")
     for name, took in seconds.items():
         print(f"  {name:32} {np.median(took):6.2f}")
     print("ratios within a turn: median   [quartiles]")
@@ -196,7 +220,7 @@ def main() -> None:
     found = whole.run(model, x, labels, wide, np.random.default_rng(0))
     works = {name: attack(name, wide) for name in (str(whole), *parts)}
     turns = max(3, given.turns // 5)
-    seconds = in_turns(works, turns)
+    seconds = in_turns(works, turns, given.device)
     alone = sum(seconds[name] for name in parts)
     print(f"{whole} on {len(x)} images, {found.broken.mean():.0%} of them broken, {turns} turns")
     for name in (str(whole), *parts):

@@ -1,8 +1,8 @@
 """Time of attributions beside bare passes and Captum: ``make bench-attributions``.
 
-The network and the images of `attacks`, on the CPU with one thread. Seconds are of the processor,
-and runs take turns, so that a busy machine is busy for all of them; medians and quartiles are of
-the ratios within a turn.
+The network and the images of `attacks`, on the CPU with one thread, or by ``--device cuda`` on a
+GPU. Seconds are of the processor, of a GPU of the clock, and runs take turns, so that a busy
+machine is busy for all of them; medians and quartiles are of the ratios within a turn.
 
 captum     the same attribution with the same steps, all examples of a batch at once; its integrated
            gradients also with as many points at once as an example has steps, as it takes them
@@ -13,13 +13,13 @@ card       attribution, all of its quality card and the log, as ``evenhand probe
 from __future__ import annotations
 
 import argparse
-import time
 import warnings
 from collections.abc import Callable
 
 import numpy as np
-from attacks import SPEC, in_turns, made, told
+from attacks import SPEC, clock_of, in_turns, made, told
 
+from evenhand.models.answer import BATCH
 from evenhand.models.inputs import inputs_of
 from evenhand.models.torch import TorchModel
 from evenhand.notation import parse
@@ -67,10 +67,11 @@ def captums(model: TorchModel, x: np.ndarray) -> dict[str, Callable[[], object]]
 
     from evenhand.probes.attribute.coalition import cells_of
 
-    net, inputs, classes = model.module, torch.tensor(x), torch.tensor(model.predict(x))
+    net, inputs = model.module, torch.tensor(x, device=model.device)
+    classes = torch.tensor(model.predict(x), device=model.device)
     for parameter in net.parameters():
         parameter.requires_grad = False
-    cells = torch.as_tensor(cells_of(SPEC, 4))[None]
+    cells = torch.as_tensor(cells_of(SPEC, 4), device=model.device)[None]
 
     def each(ask: Callable[[object, object], object], batch: int = 0) -> Callable[[], object]:
         return lambda: [
@@ -118,7 +119,8 @@ def bare(model: TorchModel, x: np.ndarray) -> None:
     """Do the passes that integrated gradients need."""
     import torch
 
-    whole, classes = torch.tensor(x), torch.tensor(model.predict(x))
+    whole = torch.tensor(x, device=model.device)
+    classes = torch.tensor(model.predict(x), device=model.device)
     for step in range(STEPS):
         for some in _parts(len(x), model.batch):
             near = (whole[some] * ((step + 0.5) / STEPS)).requires_grad_()
@@ -129,9 +131,10 @@ def bare(model: TorchModel, x: np.ndarray) -> None:
 def carded(model: TorchModel, x: np.ndarray, written: str) -> None:
     labels = [SPEC.labels[code] for code in model.predict(x)]
     inputs = inputs_of(x, SPEC, labels=labels)
-    before, start = model.queries, time.process_time()
+    clock = clock_of(model.device.type)
+    before, start = model.queries, clock()
     run(probe_of(written), model, inputs, version="0")
-    took, asked = time.process_time() - start, model.queries - before
+    took, asked = clock() - start, model.queries - before
     print(f"  {written:44} {took:6.1f} s   {asked / len(x):7,.0f} queries an image")
 
 
@@ -140,20 +143,22 @@ def main() -> None:
     parser.add_argument("--images", type=int, default=IMAGES)
     parser.add_argument("--turns", type=int, default=TURNS)
     parser.add_argument("--cards", type=int, default=1000, help="images with cards; 0 for none")
+    parser.add_argument("--batch", type=int, default=BATCH)
+    parser.add_argument("--device", default="cpu", help="cpu or cuda")
     given = parser.parse_args()
     import torch
 
     warnings.simplefilter("ignore")
     torch.set_num_threads(1)
     net, x, _ = made(max(given.images, given.cards))
-    model = TorchModel(net, SPEC, device="cpu")
+    model = TorchModel(net, SPEC, device=given.device, batch=given.batch)
     some = x[: given.images]
     works = {f"ours: {name}": work for name, work in ours(model, some).items()}
     works |= {f"captum: {name}": work for name, work in captums(model, some).items()}
     works["bare"] = lambda: bare(model, some)
-    seconds = in_turns(works, given.turns)
+    seconds = in_turns(works, given.turns, given.device)
     print(f"{len(some)} images in batches of {model.batch}, {STEPS} steps, {given.turns} turns")
-    print("seconds of the processor in the median turn")
+    print(f"seconds in the median turn, on {given.device}")
     for name, took in seconds.items():
         print(f"  {name:40} {np.median(took):7.3f}")
     print("ratios within a turn: median   [quartiles]")
@@ -163,7 +168,7 @@ def main() -> None:
     told("integrated / captum at once", steep / seconds["captum: integrated_gradients at once"])
     told("integrated / bare passes", steep / seconds["bare"])
     if given.cards:
-        print(f"cards of {given.cards:,} images, seconds of the processor")
+        print(f"cards of {given.cards:,} images, on {given.device}")
         for written in (
             "attribute.gradient",
             f"attribute.integrated_gradients(steps={STEPS}, randomisations=0)",
