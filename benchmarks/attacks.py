@@ -33,8 +33,8 @@ SPEC = Spec(labels=tuple(range(10)), shape=(1, 28, 28), layout="CHW")
 STEPS, IMAGES, TURNS = 20, 1000, 20
 
 
-def made(images: int):  # noqa: ANN201 - a module of torch
-    """Return a network and images that it gets right."""
+def made(images: int, width: int = 1):  # noqa: ANN201 - a module of torch
+    """Return a network, `width` times as wide, and images that it gets right."""
     import torch
 
     torch.manual_seed(0)
@@ -44,14 +44,14 @@ def made(images: int):  # noqa: ANN201 - a module of torch
     x = np.clip(0.6 * shapes[labels] + 0.4 * rng.random((images, 1, 28, 28)), 0, 1)
     x = x.astype(np.float32)
     net = torch.nn.Sequential(
-        torch.nn.Conv2d(1, 8, 3, padding=1),
+        torch.nn.Conv2d(1, 8 * width, 3, padding=1),
         torch.nn.ReLU(),
         torch.nn.MaxPool2d(2),
-        torch.nn.Conv2d(8, 16, 3, padding=1),
+        torch.nn.Conv2d(8 * width, 16 * width, 3, padding=1),
         torch.nn.ReLU(),
         torch.nn.MaxPool2d(2),
         torch.nn.Flatten(),
-        torch.nn.Linear(784, 10),
+        torch.nn.Linear(784 * width, 10),
     )
     optimiser = torch.optim.Adam(net.parameters(), 1e-3)
     for _ in range(3):
@@ -179,12 +179,13 @@ def main() -> None:
     parser.add_argument("--turns", type=int, default=TURNS)
     parser.add_argument("--auto-images", type=int, default=100)
     parser.add_argument("--batch", type=int, default=BATCH)
+    parser.add_argument("--width", type=int, default=1, help="so many times the channels")
     parser.add_argument("--device", default="cpu", help="cpu or cuda")
     given = parser.parse_args()
     import torch
 
     torch.set_num_threads(1)
-    net, x, labels = made(given.images)
+    net, x, labels = made(given.images, given.width)
     model = TorchModel(net, SPEC, device=given.device, batch=given.batch)
     on = {"batch": model.batch, "device": given.device}
     labels = model.predict(x)  # Every example is right, so that every one is attacked.
@@ -201,7 +202,8 @@ def main() -> None:
         **peers(net, x, labels, small.eps, **on),
     }
     seconds = in_turns(works, given.turns, given.device)
-    print(f"{given.images} images in batches of {model.batch}, {STEPS} steps, {given.turns} turns")
+    batches = f"{given.images} images in batches of {model.batch}"
+    print(f"{batches}, {STEPS} steps, {given.turns} turns, width {given.width}")
     print(f"seconds in the median turn, on {given.device}")
     for name, took in seconds.items():
         print(f"  {name:32} {np.median(took):6.2f}")

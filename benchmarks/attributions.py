@@ -144,20 +144,22 @@ def main() -> None:
     parser.add_argument("--turns", type=int, default=TURNS)
     parser.add_argument("--cards", type=int, default=1000, help="images with cards; 0 for none")
     parser.add_argument("--batch", type=int, default=BATCH)
+    parser.add_argument("--width", type=int, default=1, help="so many times the channels")
     parser.add_argument("--device", default="cpu", help="cpu or cuda")
     given = parser.parse_args()
     import torch
 
     warnings.simplefilter("ignore")
     torch.set_num_threads(1)
-    net, x, _ = made(max(given.images, given.cards))
+    net, x, _ = made(max(given.images, given.cards), given.width)
     model = TorchModel(net, SPEC, device=given.device, batch=given.batch)
     some = x[: given.images]
     works = {f"ours: {name}": work for name, work in ours(model, some).items()}
     works |= {f"captum: {name}": work for name, work in captums(model, some).items()}
     works["bare"] = lambda: bare(model, some)
     seconds = in_turns(works, given.turns, given.device)
-    print(f"{len(some)} images in batches of {model.batch}, {STEPS} steps, {given.turns} turns")
+    batches = f"{len(some)} images in batches of {model.batch}"
+    print(f"{batches}, {STEPS} steps, {given.turns} turns, width {given.width}")
     print(f"seconds in the median turn, on {given.device}")
     for name, took in seconds.items():
         print(f"  {name:40} {np.median(took):7.3f}")

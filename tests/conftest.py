@@ -9,6 +9,9 @@ from pathlib import Path
 
 import pytest
 
+# What tests compare with is on the CPU; those of a GPU say so.
+os.environ.setdefault("EVENHAND_DEVICE", "cpu")
+
 
 @pytest.fixture(scope="session")
 def data() -> Path:

@@ -68,9 +68,11 @@ def _estimator(kind, seed):
     return sklearn(made[kind].fit(x, y), image_spec())
 
 
-def _torch(seed=0, **changed):
-    pytest.importorskip("torch")
-    return TorchModel(network(seed), image_spec(**changed), batch=4)
+def _torch(seed=0, device="cpu", **changed):
+    torch = pytest.importorskip("torch")
+    if device == "cuda" and not torch.cuda.is_available():
+        pytest.skip("no GPU")
+    return TorchModel(network(seed), image_spec(**changed), device=device, batch=4)
 
 
 @pytest.fixture(
@@ -84,6 +86,7 @@ def _torch(seed=0, **changed):
         "sklearn-forest",
         "torch",
         "torch-normalised",
+        "torch-gpu",
         "logits-of-probabilities",
         "onnx",
         "onnx-batch-of-4",
@@ -141,6 +144,7 @@ def case(request, tmp_path):
             "sklearn-forest": lambda n=0: _estimator("forest", n),
             "torch": _torch,
             "torch-normalised": lambda n=0: _torch(n, mean=(0.4,), std=(0.2,)),
+            "torch-gpu": lambda n=0: _torch(n, device="cuda"),
             "logits-of-probabilities": lambda n=0: with_logits(_chances(n)),
         }[kind]
         yield Case(made(0), made(1))

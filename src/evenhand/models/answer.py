@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from typing import Any
 
@@ -13,6 +14,8 @@ from evenhand.models.spec import Spec
 
 BATCH = 256
 """Examples that are asked about at once, unless somebody says otherwise."""
+
+VARIABLE = "EVENHAND_BATCH"
 
 
 class UnansweredError(ModelError):
@@ -26,12 +29,32 @@ _NUMBERS = 2**18
 """Numbers that are asked about at once, where one example has few of them."""
 
 
+def at_once() -> int:
+    """Return how many examples are asked about at once: as `VARIABLE` says, else `BATCH`.
+
+    Raises:
+        ModelError: It says no number above 0.
+
+    """
+    return _said() or BATCH
+
+
 def batch_of(spec: Spec) -> int:
-    """Return how many examples are asked about at once: of rows of a table more than of images."""
-    return max(BATCH, _NUMBERS // spec.size)
+    """Return `at_once`, and of rows of a table more than of images where nothing was said."""
+    return _said() or max(BATCH, _NUMBERS // spec.size)
 
 
-def batches(count: int, size: int = BATCH) -> Iterator[slice]:
+def _said() -> int | None:
+    text = os.environ.get(VARIABLE, "")
+    if not text:
+        return None
+    if not text.isdecimal() or int(text) < 1:
+        what = f"'{text}' is no number of examples."
+        raise ModelError(Problem(VARIABLE, what, f"Say {VARIABLE}=64, or leave it unset."))
+    return int(text)
+
+
+def batches(count: int, size: int) -> Iterator[slice]:
     """Yield slices of so many examples."""
     for start in range(0, count, size):
         yield slice(start, min(start + size, count))

@@ -18,6 +18,7 @@ from evenhand.errors import (
     reason,
 )
 from evenhand.models.answer import (
+    at_once,
     batches,
     check_inputs,
     check_scores,
@@ -119,7 +120,9 @@ class OnnxModel:
         if self.spec.output != "labels":
             codes: Codes = np.argmax(self.scores(x), axis=1).astype(np.int64)
             return codes
-        parts = [codes_of(self.raw(x[some]), self.spec, self.name) for some in batches(len(x))]
+        parts = [
+            codes_of(self.raw(x[some]), self.spec, self.name) for some in batches(len(x), at_once())
+        ]
         return np.concatenate([np.empty(0, np.int64), *parts])
 
     def scores(self, x: Array) -> Array:
@@ -129,7 +132,7 @@ class OnnxModel:
             raise ModelError(Problem(self.name, what, "Use an attack by decisions: attack.hop."))
         parts = [
             check_scores(self.raw(x[some]), some.stop - some.start, self.spec, self.name)
-            for some in batches(len(x))
+            for some in batches(len(x), at_once())
         ]
         if self.own_labels is not None:
             self._check_labels(self.own_labels)

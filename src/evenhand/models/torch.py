@@ -13,7 +13,9 @@ from numpy.typing import NDArray
 
 from evenhand.errors import EvenhandError, MissingExtraError, ModelError, Problem, first_line
 from evenhand.models import interval
-from evenhand.models.answer import BATCH, batches, channelwise, check_inputs, check_scores
+from evenhand.models.answer import VARIABLE as BATCH_VARIABLE
+from evenhand.models.answer import at_once, batches, channelwise, check_inputs, check_scores
+from evenhand.models.device import device_of, in_full_precision
 from evenhand.models.model import Array, Codes, Floats, Offer, Slope, need
 from evenhand.models.redrawn import drawn_anew, layers_of
 from evenhand.models.spec import Label, Spec
@@ -34,12 +36,15 @@ class TorchModel:
     """A module as a model.
 
     It is asked in evaluation mode with frozen parameters; both are put back after every call, so
-    that a probe in the middle of training changes nothing.
+    that a probe in the middle of training changes nothing. On a GPU its numbers are whole, see
+    `in_full_precision`.
 
     Attributes:
         module: Takes a batch of inputs, after normalisation; gives scores.
         spec: What it takes and gives.
         name: What reports call it.
+        device: Where it is asked, as `device_of` of what is said.
+        batch: Examples that it is asked about at once; `at_once` where nothing is said.
         own_labels: None: a module does not name its classes.
 
     """
@@ -53,7 +58,7 @@ class TorchModel:
         *,
         name: str = "",
         device: str | None = None,
-        batch: int = BATCH,
+        batch: int | None = None,
     ) -> None:
         try:
             import torch
@@ -63,9 +68,9 @@ class TorchModel:
             what = "a torch model gives scores, not labels."
             raise ModelError(Problem(name or "torch model", what, "Say output: logits."))
         self._torch = torch
-        self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+        self.device = device_of(device)
         self.module = module.to(self.device)
-        self.spec, self.batch, self._count = spec, batch, Count()
+        self.spec, self.batch, self._count = spec, batch or at_once(), Count()
         self.name = name or type(module).__name__
         self._layers: tuple[str, ...] | None = None
         floats = [one.dtype for one in module.parameters() if one.dtype.is_floating_point]
@@ -226,7 +231,7 @@ class TorchModel:
         normal = x if self._mean is None else (x - self._mean) / self._std
         try:
             found = self.module(normal)
-        except EvenhandError:
+        except (EvenhandError, self._torch.OutOfMemoryError):
             raise
         except Exception as error:
             what = f"it failed on inputs of shape {tuple(x.shape)}: {first_line(error)}"
@@ -245,7 +250,10 @@ class TorchModel:
             return f"Convolutions want channels: --shape 1x{height}x{width}."
         if self.spec.layout == "HWC":
             return "Convolutions want channels first: --layout CHW, and inputs of that shape."
-        return "Does the spec's shape fit it? A smaller batch needs less memory."
+        return f"Does the spec's shape fit it? Is memory short? {self._fewer()}"
+
+    def _fewer(self) -> str:
+        return f"{BATCH_VARIABLE}={max(1, self.batch // 4)} asks about fewer examples at once."
 
     def _asked(self, x: Any) -> Any:  # noqa: ANN401 - tensors
         scores = self._answer(x)
@@ -269,14 +277,23 @@ class TorchModel:
 
     @contextmanager
     def _still(self) -> Iterator[None]:
-        """Keep every part of the module in evaluation mode, and its parameters out of gradients."""
+        """Keep every part of the module in evaluation mode, and its parameters out of gradients.
+
+        Raises:
+            ModelError: The device has too little memory.
+
+        """
         training = [part for part in self.module.modules() if part.training]
         wanted = [one for one in self.module.parameters() if one.requires_grad]
         self.module.eval()
         for one in wanted:
             one.requires_grad = False
         try:
-            yield
+            with in_full_precision(self.device):
+                yield
+        except self._torch.OutOfMemoryError as error:
+            what = f"{self.device} has too little memory for {self.batch:,} examples at once."
+            raise ModelError(Problem(self.name, what, self._fewer())) from error
         finally:
             for part in training:
                 part.training = True

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from evenhand.errors import MissingExtraError, ModelError, Problem, did_you_mean
-from evenhand.models.answer import BATCH, batches
+from evenhand.models.answer import at_once, batches
 from evenhand.models.model import Codes, Floats, Layered, Model, need
 from evenhand.models.whole import whole
 from evenhand.probes.attribute.attribution import Maps
@@ -118,7 +118,7 @@ def explained(
             module = whole(opened, lambda x: _apart(opened(x)))
         # Of hooks that Captum sets and removes, and of gradients that it asks for.
         warnings.simplefilter("ignore", UserWarning)
-        for some in batches(len(x), BATCH):
+        for some in batches(len(x), at_once()):
             inputs = model.array(x[some]).requires_grad_()
             classes = torch.as_tensor(codes[some], device=inputs.device)
             answer = ask(module, inputs, some, classes)

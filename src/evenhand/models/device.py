@@ -1,0 +1,72 @@
+"""Where a module of torch is asked, and in what arithmetic."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from evenhand.errors import ModelError, Problem, first_line
+
+if TYPE_CHECKING:
+    import torch
+
+VARIABLE = "EVENHAND_DEVICE"
+
+
+def device_of(said: str | None) -> torch.device:
+    """Return where a module is asked: as was said, else as `VARIABLE` says, else a GPU if any.
+
+    Args:
+        said: As torch names devices: cpu, cuda, cuda:1, mps.
+
+    Raises:
+        ModelError: Torch knows no such device, or there is none here.
+
+    """
+    import torch
+
+    name = said or os.environ.get(VARIABLE) or ("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        found = torch.device(name)
+        torch.empty(0, device=found)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        # Torch without CUDA asserts that it has it.
+        what = f"torch cannot use it: {first_line(error).rstrip('.')}."
+        hint = f"Say cpu, cuda, cuda:1 or mps in {VARIABLE}, or leave it unset."
+        raise ModelError(Problem(f"device '{name}'", what, hint)) from error
+    return found
+
+
+@contextmanager
+def in_full_precision(device: torch.device) -> Iterator[None]:
+    """Let a GPU calculate as the numbers are declared, and the same each time.
+
+    By default convolutions round what they multiply to 10 bits (TF32), so that an answer hangs on
+    the other examples of its batch by a thousandth, and may take a way of adding up that differs
+    from run to run. What was set before is put back.
+
+    Args:
+        device: Where a module is asked; elsewhere than on a GPU nothing changes.
+
+    """
+    if device.type != "cuda":
+        yield
+        return
+    import torch
+
+    products = torch.backends.cuda.matmul
+    flags = torch.backends.cudnn.flags(
+        enabled=torch.backends.cudnn.enabled,
+        benchmark=False,
+        deterministic=True,
+        allow_tf32=False,
+    )
+    with flags:
+        rounded = products.allow_tf32
+        products.allow_tf32 = False
+        try:
+            yield
+        finally:
+            products.allow_tf32 = rounded
