@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 from digits import SPEC, held_out, network
 from evenhand.errors import ModelError
 from evenhand.models.check import check
+from evenhand.models.device import in_full_precision
 from evenhand.models.inputs import inputs_of
 from evenhand.models.torch import TorchModel
 from evenhand.notation import parse
@@ -124,25 +126,55 @@ def test_an_attack_on_a_gpu_finds_the_same_examples_again():
     assert alike >= 0.98
 
 
-@gpu
-@pytest.mark.parametrize("how", ["as ever", "matmul", "by name", "convolutions by name"])
-def test_what_was_set_of_precision_is_put_back(how):
+def set_by(how):
+    """Allow rounding, or forbid it, in one of the ways that torch has."""
     backends = torch.backends
-    kept = (backends.cudnn.conv.fp32_precision, backends.cuda.matmul.fp32_precision)
-    try:
-        if how == "matmul":
+    match how:
+        case "for all products":
             torch.set_float32_matmul_precision("high")
-        elif how == "by name":
+        case "of matrices":
             backends.cuda.matmul.fp32_precision = "tf32"
-        elif how == "convolutions by name":
+        case "of convolutions":
             backends.cudnn.conv.fp32_precision = "ieee"
-        before = (backends.cudnn.conv.fp32_precision, backends.cuda.matmul.fp32_precision)
-        x, _ = held_out(64)
-        found = asked_on("cuda")
-        scores = found.numpy(found.scores(found.array(x)))
-        after = (backends.cudnn.conv.fp32_precision, backends.cuda.matmul.fp32_precision)
-        assert after == before
-        whole = copy.deepcopy(network()).double()(torch.as_tensor(x).double()).detach().numpy()
-        np.testing.assert_allclose(softmax(scores), softmax(whole), atol=1e-5)
+        case "for everything":
+            backends.fp32_precision = "tf32"
+
+
+def settings():
+    cudnn, matrices = torch.backends.cudnn, torch.backends.cuda.matmul
+    rounded = [part.fp32_precision for part in (cudnn.conv, cudnn.rnn, matrices)]
+    return rounded, cudnn.benchmark, cudnn.deterministic
+
+
+@pytest.mark.parametrize(
+    "how", ["not", "for all products", "of matrices", "of convolutions", "for everything"]
+)
+def test_nothing_is_rounded_on_a_gpu_and_what_was_set_is_put_back(how):
+    # Settings can be read and set where there is no GPU too.
+    at_first = settings()[0]
+    try:
+        set_by(how)
+        before = settings()
+        with in_full_precision(torch.device("cuda")):
+            assert settings() == (["ieee"] * 3, False, True)
+        assert settings() == before
+        with contextlib.suppress(ModelError), in_full_precision(torch.device("cuda")):
+            raise ModelError([])
+        assert settings() == before
+        with in_full_precision(torch.device("cpu")):
+            assert settings() == before
     finally:
-        backends.cudnn.conv.fp32_precision, backends.cuda.matmul.fp32_precision = kept
+        torch.set_float32_matmul_precision("highest")
+        torch.backends.fp32_precision = "none"
+        cudnn, matrices = torch.backends.cudnn, torch.backends.cuda.matmul
+        for part, precision in zip((cudnn.conv, cudnn.rnn, matrices), at_first, strict=True):
+            part.fp32_precision = precision
+
+
+@gpu
+def test_scores_of_a_gpu_are_those_of_the_cpu_whatever_was_allowed():
+    x, _ = held_out(64)
+    whole = copy.deepcopy(network()).double()(torch.as_tensor(x).double()).detach().numpy()
+    found = asked_on("cuda")
+    scores = found.numpy(found.scores(found.array(x)))
+    np.testing.assert_allclose(softmax(scores), softmax(whole), atol=1e-5)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from evenhand.errors import ModelError, Problem, first_line
 
@@ -56,17 +56,17 @@ def in_full_precision(device: torch.device) -> Iterator[None]:
         return
     import torch
 
-    products = torch.backends.cuda.matmul
-    flags = torch.backends.cudnn.flags(
-        enabled=torch.backends.cudnn.enabled,
-        benchmark=False,
-        deterministic=True,
-        allow_tf32=False,
-    )
-    with flags:
-        rounded = products.allow_tf32
-        products.allow_tf32 = False
-        try:
-            yield
-        finally:
-            products.allow_tf32 = rounded
+    # Their parts are not in torch's annotations.
+    convolutions: Any = torch.backends.cudnn
+    rounded: tuple[Any, ...] = (convolutions.conv, convolutions.rnn, torch.backends.cuda.matmul)
+    before = [part.fp32_precision for part in rounded]
+    ways = convolutions.benchmark, convolutions.deterministic
+    try:
+        for part in rounded:
+            part.fp32_precision = "ieee"
+        convolutions.benchmark, convolutions.deterministic = False, True
+        yield
+    finally:
+        convolutions.benchmark, convolutions.deterministic = ways
+        for part, precision in zip(rounded, before, strict=True):
+            part.fp32_precision = precision
