@@ -18,7 +18,7 @@ pytestmark = [
     pytest.mark.skipif(sys.platform != "linux", reason="processes are looked up in /proc"),
 ]
 
-KILLS = {"sqlite": 15, "postgresql": 4}
+KILLS = {"sqlite": 6, "postgresql": 3}
 SEED = int(os.environ.get("EVENHAND_SEED", "1"))
 
 

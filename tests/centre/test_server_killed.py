@@ -22,7 +22,7 @@ from evenhand.centre.store.registry import product_named
 from evenhand.centre.store.tables import Audit, Entry, Finding, Rule
 from pushed import evidence
 
-ROUNDS = int(os.environ.get("EVENHAND_KILLS", "4"))
+ROUNDS = int(os.environ.get("EVENHAND_KILLS", "2"))
 """How often the server is killed; more by hand."""
 
 PUSHERS = 3

@@ -363,9 +363,9 @@ def _mutated(data: bytes, rng: np.random.Generator) -> bytes:
 
 
 @pytest.mark.slow
-def test_ten_thousand_mutations_are_answered_by_our_errors_alone(at, whole):
+def test_thousands_of_mutations_are_answered_by_our_errors_alone(at, whole):
     rng = np.random.default_rng(20)
-    for turn in range(10_000):
+    for turn in range(4_000):
         data = _mutated(whole, rng)
         path = at(data)
         try:
@@ -379,12 +379,12 @@ def test_ten_thousand_mutations_are_answered_by_our_errors_alone(at, whole):
 
 
 @pytest.mark.slow
-def test_a_thousand_mutations_of_sealed_text_are_answered_by_our_errors_alone(at):
+def test_hundreds_of_mutations_of_sealed_text_are_answered_by_our_errors_alone(at):
     rng = np.random.default_rng(21)
     members = bundles.members()
     # Polars may stop the process on Parquet that was broken on purpose (docs/design/evidence.md).
     names = [name for name in members if name not in {"manifest.json", "replicates.parquet"}]
-    for turn in range(1_000):
+    for turn in range(400):
         name = names[turn % len(names)]
         data = _mutated(members[name], rng)
         path = at(bundles.resealed({name: data}))
