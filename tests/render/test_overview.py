@@ -188,6 +188,30 @@ def test_headings_name_the_variant_and_not_the_only_one():
     assert one.blocks[0].title == "all together in stroke == 'thin'"
 
 
+def test_a_mean_over_variants_that_is_asked_of_one_is_headed_by_it():
+    variants = ("fog 3", "blur 1")
+    rows = pl.DataFrame(
+        {
+            "source": np.tile(np.arange(100), 2),
+            "variant": np.repeat(variants, 100),
+            "corrupted_correct": np.tile([1, 0], 100),
+        }
+    )
+    plan = {
+        "evenhand": 1,
+        "log": {"source": "rows.parquet", "kind": "perturbed"},
+        "measures": [
+            {
+                "measure": "mean_corruption_error",
+                "slices": [f"variant == {name!r}" for name in variants],
+            }
+        ],
+    }
+    (section,) = sections_of(eh.audit(plan, table=rows))
+    titles = [block.title for block in section.blocks]
+    assert titles == ["fog 3: all together", "blur 1: all together"]
+
+
 def test_strengths_on_a_course_of_groups_are_in_no_table_and_a_lone_one_is():
     variants, by = ("linf 0.1", "linf 0.2", "fog 1"), "difference(faithful_share, by=stroke)"
     bundle = card("faithful_share", by, variants=variants)

@@ -35,7 +35,7 @@ def check_variant(log: Log, measures: Iterable[Measure]) -> None:
     """
     role = log.kind.variant
     asked = dict.fromkeys(measures)
-    single = [one for one in asked if not one.across_variants]
+    single = [one for one in asked if one.variants == "one"]
     if not role or not single:
         return
     expression = log.roles[role]
@@ -59,7 +59,7 @@ def check_variant(log: Log, measures: Iterable[Measure]) -> None:
         f"the rows are of {count} variants, {shown}, and {single[0]} over several has no meaning."
     )
     hint = f'Choose one with where="{one}" (--where), or audit each in a slice: --slice "{one}".'
-    several = [str(measure) for measure in asked if measure.across_variants]
+    several = [str(measure) for measure in asked if measure.variants != "one"]
     if several:
         hint += f" Of all of them together ask for {listed(several)} alone."
     raise ValueInLogError(Problem(f"role '{role}'", what, hint))

@@ -26,6 +26,10 @@ from evenhand.stats.proportion import Curve, Proportion
 Better = Literal["higher", "lower"] | None
 Tag = Literal["fairness", "explainability", "robustness", "privacy"]
 Reads = Literal["classes", "numbers"]
+Variants = Literal["one", "several", "same"]
+"""What rows of a log's variants a figure is of: those of one alone, or of several as one mean; or
+of any, as what it reads is the same in the rows of each."""
+
 Class = int | float | str
 
 
@@ -224,8 +228,7 @@ class Measure(ABC):
             restricts it.
         reads: Whether label and prediction must be classes or numbers.
         tolerates: Roles whose missing values the measure takes into account itself.
-        across_variants: Whether rows of several variants are meant to be averaged; else a figure is
-            of one.
+        variants: Whether a figure is of ``one`` variant, of ``several``, or the ``same`` of each.
         listed: Whether it can be asked for by name; bounds and distributions belong to contrasts.
 
     """
@@ -238,7 +241,7 @@ class Measure(ABC):
     limits: ClassVar[Mapping[str, tuple[float, float]]] = {}
     reads: ClassVar[Reads] = "classes"
     tolerates: ClassVar[tuple[str, ...]] = ()
-    across_variants: ClassVar[bool] = False
+    variants: ClassVar[Variants] = "one"
     listed: ClassVar[bool] = False
 
     @abstractmethod

@@ -15,7 +15,7 @@ import evenhand.measures
 from evenhand.errors import NotationError, Problem, did_you_mean, listed
 from evenhand.measures import plugin
 from evenhand.measures.measure import CUTOFF, Measure
-from evenhand.notation import Term
+from evenhand.notation import Term, parse
 
 Measures = Mapping[str, type[Measure]]
 
@@ -61,6 +61,27 @@ def also(cls: type[Measure]) -> Iterator[None]:
         yield
     finally:
         _also.reset(token)
+
+
+def measure_in(text: str) -> type[Measure] | None:
+    """Return the measure that a notation writes, itself or what it is a contrast of.
+
+    None where no measure of this installation is in it, as in the evidence of another one.
+
+    >>> measure_in("pairs(mean_attribution, by=sex)").__name__
+    'MeanAttribution'
+    """
+    try:
+        term = parse(text)
+    except NotationError:
+        return None
+    known = measures()
+    while term.name not in known:
+        inner = next((one for one in term.args if isinstance(one, Term)), None)
+        if inner is None:
+            return None
+        term = inner
+    return known[term.name]
 
 
 def measure_named(term: Term) -> Measure:

@@ -27,7 +27,7 @@ from evenhand.audits.evidence.strength import (
 from evenhand.audits.finding import Exclusion, Finding
 from evenhand.audits.gate.verdict import RuleVerdict
 from evenhand.errors import NotationError
-from evenhand.measures.registry import measure_named
+from evenhand.measures.registry import measure_in, measure_named
 from evenhand.notation import Term, parse
 from evenhand.render.ranked import aim_of
 from evenhand.render.reading import Roles, definition, family
@@ -76,8 +76,8 @@ class Block:
         if has_target(one):
             given += f", each beside {aim_of(one)}"
         name, rest = variant_of(one.slice, self.variant, self.only)
-        # Every variant's rows hold the same: the one that was asked goes without saying.
-        named = bool(name) and not is_across_variants(one.measure)
+        # Where every variant's rows hold the same, the one that was asked goes without saying.
+        named = bool(name) and not is_same_of_variants(one.measure)
         return f"{f'{name}: ' if named else ''}{who}{given}{f' in {rest}' if rest else ''}"
 
     @property
@@ -274,12 +274,10 @@ def definition_of(measure: str) -> str:
     return (inspect.getdoc(type(found)) or "").partition("\n\n")[0].replace("\n", " ")
 
 
-def is_across_variants(measure: str) -> bool:
-    """Return whether a measure is of several variants together, or the same of each."""
-    try:
-        return measure_named(parse(measure)).across_variants
-    except NotationError:
-        return False
+def is_same_of_variants(measure: str) -> bool:
+    """Return whether what a measure reads is the same in the rows of every variant."""
+    found = measure_in(measure)
+    return found is not None and found.variants == "same"
 
 
 def title_of(bundle: Bundle) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 
+from evenhand.audits.plan.default import scopes_of
 from evenhand.audits.plan.default_probed import probed_measures
 from evenhand.logs.log import open_log
 from evenhand.models.inputs import inputs_of
@@ -40,3 +41,17 @@ def test_gaps_are_asked_by_signed_pairs_alone_and_the_gap_itself_once():
     plain = asked("explain.shap", ["attribution", "explained_score"])
     assert "mean_attribution" in plain
     assert not any("mean_explained_score" in one for one in plain)
+
+
+BOTH = ["variant == 'a' and sex == 'f'", "variant == 'b' and sex == 'f'", "variant == 'a'"]
+
+
+def test_what_is_the_same_of_every_variant_is_asked_of_one():
+    for text in ("mean_explained_score", "pairs(mean_explained_score, by=sex)"):
+        assert scopes_of(text, BOTH) == [BOTH[0], BOTH[2]]
+
+
+def test_other_measures_are_asked_in_every_slice_and_so_is_what_nobody_knows():
+    others = ["mean_attribution", "mean_corruption_error", "pairs(mean_attribution, by=sex)"]
+    for text in [*others, "no_measure", "difference(mean_explained_score", "pairs()"]:
+        assert scopes_of(text, BOTH) == BOTH

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-import re
 from collections.abc import Iterator, Sequence
 
 import narwhals as nw
@@ -17,7 +16,7 @@ from evenhand.logs.source import failure
 from evenhand.measures.items import PerItem
 from evenhand.measures.measure import Measure
 from evenhand.measures.ranking import Ranking
-from evenhand.measures.registry import measures
+from evenhand.measures.registry import measure_in, measures
 from evenhand.notation import Term, Value
 
 
@@ -61,15 +60,10 @@ def compared(plain: Term, cls: type[Measure], log: Log) -> list[str]:
     return [str(one) for one in every if accepted(one, log)]
 
 
-_OF_EXAMPLES = {"mean_explained_score"}
-"""Measures of what the rows of every variant of an example hold alike."""
-
-
 def scopes_of(text: str, slices: Sequence[str], variant: str = "variant") -> list[str]:
     """Return the slices in which a measure says anything new.
 
-    Of what every variant's row holds alike one variant is enough; all rows together are of several,
-    over which no other measure has a meaning.
+    Of what is the same in the rows of every variant one variant is enough; the others are dropped.
 
     Args:
         text: A measure or contrast.
@@ -77,7 +71,8 @@ def scopes_of(text: str, slices: Sequence[str], variant: str = "variant") -> lis
         variant: The column that tells variants apart.
 
     """
-    if not any(re.search(rf"\b{name}\b", text) for name in _OF_EXAMPLES):
+    asked = measure_in(text)
+    if asked is None or asked.variants != "same":
         return [*slices]
     found: dict[str, str] = {}
     for one in slices:

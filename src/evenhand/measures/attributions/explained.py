@@ -7,7 +7,7 @@ from typing import ClassVar
 import narwhals as nw
 
 from evenhand.measures.figure import Figure
-from evenhand.measures.measure import RoleColumns, Sums, TermSums, measure
+from evenhand.measures.measure import RoleColumns, Sums, TermSums, Variants, measure
 
 
 @measure(
@@ -29,7 +29,7 @@ class MeanExplainedScore(Sums):
     0.375
     """
 
-    across_variants: ClassVar[bool] = True
+    variants: ClassVar[Variants] = "same"
 
     def terms(self, log: RoleColumns) -> dict[str, nw.Expr | int]:  # noqa: ARG002 - of every row
         return {"rows": 1}

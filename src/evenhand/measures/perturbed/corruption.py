@@ -65,13 +65,13 @@ class MeanCorruptionError(_Wrong):
     0.75
     """
 
-    across_variants = True
+    variants = "several"
 
 
 class _Beside(Sums):
     """A mean over rows of an error divided by a baseline's on the same corruption."""
 
-    across_variants = True
+    variants = "several"
     baseline: str
 
     def problem(self) -> str:
