@@ -97,6 +97,18 @@ def test_what_models_need_comes_with_the_line_that_installs_it(run, monkeypatch)
         assert checks[what]["hint"] == f"pip install 'evenhand[{extra}]'"
 
 
+def test_where_modules_are_asked_is_told_and_what_is_wrong_with_it(run, monkeypatch):
+    pytest.importorskip("torch")
+    monkeypatch.setenv("EVENHAND_DEVICE", "cpu")
+    assert _checks(run)["torch device"]["found"] == "cpu"
+    monkeypatch.setenv("EVENHAND_DEVICE", "elsewhere")
+    check = _checks(run)["torch device"]
+    assert check["ok"] is False
+    assert "EVENHAND_DEVICE" in check["hint"]
+    _hide(monkeypatch, "torch")
+    assert "torch device" not in _checks(run)
+
+
 def test_spark_without_java_says_so(run, monkeypatch):
     pytest.importorskip("pyspark")
     monkeypatch.setattr(shutil, "which", lambda _name: None)

@@ -127,6 +127,7 @@ def _installation(*, as_json: bool) -> None:
         except PackageNotFoundError:
             hint = f"pip install '{wanted}'"
             checks.append(_check(what, found="not installed", hint=hint, ok=False))
+    checks += _device()
     checks.append(_check("kinds", found=", ".join(kinds())))
     checks.append(_check("measures", found=f"{len(registry.measures())} found"))
     for one in registry.plugins():
@@ -145,6 +146,29 @@ def _installation(*, as_json: bool) -> None:
         # As Text, because 'evenhand[duckdb]' is not markup.
         table.add_row(mark, *(Text(str(check[key])) for key in ("what", "found", "hint")))
     show(table, {"checks": checks}, as_json=as_json)
+
+
+def _device() -> list[dict[str, str | bool]]:
+    """Return where modules of torch are asked, where there is torch."""
+    import importlib.util
+
+    from evenhand.errors import ModelError
+
+    if importlib.util.find_spec("torch") is None:
+        return []
+    from evenhand.models.device import device_of
+
+    try:
+        device = device_of(None)
+    except ModelError as error:
+        (problem,) = error.problems
+        return [_check("torch device", found=problem.what, hint=problem.hint, ok=False)]
+    found = str(device)
+    if device.type == "cuda":
+        import torch
+
+        found = f"{found}, {torch.cuda.get_device_name(device)}"
+    return [_check("torch device", found=found)]
 
 
 def _check(what: str, *, found: str, hint: str = "", ok: bool = True) -> dict[str, str | bool]:
