@@ -17,6 +17,7 @@ from evenhand.conformance.state import WHERE, merged_of, state_of, unlike
 from evenhand.engine import State
 from evenhand.measures.ranking import Ranking
 from evenhand.measures.registry import measures
+from evenhand.probes.explain.gap import WHOLE
 from naive import REFERENCE, Row
 
 ALL = [name for name, cls in measures().items() if not issubclass(cls, Ranking)]
@@ -70,6 +71,12 @@ def test_measure_keeps_what_every_measure_promises(name):
 
 def test_reference_covers_the_whole_registry():
     assert sorted(REFERENCE) == sorted(ALL)
+
+
+def test_what_parts_add_up_to_is_a_measure_that_is_the_same_of_every_variant():
+    whole = {cls.adds_up_to for cls in measures().values() if cls.adds_up_to}
+    assert {measures()[name].variants for name in whole} == {"same"}
+    assert whole == {WHOLE}  # What explain.gap asks for beside its parts.
 
 
 def test_every_measure_is_of_a_kind_whose_states_are_compared():

@@ -11,7 +11,7 @@ import pytest
 import evenhand as eh
 from evenhand.audits.evidence.look import BLUE, VERMILLION
 from evenhand.audits.evidence.probed import ProbeRecord
-from evenhand.audits.evidence.profile import GAP, REST, Line, profile_chart, profiles_of
+from evenhand.audits.evidence.profile import GAP, REST, Line, Profile, profile_chart, profiles_of
 from evenhand.audits.evidence.strength import variant_column
 from evenhand.render.profile import profile_view, table_of_profile
 from evenhand.render.section import sections_of
@@ -113,6 +113,19 @@ def test_axis_says_whose_difference_it_is_and_of_which_score():
     assert profile_of(bundle, several).score == ""
     assert profile_of(bundle, [record("explain.gap(target=maybe)")]).score == ""
     assert profile_of(bundle, [record("explain.permutation")]).score == ""
+
+
+@pytest.mark.parametrize(
+    ("measure", "axis"),
+    [
+        ("mean_attribution", "mean attribution to the logit of 'no'"),
+        ("mean_absolute_attribution", "mean absolute attribution to the logit of 'no'"),
+        ("mean_importance", "mean importance"),
+        ("measure_of_another_installation", "measure of another installation"),
+    ],
+)
+def test_axis_of_parts_side_by_side_says_of_which_score_they_are(measure, axis):
+    assert Profile(measure, (), (), "", (), score="the logit of 'no'").axis == axis
 
 
 def test_the_gap_itself_is_headed_by_no_feature():

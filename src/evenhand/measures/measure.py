@@ -229,6 +229,8 @@ class Measure(ABC):
         reads: Whether label and prediction must be classes or numbers.
         tolerates: Roles whose missing values the measure takes into account itself.
         variants: Whether a figure is of ``one`` variant, of ``several``, or the ``same`` of each.
+        adds_up_to: The measure of a mean score, of whose difference over two groups its
+            differences, variant by variant, are the parts; empty where they are none.
         listed: Whether it can be asked for by name; bounds and distributions belong to contrasts.
 
     """
@@ -242,6 +244,7 @@ class Measure(ABC):
     reads: ClassVar[Reads] = "classes"
     tolerates: ClassVar[tuple[str, ...]] = ()
     variants: ClassVar[Variants] = "one"
+    adds_up_to: ClassVar[str] = ""
     listed: ClassVar[bool] = False
 
     @abstractmethod

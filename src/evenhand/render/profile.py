@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from evenhand.audits.evidence.block import term_of
 from evenhand.audits.evidence.bundle import Bundle
 from evenhand.audits.evidence.legible import cut
 from evenhand.audits.evidence.profile import (
     MOST,
-    PARTS,
     REST,
     Profile,
     profile_chart,
@@ -68,7 +66,7 @@ def _caption(one: Profile) -> str:
         told = _of_parts(one, level)
     else:
         told = [f"Points are figures, lines their {level} intervals."]
-        if term_of(one.measure).name == PARTS:
+        if one.of_parts:
             told.append(_LEVEL)
     if any(found.low is None for found in known):
         told.append("What is 0 in every row has no interval.")

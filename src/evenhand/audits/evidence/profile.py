@@ -16,7 +16,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from evenhand.audits.evidence.block import term_of
 from evenhand.audits.evidence.explained import score_words
 from evenhand.audits.evidence.legible import cut, legible, visible
 from evenhand.audits.evidence.look import BLUE, CONFIG, SCHEMA, VERMILLION, WIDTH
@@ -24,19 +23,14 @@ from evenhand.audits.evidence.probed import ProbeRecord
 from evenhand.audits.evidence.strength import on_curve, strength_of, variant_in
 from evenhand.audits.finding import Finding
 from evenhand.measures.attributions.part import is_zero
+from evenhand.measures.registry import measure_in
 from evenhand.stats.estimate import Estimate, Outcome
 
 MOST = 24
 """Lines of a picture; of more variants those farthest from 0."""
 
-PARTS = "mean_attribution"
-"""The measure whose differences over groups add up over features."""
-
-_WHOLE = "mean_explained_score"
-"""The measure of what they add up to, one for all variants."""
-
-_OF_SCORE = (PARTS, "mean_absolute_attribution")
-"""Measures in units of the score that is explained."""
+_OF_SCORE = "attribution"
+"""The role that holds parts of the score: measures of it are in units of the score."""
 
 _EXACT = 1e-6
 """How far parts and their sum may be apart, relative to the parts: explanations are held to it."""
@@ -101,7 +95,12 @@ class Profile:
     @property
     def adds_up(self) -> bool:
         """Whether the figures are parts of one difference."""
-        return bool(self.pair) and term_of(self.measure).name == PARTS
+        return bool(self.pair) and self.of_parts
+
+    @property
+    def of_parts(self) -> bool:
+        """Whether the measure is of parts, whose differences of two groups add up."""
+        return bool(_whole_of(self.measure))
 
     @property
     def title(self) -> str:
@@ -116,7 +115,8 @@ class Profile:
         if self.adds_up:
             means = f"means of {self.score}" if self.score else "mean scores"
             return f"difference of {means}: {f' {_MINUS} '.join(self.pair)}"
-        of_score = bool(self.score) and term_of(self.measure).name in _OF_SCORE
+        measure = measure_in(self.measure)
+        of_score = self.score and measure is not None and _OF_SCORE in measure.needs
         return f"{self.measure.replace('_', ' ')}{f' to {self.score}' if of_score else ''}"
 
     @property
@@ -170,17 +170,17 @@ def profiles_of(
 
     """
     found: dict[tuple[str, tuple[str, ...], tuple[str, ...], str], dict[str, Line]] = {}
-    wholes: dict[tuple[tuple[str, ...], tuple[str, ...], str], Estimate] = {}
+    wholes: dict[tuple[str, tuple[str, ...], tuple[str, ...], str], Estimate] = {}
     for one in findings if variant else ():
         if (one.by and not one.pair) or one.given or one.part or on_curve(one):
             continue
         name, where = variant_in(one.slice, variant)
         pair = tuple(", ".join(map(visible, group.values())) for group in one.pair)
-        if one.measure == _WHOLE:
-            # The same in the rows of every variant, and so no profile.
+        measure = measure_in(one.measure)
+        if measure is not None and measure.variants == "same":
             if isinstance(one.outcome, Estimate) and one.outcome.identified is None:
                 where = where if name else one.slice or ""
-                wholes.setdefault((one.by, pair, where), one.outcome)
+                wholes.setdefault((one.measure, one.by, pair, where), one.outcome)
         elif name and not strength_of(name)[1]:
             place = found.setdefault((one.measure, one.by, pair, where), {})
             place.setdefault(name, Line(name, one.outcome))
@@ -191,12 +191,18 @@ def profiles_of(
             pair,
             where,
             tuple(lines.values()),
-            wholes.get((by, pair, where)) if term_of(measure).name == PARTS else None,
+            wholes.get((_whole_of(measure), by, pair, where)),
             score_words(probes, lines),
         )
         for (measure, by, pair, where), lines in found.items()
         if len(lines) > 1
     ]
+
+
+def _whole_of(measure: str) -> str:
+    """Return the measure of what the parts that a measure tells add up to; empty for none."""
+    found = measure_in(measure)
+    return "" if found is None else found.adds_up_to
 
 
 def name_of_profile(one: Profile) -> str:

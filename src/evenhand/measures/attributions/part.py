@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from typing import ClassVar
 
 import narwhals as nw
 
@@ -69,6 +70,8 @@ class MeanAttribution(Sums):
     >>> eh.estimate("mean_attribution", eh.log(rows, kind="attributions")).value
     -0.25
     """
+
+    adds_up_to: ClassVar[str] = "mean_explained_score"
 
     def terms(self, log: RoleColumns) -> dict[str, nw.Expr | int]:  # noqa: ARG002 - of every row
         return {"rows": 1}
