@@ -16,6 +16,7 @@ from evenhand.models.spec import Spec
 from evenhand.probes.corrupt.corruption import corrupted
 from evenhand.probes.corrupt.registry import corruptions
 from evenhand.probes.corrupting import Baseline
+from evenhand.probes.explaining import explanations
 from evenhand.probes.log import COLUMNS
 from evenhand.probes.method import streams_of
 from evenhand.probes.run import most_asked, run
@@ -53,6 +54,24 @@ def test_rows_of_corruptions_are_what_the_model_says_of_each_image_alone():
         assert row["corrupted_correct"] == (said == row["label"])
         assert row["robust"] == (row["correct"] and row["corrupted_correct"])
         assert row["variant"] == f"brightness {row['severity']}"
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        *("attack.pgd(norm=linf, eps=0.1)", "attack.fmn(norm=l2, eps=0.1)", "certify.ibp"),
+        *(
+            "corrupt.brightness",
+            "attribute.gradient",
+            "attribute.disagreement(of=[random, gradient])",
+        ),
+        *(f"explain.{name}" for name in explanations()),
+    ],
+)
+def test_every_column_that_a_method_writes_is_one_that_a_log_can_have(written):
+    columns = {*probe_of(written).method.columns(pl.String())}
+    assert "variant" in columns
+    assert columns <= COLUMNS
 
 
 def test_clean_examples_are_asked_about_once_for_all_variants():

@@ -120,7 +120,7 @@ def test_axis_says_whose_difference_it_is_and_of_which_score():
     [
         ("mean_attribution", "mean attribution to the logit of 'no'"),
         ("mean_absolute_attribution", "mean absolute attribution to the logit of 'no'"),
-        ("mean_importance", "mean importance"),
+        ("permutation_importance", "permutation importance"),
         ("measure_of_another_installation", "measure of another installation"),
     ],
 )

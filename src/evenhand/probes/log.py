@@ -15,25 +15,23 @@ from typing import Any
 import polars as pl
 
 from evenhand.errors import ModelError, Problem, SourceError, did_you_mean, first_line
+from evenhand.logs.kinds.attributions import KIND as ATTRIBUTIONS
+from evenhand.logs.kinds.perturbed import KIND as PERTURBED
 from evenhand.models.inputs import Inputs
 from evenhand.models.model import Codes, Model
 from evenhand.models.spec import Spec
-from evenhand.probes.card.agreement import COLUMNS as OF_AGREEMENT
-from evenhand.probes.card.card import COLUMNS as OF_CARD
 
-COLUMNS = (
-    *("source", "label", "prediction", "variant", "correct", "robust", "queries"),
-    *("norm", "eps", "broken_by", "minimal_norm", "certified_radius", "certified"),
-    *("corruption", "severity", "corrupted_prediction", "corrupted_correct"),
-    *("baseline_correct", "baseline_error"),
-    *("explanation", "fill", *OF_CARD, *OF_AGREEMENT),
-    *("error_rise", "log_loss_rise"),
-    *("attribution", "attribution_error", "background_shift", "explained_score", "base_score"),
-    *("recourse", "recourse_cost", "changes"),
-    *("local_effect", "ale_bin", "ale_low", "ale_high"),
-    *("partial_effect", "moved_to", "moved_score"),
-)
-"""The columns that a log can have beside the groups, whichever method wrote it."""
+_NOT_WRITTEN = "baseline_relative_error"
+"""The role that no probe knows: it is of the baseline's errors on clean examples."""
+
+COLUMNS = frozenset({*PERTURBED.own, *ATTRIBUTIONS.own}) - {_NOT_WRITTEN} | {
+    *("source", "label", "prediction", "queries"),
+    *("norm", "eps", "broken_by", "corruption", "severity", "corrupted_prediction"),
+    *("baseline_correct", "explanation", "fill", "attribution_error", "background_shift"),
+    *("base_score", "changes", "ale_bin", "ale_low", "ale_high", "moved_to", "moved_score"),
+}
+"""The columns that a log can have beside the groups, whichever method wrote it: roles of its kind,
+and what else is known of a row."""
 
 _PREFIX = "evenhand."
 

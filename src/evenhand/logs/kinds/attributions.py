@@ -6,6 +6,81 @@ _NOT_ASKED = "the explanation promises no such thing, or nobody measured it"
 _FLAT = "the model scores the fill as it scores the example, so nothing can be removed"
 _NOT_RANDOMISED = "the model cannot be drawn anew, nobody did, or all parts of a map are equal"
 
+OF_CARD = (
+    Role(
+        "completeness_error",
+        "number",
+        "exclude",
+        "by how much the parts miss the change of the score, relative to it",
+        missing=_NOT_ASKED,
+    ),
+    *(
+        Role(
+            f"{curve}{of}",
+            "number",
+            "exclude",
+            f"area under the score as features {come}, by the {order}",
+            missing=_FLAT,
+        )
+        for curve, come in (("insertion", "come in"), ("deletion", "go"))
+        for of, order in (
+            ("", "explanation's order"),
+            ("_random", "mean of random orders"),
+            ("_edges", "order of an edge detector"),
+        )
+    ),
+    Role(
+        "infidelity",
+        "number",
+        "exclude",
+        "mean squared error of the change of the score that the parts say, under noise",
+        missing=_NOT_ASKED,
+    ),
+    Role(
+        "scaled_infidelity",
+        "number",
+        "exclude",
+        "the same with the best factor for all parts, relative to the mean squared change",
+        missing=_NOT_ASKED,
+    ),
+    Role(
+        "max_sensitivity",
+        "number",
+        "exclude",
+        "the most that the parts change under small noise, by their Euclidean norm",
+        missing=_NOT_ASKED,
+    ),
+    Role(
+        "relative_sensitivity",
+        "number",
+        "exclude",
+        "the same, divided by the norm of the parts",
+        missing=_NOT_ASKED,
+    ),
+    Role(
+        "randomisation",
+        "number",
+        "exclude",
+        "likeness to the map of the same example under networks that learned nothing",
+        missing=_NOT_RANDOMISED,
+    ),
+    Role(
+        "randomisation_null",
+        "number",
+        "exclude",
+        "likeness to the map of another example under networks that learned nothing",
+        missing=_NOT_RANDOMISED,
+    ),
+    Role(
+        "seed_stability",
+        "number",
+        "exclude",
+        "likeness of two explanations of the example by other random numbers",
+        missing="the explanation draws no random numbers, or all its parts are equal",
+    ),
+)
+"""What the quality card says of an explanation of an example."""
+
 _OF_TABLES = (
     Role(
         "error_rise",
@@ -66,7 +141,7 @@ _OF_TABLES = (
 )
 """What explanations of tables say of an example, mostly of one of its features."""
 
-_OF_PAIRS = tuple(
+OF_PAIRS = tuple(
     Role(
         name,
         "number",
@@ -93,89 +168,12 @@ KIND = Kind(
     unit="source",
     dependent="rows of one source example are not independent, so the row is no unit.",
     variant="variant",
-    own=(
-        *("variant", "completeness_error"),
-        *("insertion", "insertion_random", "insertion_edges"),
-        *("deletion", "deletion_random", "deletion_edges"),
-        *("infidelity", "scaled_infidelity", "max_sensitivity", "relative_sensitivity"),
-        *("randomisation", "randomisation_null", "seed_stability"),
-        *(role.name for role in (*_OF_PAIRS, *_OF_TABLES)),
-    ),
+    own=("variant", *(role.name for role in (*OF_CARD, *OF_PAIRS, *_OF_TABLES))),
     roles=(
         Role("variant", "mark", "keep", "the explanation, such as 'integrated_gradients'"),
         Role("correct", "binary", "exclude", "whether the model is right on the example"),
-        Role(
-            "completeness_error",
-            "number",
-            "exclude",
-            "by how much the parts miss the change of the score, relative to it",
-            missing=_NOT_ASKED,
-        ),
-        *(
-            Role(
-                f"{curve}{of}",
-                "number",
-                "exclude",
-                f"area under the score as features {come}, by the {order}",
-                missing=_FLAT,
-            )
-            for curve, come in (("insertion", "come in"), ("deletion", "go"))
-            for of, order in (
-                ("", "explanation's order"),
-                ("_random", "mean of random orders"),
-                ("_edges", "order of an edge detector"),
-            )
-        ),
-        Role(
-            "infidelity",
-            "number",
-            "exclude",
-            "mean squared error of the change of the score that the parts say, under noise",
-            missing=_NOT_ASKED,
-        ),
-        Role(
-            "scaled_infidelity",
-            "number",
-            "exclude",
-            "the same with the best factor for all parts, relative to the mean squared change",
-            missing=_NOT_ASKED,
-        ),
-        Role(
-            "max_sensitivity",
-            "number",
-            "exclude",
-            "the most that the parts change under small noise, by their Euclidean norm",
-            missing=_NOT_ASKED,
-        ),
-        Role(
-            "relative_sensitivity",
-            "number",
-            "exclude",
-            "the same, divided by the norm of the parts",
-            missing=_NOT_ASKED,
-        ),
-        Role(
-            "randomisation",
-            "number",
-            "exclude",
-            "likeness to the map of the same example under networks that learned nothing",
-            missing=_NOT_RANDOMISED,
-        ),
-        Role(
-            "randomisation_null",
-            "number",
-            "exclude",
-            "likeness to the map of another example under networks that learned nothing",
-            missing=_NOT_RANDOMISED,
-        ),
-        Role(
-            "seed_stability",
-            "number",
-            "exclude",
-            "likeness of two explanations of the example by other random numbers",
-            missing="the explanation draws no random numbers, or all its parts are equal",
-        ),
-        *_OF_PAIRS,
+        *OF_CARD,
+        *OF_PAIRS,
         *_OF_TABLES,
         Role("weight", "weight", "exclude", "sampling weight of a row, >= 0; not a count of rows"),
     ),

@@ -12,15 +12,11 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from evenhand.logs.kinds.attributions import OF_PAIRS
 from evenhand.probes.attribute.attribution import Maps
 from evenhand.probes.card.likeness import Places, correlation, places_of
 
-COLUMNS = (
-    *("feature_agreement", "feature_agreement_random"),
-    *("sign_agreement", "sign_agreement_random"),
-    *("rank_agreement", "signed_rank_agreement"),
-    *("rank_correlation", "pairwise_rank_agreement"),
-)
+COLUMNS = tuple(role.name for role in OF_PAIRS)
 """What is known of each example's two maps: numbers, NaN where a map has no order."""
 
 _STEPS = 1e6

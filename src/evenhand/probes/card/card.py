@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evenhand.errors import Problem
+from evenhand.logs.kinds.attributions import OF_CARD
 from evenhand.models.model import Codes, Floats, Model, Randomisable
 from evenhand.models.spec import Spec
 from evenhand.probes.attribute.attribution import Attribution, Maps, Streams, pixels
@@ -24,13 +25,7 @@ from evenhand.probes.card.removal import ends_of, orders_of, random_orders, remo
 from evenhand.probes.card.sensitivity import max_sensitivity
 from evenhand.probes.parameter import count_of, refuse
 
-COLUMNS = (
-    "completeness_error",
-    *("insertion", "insertion_random", "insertion_edges"),
-    *("deletion", "deletion_random", "deletion_edges"),
-    *("infidelity", "scaled_infidelity", "max_sensitivity", "relative_sensitivity"),
-    *("randomisation", "randomisation_null", "seed_stability"),
-)
+COLUMNS = tuple(role.name for role in OF_CARD)
 """What a card holds of each example: numbers, NaN where there is none."""
 
 
