@@ -9,19 +9,28 @@ from typing import ClassVar
 import numpy as np
 import polars as pl
 
-from evenhand.errors import EvenhandError, Problem, listed
+from evenhand.errors import Problem
 from evenhand.models.inputs import Inputs
 from evenhand.models.model import Codes, Model
-from evenhand.probes.explain.curve import Curve, Numbers, filled, grid, means_of, without_curve
-from evenhand.probes.explain.explanation import Explanation, Told
-from evenhand.probes.explain.score import LINKS, Link, score_of
+from evenhand.probes.explain.curve import (
+    Curve,
+    Numbers,
+    filled,
+    grid,
+    means_of,
+    of_text,
+    places_of,
+    without_curve,
+)
+from evenhand.probes.explain.explanation import Told
+from evenhand.probes.explain.scored import Scored
 from evenhand.probes.explain.table import Table
 from evenhand.probes.parameter import count_of, refuse
 from evenhand.stats.accumulated import accumulated
 
 
 @dataclass(frozen=True)
-class Ale(Explanation):
+class Ale(Scored):
     """Changes of one class's score as a feature passes the bin of an example; Apley and Zhu 2020.
 
     Bins are between quantiles of all examples, (z[k - 1], z[k]], the first with its lower end. An
@@ -29,8 +38,6 @@ class Ale(Explanation):
     not torn apart as in partial dependence. The means of bins, added up, are the curve.
 
     Attributes:
-        target: The class whose score is explained, as its label is written; of two the second.
-        link: ``model`` for what the model gives, ``logit`` or ``probability``.
         bins: How many, at most: fewer where there are few values. Of a value that is so frequent
             that it ends several, the others are divided without it.
         least: Examples in a bin, at least: bins of fewer are put together, since too few of them
@@ -48,8 +55,6 @@ class Ale(Explanation):
     }
     curved = True
 
-    target: str | int | float | bool | None = None
-    link: Link = "model"
     bins: int = 10
     least: int = 30
 
@@ -58,7 +63,7 @@ class Ale(Explanation):
         refuse(
             str(self),
             [
-                (self.link not in LINKS, f"link={self.link}; there are {listed(LINKS)}."),
+                *self.unmeant(),
                 (not count_of(self.bins, 2), f"bins={self.bins} is no number of bins from 2 on."),
                 (not count_of(self.least), f"least={self.least} is no number of examples."),
                 (bool(self.groups), "a group of features has no order, so no curve."),
@@ -77,7 +82,7 @@ class Ale(Explanation):
     ) -> pl.DataFrame:
         """Return the change of each example's score over its bin, and which bin that is."""
         del labels, prediction
-        score = score_of(model.spec, self.target, self.link)
+        score = self.score(model)
         shape, count = examples.x.shape, len(examples)
         x = examples.x.reshape(count, -1)
         parts = []
@@ -105,12 +110,9 @@ class Ale(Explanation):
 
     def edges(self, table: Table, place: int) -> Numbers:
         """Return the ends of a feature's bins, ascending; one or none where it has no curve."""
-        return table.once((self, place), lambda: self._edges(table, place))
+        return table.once((self, place), lambda: places_of(table, place, self._ends))
 
-    def _edges(self, table: Table, place: int) -> Numbers:
-        if table.names[place] in table.values:
-            return np.empty(0)
-        values = np.asarray(table.x.reshape(len(table.x), -1)[:, place], np.float64)
+    def _ends(self, values: Numbers) -> Numbers:
         return filled(grid(values, self.bins + 1), values, self.least)
 
     def parts(self, table: Table, place: int) -> tuple[str, ...]:
@@ -128,10 +130,6 @@ class Ale(Explanation):
     def problems(self, model: Model, table: Table | None) -> list[Problem]:
         """Return that there is no such score."""
         found = super().problems(model, table)
-        try:
-            score_of(model.spec, self.target, self.link)
-        except EvenhandError as error:
-            found += error.problems
         return [*found, *without_curve(str(self), table, self.edges)]
 
     def curve(self, rows: pl.DataFrame, feature: str) -> Curve | None:
@@ -140,15 +138,10 @@ class Ale(Explanation):
 
     def notes(self, model: Model, table: Table) -> tuple[str, ...]:
         """Return what is explained, and which features have no curve."""
-        score = score_of(model.spec, self.target, self.link)
-        what = f"explained is {score.words(model.spec)}; bins are between quantiles of all "
+        what = f"explained is {self.words(model)}; bins are between quantiles of all "
         what += f"{len(table.x):,} examples, {self.least} in each at least, taken as they are; "
         what += "curves are centred at 0 in the mean"
-        said = [what]
-        text = [name for name in table.names if name in table.values]
-        if text:
-            said.append(f"text has no order, so no curve: {', '.join(text)}")
-        return (*said, *super().notes(model, table))
+        return (what, *of_text(table), *super().notes(model, table))
 
 
 def curve_of(rows: pl.DataFrame, feature: str, *, level: float = 0.95) -> Curve | None:

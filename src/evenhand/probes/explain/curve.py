@@ -141,6 +141,26 @@ def means_of(rows: pl.DataFrame, effect: str, places: Sequence[str], level: floa
     return Means(at, mean, Limits(mean - off, mean + off), count)
 
 
+def places_of(table: Table, place: int, chosen: Callable[[Numbers], Numbers]) -> Numbers:
+    """Return where on a feature the model is asked; nowhere of text, which has no order.
+
+    Args:
+        table: What is known of all examples.
+        place: Of the feature.
+        chosen: Gives the places, by the values of all examples.
+
+    """
+    if table.names[place] in table.values:
+        return np.empty(0)
+    return chosen(np.asarray(table.x.reshape(len(table.x), -1)[:, place], np.float64))
+
+
+def of_text(table: Table) -> list[str]:
+    """Return what is to be known of features that are text; nothing where none are."""
+    text = [name for name in table.names if name in table.values]
+    return [f"text has no order, so no curve: {', '.join(text)}"] if text else []
+
+
 def without_curve(
     where: str, table: Table | None, points: Callable[[Table, int], Numbers]
 ) -> list[Problem]:

@@ -8,13 +8,21 @@ from typing import ClassVar
 import numpy as np
 import polars as pl
 
-from evenhand.errors import EvenhandError, Problem, listed
+from evenhand.errors import Problem
 from evenhand.models.inputs import Inputs
 from evenhand.models.model import Codes, Model
-from evenhand.probes.explain.curve import Curve, Numbers, grid, means_of, without_curve
-from evenhand.probes.explain.explanation import Explanation, Told
+from evenhand.probes.explain.curve import (
+    Curve,
+    Numbers,
+    grid,
+    means_of,
+    of_text,
+    places_of,
+    without_curve,
+)
+from evenhand.probes.explain.explanation import Told
 from evenhand.probes.explain.feature import related
-from evenhand.probes.explain.score import LINKS, Link, score_of
+from evenhand.probes.explain.scored import Scored
 from evenhand.probes.explain.table import Table
 from evenhand.probes.parameter import count_of, refuse
 
@@ -23,7 +31,7 @@ _RELATED = 0.5
 
 
 @dataclass(frozen=True)
-class Pdp(Explanation):
+class Pdp(Scored):
     """Scores of an example with a feature set to one value after the other; Friedman 2001.
 
     Every example is moved to every point, wherever it stands itself: its curve of individual
@@ -35,8 +43,6 @@ class Pdp(Explanation):
     in the effect, not in the score. ``moved_score`` has the score itself.
 
     Attributes:
-        target: The class whose score is explained, as its label is written; of two the second.
-        link: ``model`` for what the model gives, ``logit`` or ``probability``.
         points: How many values, at most: quantiles of all examples, of few values those.
 
     """
@@ -52,8 +58,6 @@ class Pdp(Explanation):
     # An example has a row for each feature and point.
     block = 2048
 
-    target: str | int | float | bool | None = None
-    link: Link = "model"
     points: int = 10
 
     def __post_init__(self) -> None:
@@ -62,7 +66,7 @@ class Pdp(Explanation):
         refuse(
             str(self),
             [
-                (self.link not in LINKS, f"link={self.link}; there are {listed(LINKS)}."),
+                *self.unmeant(),
                 (not count_of(self.points, 2), what),
                 (bool(self.groups), "a group of features has no order, so no curve."),
             ],
@@ -80,7 +84,7 @@ class Pdp(Explanation):
     ) -> pl.DataFrame:
         """Return the score of each example at each point of each feature, and what it is above."""
         del labels, prediction
-        score = score_of(model.spec, self.target, self.link)
+        score = self.score(model)
         shape, count = examples.x.shape, len(examples)
         moved = examples.x.reshape(count, -1).copy()
         parts = []
@@ -106,12 +110,9 @@ class Pdp(Explanation):
 
     def places(self, table: Table, place: int) -> Numbers:
         """Return the values that a feature is set to, ascending; none where it has no curve."""
-        return table.once((self, place), lambda: self._places(table, place))
+        return table.once((self, place), lambda: places_of(table, place, self._points))
 
-    def _places(self, table: Table, place: int) -> Numbers:
-        if table.names[place] in table.values:
-            return np.empty(0)
-        values = np.asarray(table.x.reshape(len(table.x), -1)[:, place], np.float64)
+    def _points(self, values: Numbers) -> Numbers:
         known = np.unique(values)
         if len(known) > self.points:
             return grid(values, self.points)
@@ -133,10 +134,6 @@ class Pdp(Explanation):
     def problems(self, model: Model, table: Table | None) -> list[Problem]:
         """Return that there is no such score, or no curve."""
         found = super().problems(model, table)
-        try:
-            score_of(model.spec, self.target, self.link)
-        except EvenhandError as error:
-            found += error.problems
         return [*found, *without_curve(str(self), table, self.places)]
 
     def curve(self, rows: pl.DataFrame, feature: str) -> Curve | None:
@@ -145,14 +142,10 @@ class Pdp(Explanation):
 
     def notes(self, model: Model, table: Table) -> tuple[str, ...]:
         """Return what is explained, which features have no curve, and which go together."""
-        score = score_of(model.spec, self.target, self.link)
-        what = f"explained is {score.words(model.spec)}; points are quantiles of all "
+        what = f"explained is {self.words(model)}; points are quantiles of all "
         what += f"{len(table.x):,} examples, taken as they are; curves are centred in each example"
-        said = [what]
-        text = [name for name in table.names if name in table.values]
-        if text:
-            said.append(f"text has no order, so no curve: {', '.join(text)}")
-        pairs = related(table.x, table.names, text, _RELATED)
+        said = [what, *of_text(table)]
+        pairs = related(table.x, table.names, table.values, _RELATED)
         if pairs:
             told = ", ".join(f"{one} and {other} ({size:.2f})" for one, other, size in pairs)
             what = f"related: {told}; people are put together who do not exist"

@@ -15,8 +15,9 @@ from evenhand.errors import EvenhandError, MissingExtraError, ModelError, Proble
 from evenhand.models.function import FunctionModel
 from evenhand.models.inputs import Inputs
 from evenhand.models.model import Codes, Floats, Model
-from evenhand.probes.explain.explanation import Explanation, Told
-from evenhand.probes.explain.score import LINKS, Link, Score, score_of
+from evenhand.probes.explain.explanation import Told
+from evenhand.probes.explain.score import Score
+from evenhand.probes.explain.scored import Scored
 from evenhand.probes.explain.shapley import (
     Parts,
     enumerated_by_halves,
@@ -64,7 +65,7 @@ class Found(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Shap(Explanation):
+class Shap(Scored):
     """Interventional Shapley values of one class's score; Lundberg and Lee 2017, Janzing 2020.
 
     They add up to the score minus the mean score of the background: examples drawn from the inputs.
@@ -72,8 +73,6 @@ class Shap(Explanation):
     features, else by random orders, whose standard error is told: of one round, what it is at most.
 
     Attributes:
-        target: The class whose score is explained, as its label is written; of two the second.
-        link: ``model`` for what the model gives, ``logit`` or ``probability``.
         background: How many examples features are taken from.
         exact: Up to how many features all coalitions are looked at.
         rounds: Orders for each example of the background, and their reverses.
@@ -92,8 +91,6 @@ class Shap(Explanation):
     }
     block: ClassVar[int] = 256
 
-    target: str | int | float | bool | None = None
-    link: Link = "model"
     background: int = 100
     exact: int = 8
     rounds: int = 1
@@ -104,7 +101,7 @@ class Shap(Explanation):
         refuse(
             str(self),
             [
-                (self.link not in LINKS, f"link={self.link}; there are {listed(LINKS)}."),
+                *self.unmeant(),
                 (self.way not in _WAYS, f"way={self.way}; there are {listed(_WAYS)}."),
                 (
                     not count_of(self.background, _LEAST),
@@ -152,15 +149,14 @@ class Shap(Explanation):
 
     def game(self, model: Model, table: Table) -> Game:
         """Return what features play for."""
-        score = score_of(model.spec, self.target, self.link)
         background = _flat(table.x[table.drawn(self.background)])
-        return Game(model, score, background, table.features.members)
+        return Game(model, self.score(model), background, table.features.members)
 
     def taken(self, model: Model, table: Table) -> Way:
         """Return how values are worked out: as was said, or the first way that fits."""
         if self.way != "auto":
             return self.way
-        score = score_of(model.spec, self.target, self.link)
+        score = self.score(model)
         if slope_of(model, score) is not None:
             return "closed_form"
         alone = len(table.features) == len(table.names)
@@ -244,9 +240,9 @@ class Shap(Explanation):
         """Return that there is no such score, or that the way or the background does not fit."""
         found = super().problems(model, table)
         try:
-            score = score_of(model.spec, self.target, self.link)
-        except EvenhandError as error:
-            return [*found, *error.problems]
+            score = self.score(model)
+        except EvenhandError:
+            return found
         if model.spec.stochastic:
             what = "answers that do not repeat have no parts that add up."
             found.append(Problem(str(self), what))
@@ -272,11 +268,10 @@ class Shap(Explanation):
 
     def notes(self, model: Model, table: Table) -> tuple[str, ...]:
         """Return what is explained, beside which background, how, and what may be misread."""
-        score = score_of(model.spec, self.target, self.link)
         size = min(self.background, len(table.x))
         way = self.taken(model, table)
         beside = (
-            f"explained is {score.words(model.spec)}, above its mean in a background of {size:,} "
+            f"explained is {self.words(model)}, above its mean in a background of {size:,} "
             f"of {len(table.x):,} examples, drawn by seed {table.seed} (interventional: features "
             "are taken from the background as if they were independent); intervals are of the "
             "examples, with this background as it is"
@@ -289,7 +284,7 @@ class Shap(Explanation):
         if size < _FEW:
             said.append(f"a background of {size} is small: another one may give other parts")
         if self.way == "auto" and way == "sample" and trees_of(model) is not None:
-            why = explainable(model, score)
+            why = explainable(model, self.score(model))
             lacks = "it needs the shap library: pip install 'evenhand[explain]'"
             said.append(f"parts would be exact by way=trees, but {why or lacks}")
         return (*said, *super().notes(model, table))
