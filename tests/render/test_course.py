@@ -77,7 +77,7 @@ def test_accuracy_begins_at_clean_examples_and_an_attacks_success_does_not():
     assert "clean_accuracy" not in found
 
 
-def test_a_measure_that_takes_a_distance_is_a_course_within_one_slice():
+def test_a_measure_that_takes_a_budget_is_a_course_within_one_slice():
     found = courses(
         *(at("l2", *TWO, measure=f"accuracy_within(eps={eps})") for eps in (0.5, 0.25)),
         *(at("l2", *TWO, measure=f"certified_accuracy(r={r})") for r in (0.1, 0.2)),

@@ -245,7 +245,7 @@ def recourse(*more):
     )
 
 
-def test_distances_of_a_measure_are_one_section_with_one_course():
+def test_costs_of_a_measure_are_one_section_with_one_course():
     bundle = recourse("no_recourse")
     sections = shown_sections(bundle)
     assert [one.measure for one in sections] == ["recourse_within", "no_recourse"]
@@ -257,10 +257,10 @@ def test_distances_of_a_measure_are_one_section_with_one_course():
     assert page.count("Against cost, all together") == 1
     assert page.count("Against cost, by stroke") == 1
     assert "in variant ==" not in page
-    assert "Each distance in full: 6 parts" in page
+    assert "Each cost in full: 6 parts" in page
 
 
-def test_one_distance_stays_what_it_is():
+def test_one_cost_stays_what_it_is():
     bundle = card(
         "recourse_within(cost=1.0)",
         variants=("all features",),

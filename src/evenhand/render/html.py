@@ -300,7 +300,7 @@ def _section(
     numbers = [block.number for block in section.blocks]
     full = [number for number in numbers if number in layout.full]
     folded = [number for number in full if number in section.folded]
-    what = "distance" if section.is_of_distances else "variant"
+    what = section.budget or "variant"
     return {
         "open": chapter.is_open(section),
         "id": f"m{section.number}",

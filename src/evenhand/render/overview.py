@@ -14,7 +14,7 @@ from evenhand.audits.evidence.bundle import Bundle
 from evenhand.audits.evidence.legible import cut
 from evenhand.audits.evidence.strength import (
     Course,
-    merged_by_distance,
+    merged_by_budget,
     on_curve,
     strength_of,
     variant_column,
@@ -112,7 +112,7 @@ def overview_of(bundle: Bundle, sections: Sequence[Section]) -> Overview | None:
     column = variant_column(bundle.plan)
     if not column:
         return None
-    merged = merged_by_distance(bundle.findings, column)
+    merged = merged_by_budget(bundle.findings, column)
     named = {one.slice: name for one in bundle.findings if (name := _only(one.slice, column))}
     figures = {
         (named[one.slice], section.measure): one
@@ -222,7 +222,7 @@ def compared_in(
     by: dict[str, list[tuple[str, Finding]]] = {}
     for block in section.blocks:
         name, lead = _only(block.lead.slice, block.variant), block.lead
-        if block.number not in section.folded or section.is_of_distances or block.is_family:
+        if block.number not in section.folded or section.budget or block.is_family:
             continue
         what, strength = strength_of(name)
         if name and lead.groups and not (strength and what in told):

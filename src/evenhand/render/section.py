@@ -7,19 +7,13 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from evenhand.audits.contrasts import form_of
-from evenhand.audits.evidence.block import (
-    depth_of,
-    has_target,
-    is_of_items,
-    shape_of,
-    term_of,
-    together,
-)
+from evenhand.audits.evidence.block import has_target, is_of_items, shape_of, term_of, together
 from evenhand.audits.evidence.bundle import Bundle
 from evenhand.audits.evidence.curve import Curve, curves_of
 from evenhand.audits.evidence.strength import (
+    budget_of,
     is_of_sources,
-    merged_by_distance,
+    merged_by_budget,
     on_curve,
     variant_column,
     variant_in,
@@ -139,20 +133,20 @@ class Section:
     folded: frozenset[int] = frozenset()
 
     @property
-    def is_of_distances(self) -> bool:
-        """Whether its figures are of one measure at several distances."""
+    def budget(self) -> str:
+        """What its figures differ by, such as a cost, where they are of one measure; else empty."""
         lead = self.blocks[0].lead if self.blocks else None
-        return lead is not None and lead.measure != self.measure and depth_of(lead) is None
+        return "" if lead is None or lead.measure == self.measure else budget_of(self.measure)
 
 
 def sections_of(bundle: Bundle) -> list[Section]:
     """Return the findings of a bundle by measure, in the order of the plan.
 
     Of logs whose rows are told apart by variant the measures that a rule is about come first, and
-    the distances of one measure, which are points of one course, are one section.
+    figures of one measure by its budget, which are points of one course, are one section.
     """
     variant, only = variant_column(bundle.plan), only_variant(bundle)
-    merged = merged_by_distance(bundle.findings, variant)
+    merged = merged_by_budget(bundle.findings, variant)
     blocks: dict[str, list[Block]] = {}
     for number, findings in enumerate(together(bundle.findings), start=1):
         rules = tuple(dict.fromkeys(_about(findings, bundle.rules)))
@@ -228,12 +222,12 @@ def shown_sections(bundle: Bundle) -> list[Section]:
 
 
 def _side_by_side(section: Section) -> frozenset[int]:
-    """Return the blocks of single variants, or distances, where there are several."""
+    """Return the blocks of single variants, or budgets, where there are several."""
     found = [
         (block.number, block.lead.measure, name)
         for block in section.blocks
         for name, _ in [variant_in(block.lead.slice, block.variant)]
-        if (name or section.is_of_distances)
+        if (name or section.budget)
         and not (block.lead.given or block.lead.part or on_curve(block.lead))
     ]
     several = len({(measure, name) for _, measure, name in found}) > 1
@@ -249,7 +243,7 @@ def curves_in(bundle: Bundle) -> list[Curve]:
 def _measure_of(findings: Sequence[Finding], merged: Collection[str]) -> str:
     """Return what a block is listed under: of shares at several depths the measure without one.
 
-    So are the distances of a measure that has a course.
+    So are figures by the budget of a measure that has a course.
     """
     name = term_of(findings[0].measure).name
     if name in merged:

@@ -2,7 +2,7 @@
 
 A probe's variants are named by what was done and how strongly: ``linf 8/255``, ``gaussian_noise
 3``. Where a measure is figured for several of one kind, its figures are points of one course; so
-are those of a measure that takes a distance itself.
+are those of a measure that takes a budget itself, such as an eps or a cost.
 """
 
 from __future__ import annotations
@@ -30,12 +30,13 @@ _FROM_CLEAN = {
 }
 """Measures that are the clean accuracy at strength 0."""
 
-_DISTANCES = {
+_BUDGETS = {
     "accuracy_within": ("eps", "eps"),
     "certified_accuracy": ("r", "radius"),
     "recourse_within": ("cost", "cost"),
 }
-"""Measures that take a distance: the parameter, and what it is called on an axis."""
+"""Measures that take a budget, how far a change may go or what it may cost: the parameter, and what
+it is called on an axis."""
 
 _STEPS = {"recourse_within"}
 """Measures whose lines stay where they are up to the next point: shares that can only rise."""
@@ -51,7 +52,7 @@ _NORMS = {"linf", "l2"}
 _STRENGTH = re.compile(r"(?P<what>.*\S)\s+(?P<strength>[0-9][0-9./e+-]*)")
 
 _FAR = 1e100
-"""No distance is as large; an axis ends before."""
+"""No strength is as large; an axis ends before."""
 
 ALL = "all"
 """The line of all together: the only one of a course of figures that compare no groups."""
@@ -99,8 +100,8 @@ class Course:
     """Figures of one measure in the same groups at several strengths.
 
     Attributes:
-        measure: The measure, without the distance that it takes.
-        what: What was done: a norm, or a corruption; empty where the measure takes the distance.
+        measure: The measure, without the budget that it takes.
+        what: What was done: a norm, or a corruption; empty where the measure takes a budget.
         axis: What the strength is called.
         by: The attributes of the groups; empty for all together.
         where: What else holds of the rows; empty for nothing.
@@ -196,8 +197,18 @@ def courses_of(findings: Iterable[Finding], variant: str) -> list[Course]:
     return courses
 
 
-def merged_by_distance(findings: Iterable[Finding], variant: str) -> frozenset[str]:
-    """Return the measures of which there are several distances in the same rows, without these.
+def budget_of(measure: str) -> str:
+    """Return what the budget of a measure is called; empty where it takes none.
+
+    >>> budget_of("recourse_within(cost=0.5)"), budget_of("recourse_within"), budget_of("auc")
+    ('cost', 'cost', '')
+    """
+    _, called = _BUDGETS.get(term_of(measure).name, ("", ""))
+    return called
+
+
+def merged_by_budget(findings: Iterable[Finding], variant: str) -> frozenset[str]:
+    """Return the measures of which there are several budgets in the same rows, without these.
 
     Args:
         findings: The findings.
@@ -207,17 +218,17 @@ def merged_by_distance(findings: Iterable[Finding], variant: str) -> frozenset[s
     found: dict[tuple[str, str | None], set[float]] = {}
     for one in findings if variant else ():
         name = term_of(one.measure).name
-        placed = _placed(one, variant) if name in _DISTANCES else None
+        placed = _placed(one, variant) if name in _BUDGETS else None
         if placed is not None:
             found.setdefault((name, one.slice), set()).add(placed[4])
-    return frozenset(name for (name, _), distances in found.items() if len(distances) > 1)
+    return frozenset(name for (name, _), budgets in found.items() if len(budgets) > 1)
 
 
 def _placed(one: Finding, variant: str) -> tuple[str, str, str, str, float, str] | None:
     """Return where on a course a finding is: measure, what was done, axis, rest, strength."""
     term = term_of(one.measure)
-    if term.name in _DISTANCES:
-        parameter, axis = _DISTANCES[term.name]
+    if term.name in _BUDGETS:
+        parameter, axis = _BUDGETS[term.name]
         value = dict(term.params).get(parameter)
         if isinstance(value, bool) or not isinstance(value, int | float):
             return None
