@@ -8,14 +8,15 @@ import sys
 import numpy as np
 import pytest
 
+from carded import carded
 from digits import SPEC, held_out, network, without_torch
 from evenhand.errors import ModelError
+from evenhand.models.inputs import inputs_of
 from evenhand.models.spec import Spec
 from evenhand.models.torch import TorchModel
 from evenhand.notation import parse
 from evenhand.probes.attribute.attribution import pixels, scores_of
 from evenhand.probes.attribute.registry import attributions_named
-from evenhand.probes.card.card import Card
 from evenhand.probes.card.completeness import completeness_error
 
 torch = pytest.importorskip("torch")
@@ -195,11 +196,7 @@ def test_an_example_is_explained_alike_alone_and_among_others(name):
 @pytest.mark.parametrize("name", NAMES)
 def test_a_card_has_every_number_of_it(name):
     model, x, codes = made()
-
-    def streams(_what):
-        return tuple(np.random.default_rng([0, i]) for i in range(len(x)))
-
-    card, maps = Card(randomisations=2).of(one(name), model, x, codes, streams)
+    card, maps = carded(one(name), model, inputs_of(x, SPEC), codes, randomisations=2)
     assert maps.shape == x.shape
     # Neither what places of a layer add nor a sum over a layer are slopes by pixels.
     no_slopes = {"infidelity", "scaled_infidelity"}

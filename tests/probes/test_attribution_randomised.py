@@ -7,6 +7,7 @@ import pytest
 from scipy import stats  # noqa: TID251 - the oracle of ranks
 
 import evenhand as eh
+from carded import carded, carding
 from digits import SPEC, held_out, network, without_torch
 from evenhand.errors import ModelError
 from evenhand.models.function import linear
@@ -15,10 +16,10 @@ from evenhand.models.spec import Spec
 from evenhand.models.torch import TorchModel
 from evenhand.notation import parse
 from evenhand.probes.attribute.registry import attributions_named
-from evenhand.probes.card.card import Card
 from evenhand.probes.card.likeness import likeness
 from evenhand.probes.card.other import others_of
 from evenhand.probes.card.randomisation import randomisation
+from evenhand.probes.method import streams_of
 from evenhand.probes.run import run
 from evenhand.probes.written import probe_of
 
@@ -127,10 +128,10 @@ def test_queries_of_copies_are_counted_and_no_more_than_said(written):
     model, by, x = TorchModel(network(), SPEC), one(written), held_out(5)[0]
     codes, asked = model.predict(x), {}
     for times in (0, 2):
-        before, card = model.queries, Card(randomisations=times)
-        card.of(by, model, x, codes, lambda _: streams(5))
+        before = model.queries
+        carded(by, model, inputs_of(x, SPEC), codes, randomisations=times)
         asked[times] = model.queries - before
-        assert asked[times] <= 5 * (by.most(model) + card.most(by, model))
+        assert asked[times] <= 5 * carding(by, randomisations=times).most(model)
     assert asked[2] - asked[0] == 5 * 2 * 2 * by.most(model)
 
 
@@ -143,11 +144,10 @@ def test_what_is_no_number_of_networks_is_refused(times):
 def test_seeds_are_compared_where_an_explanation_draws():
     model = linear(np.eye(3), np.zeros(3), Spec((0, 1, 2), (3,)))
     x = np.random.default_rng(0).random((6, 3))
-    codes = model.predict(x)
+    inputs, codes = inputs_of(x, model.spec), model.predict(x)
 
     def of(name):
-        by = one(name)
-        return Card().of(by, model, x, codes, lambda what: streams(6, len(what)))[0]
+        return carded(one(name), model, inputs, codes)[0]
 
     assert np.isnan(of("gradient")["seed_stability"]).all()
     # The slope of a linear model is the same whatever is drawn.
@@ -155,7 +155,11 @@ def test_seeds_are_compared_where_an_explanation_draws():
     noise = of("random")["seed_stability"]
     wanted = [
         stats.spearmanr(first.standard_normal(3), second.standard_normal(3)).statistic
-        for first, second in zip(streams(6, len("map")), streams(6, len("again")), strict=True)
+        for first, second in zip(
+            streams_of(inputs, 0, str(one("random"))),
+            streams_of(inputs, 0, "card", "again"),
+            strict=True,
+        )
     ]
     np.testing.assert_allclose(noise, wanted)
 

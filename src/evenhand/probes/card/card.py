@@ -86,11 +86,6 @@ class Card:
         """Return whether maps of networks that learned nothing are looked at."""
         return self.randomisations > 0 and "randomised" in model.offers
 
-    def most(self, attribution: Attribution, model: Model) -> int:
-        """Return the queries that the card of one map costs at most, without the map itself."""
-        blank = self.most_of_blank(attribution, model)
-        return self.most_of_areas(model) + blank + self.most_of_rest(attribution, model)
-
     def most_of_areas(self, model: Model) -> int:
         """Return what `areas` of one map cost at most."""
         steps = min(self.steps, _features(model.spec))
@@ -107,48 +102,18 @@ class Card:
         maps = self.neighbours + attribution.drawn
         return sums + 1 + self.samples + maps * attribution.most(model)
 
-    def of(
-        self,
-        attribution: Attribution,
-        model: Model,
-        x: Floats,
-        codes: Codes,
-        streams: StreamsFor,
-        *,
-        seed: int = 0,
-        others: OthersOf | None = None,
-    ) -> tuple[Columns, NDArray[np.float64]]:
-        """Return each example's card by column, and its map.
-
-        Args:
-            attribution: Explains.
-            model: A model whose scores are logits.
-            x: Examples, shape (n, *spec.shape).
-            codes: The class whose score is explained, shape (n,).
-            streams: Gives the generators of the examples anew, in their first state, by what they
-                are for.
-            seed: Where the parameters of networks that learned nothing come from.
-            others: Gives another example for each, by the number of the network; by default
-                `others_of` the examples.
-
-        """
-        found, maps = self.rest(attribution, model, x, codes, streams)
-        blank = self.blank(
-            attribution, model, x, codes, maps, streams=streams, seed=seed, others=others
-        )
-        return {**found, **blank, **self.areas(model, x, codes, maps, streams)}, maps
-
     def areas(
         self, model: Model, x: Floats, codes: Codes, maps: Maps, streams: StreamsFor
     ) -> Columns:
         """Return the columns that hang on the fill, of maps that are known.
 
         Args:
-            model: As in `of`.
-            x: As in `of`.
-            codes: As in `of`.
+            model: A model whose scores are logits.
+            x: Examples, shape (n, *spec.shape).
+            codes: The class whose score is explained, shape (n,).
             maps: What explains the examples, of their shape.
-            streams: As in `of`.
+            streams: Gives the generators of the examples anew, in their first state, by what they
+                are for.
 
         """
         spec, found = model.spec, {}
@@ -182,14 +147,15 @@ class Card:
         """Return the columns of networks that learned nothing; none where there are none.
 
         Args:
-            attribution: As in `of`.
-            model: As in `of`.
-            x: As in `of`.
-            codes: As in `of`.
-            maps: What explains the examples, of their shape.
-            streams: As in `of`.
-            seed: As in `of`.
-            others: As in `of`.
+            attribution: Explains.
+            model: As in `areas`.
+            x: As in `areas`.
+            codes: As in `areas`.
+            maps: As in `areas`.
+            streams: As in `areas`.
+            seed: Where the parameters of networks that learned nothing come from.
+            others: Gives another example for each, by the number of the network; None for
+                `others_of` the examples.
 
         """
         others = others_of(x, model.spec) if others is None else others
@@ -215,11 +181,11 @@ class Card:
         """Return all columns, of which those of `areas` and `blank` are NaN, and the maps.
 
         Args:
-            attribution: As in `of`.
-            model: As in `of`.
-            x: As in `of`.
-            codes: As in `of`.
-            streams: As in `of`.
+            attribution: Explains.
+            model: As in `areas`.
+            x: As in `areas`.
+            codes: As in `areas`.
+            streams: As in `areas`.
 
         """
         spec = model.spec
