@@ -7,8 +7,9 @@ from functools import cached_property
 from typing import Self
 
 import numpy as np
+from numpy.typing import NDArray
 
-from evenhand.mitigations.candidates import UNKNOWN, Candidates, Floats, Places
+from evenhand.mitigations.candidates import Candidates, Floats, Places
 from evenhand.mitigations.certificate import discounts
 
 
@@ -17,10 +18,13 @@ class Corrected:
     """The candidates that any share of a correction could put into the first k slots.
 
     A correction is the same for a whole group, so it leaves each group's own order as it is: only
-    the first k of each group matter, by score and then as given.
+    the first k of each group matter, by score and then as given. Nor does anybody matter who is
+    behind the k best by score, and with the whole correction still behind what they have with the
+    least of all: no share lifts them past.
 
     Attributes:
-        place: Places of the candidates, best score first, shape (n, width).
+        place: Places of the candidates, best score first, shape (n, width); at the end others that
+            do not matter, in requests that have fewer.
         score: Their scores; -inf where there is none.
         correction: What is added to each.
         k: Number of slots.
@@ -47,25 +51,15 @@ class Corrected:
     @classmethod
     def of(cls, candidates: Candidates, k: int, correction: Floats) -> Self:
         """Return the field of each request; correction is by group code, the last for none."""
-        worst_last = np.where(np.isnan(candidates.scores), -np.inf, candidates.scores)
-        place = np.argsort(-worst_last, axis=1, kind="stable")
-        group = np.take_along_axis(candidates.groups, place, axis=1)
-        width = place.shape[1]
-        if (len(candidates.names) + 1) * k < width:
-            kept = np.zeros(place.shape, bool)
-            for code in range(UNKNOWN, len(candidates.names)):
-                mine = group == code
-                kept |= mine & (np.cumsum(mine, axis=1) <= k)
-            # Those that are kept come first, in the order that they had.
-            first = np.argsort(~kept, axis=1, kind="stable")[:, : kept.sum(axis=1).max(initial=0)]
-            gone = ~np.take_along_axis(kept, first, axis=1)
-            place = np.take_along_axis(place, first, axis=1)
-            group = np.take_along_axis(group, first, axis=1)
-            score = np.take_along_axis(worst_last, place, axis=1)
-            score[gone] = -np.inf
-        else:
-            score = np.take_along_axis(worst_last, place, axis=1)
-        return cls(place, score, correction[group], k)
+        score = np.where(np.isnan(candidates.scores), -np.inf, candidates.scores)
+        place = _packed(_within_reach(score, correction[candidates.groups], k))
+        rows = np.arange(len(place))[:, None]
+        place = place[rows, np.argsort(-score[rows, place], axis=1, kind="stable")]
+        group = candidates.groups[rows, place]
+        if (len(candidates.names) + 1) * k < place.shape[1]:
+            first = _packed(_first_of_group(group, k))
+            place, group = place[rows, first], group[rows, first]
+        return cls(place, score[rows, place], correction[group], k)
 
     def columns(self, factor: Floats) -> Places:
         """Return the columns of the first k with a share of the correction, shape (n, <= k).
@@ -83,9 +77,9 @@ class Corrected:
 
     def utility(self, columns: Places) -> Floats:
         """Return the discounted sum of scores, shape (n,); the same bits in any batch."""
-        # Summed slot by slot: a product of matrices may round otherwise in another batch.
-        sums = (self._gain[self._rows, columns] * self._discounts).cumsum(axis=1)
-        return sums[:, -1] if sums.shape[1] else np.zeros(len(sums))
+        # Row by row: a product of matrices may round otherwise in another batch.
+        found: Floats = np.vecdot(self._gain[self._rows, columns], self._discounts)
+        return found
 
     def largest_factor(self, keep: float) -> Floats:
         """Return the largest share of the correction that keeps so much utility, shape (n,).
@@ -96,7 +90,7 @@ class Corrected:
         whole = np.ones(len(self.score))
         if keep <= 0:
             return whole
-        floor = keep * self.utility(self.columns(np.zeros(len(self.score))))
+        floor = keep * self.utility(np.arange(len(self._discounts))[None])
         floor = floor - _ROUNDING * np.abs(floor)
         failed = np.flatnonzero(self.utility(self.columns(whole)) < floor)
         if not len(failed):
@@ -107,13 +101,40 @@ class Corrected:
             score=self.score[failed],
             correction=self.correction[failed],
         )
-        low, high = np.zeros(len(failed)), np.ones(len(failed))
-        for _ in range(_HALVINGS):
-            middle = (low + high) / 2
-            kept = hard.utility(hard.columns(middle)) >= floor[failed]
-            low, high = np.where(kept, middle, low), np.where(kept, high, middle)
-        whole[failed] = low
+        found, floor = np.zeros(len(failed)), floor[failed]
+        for halving in range(_HALVINGS):
+            step = 0.5 ** (halving + 1)
+            found += step * (hard.utility(hard.columns(found + step)) >= floor)
+        whole[failed] = found
         return whole
+
+
+def _within_reach(score: Floats, correction: Floats, k: int) -> NDArray[np.bool_]:
+    """Return whether some share of the correction may lift a candidate to the first k slots."""
+    if score.shape[1] <= k:
+        return np.ones(score.shape, bool)
+    last = np.partition(score, -k, axis=1)[:, -k, None]
+    least, most = (bound(axis=1, keepdims=True) for bound in (correction.min, correction.max))
+    # Rather a few too many than one too few: what a share of a correction gives is rounded.
+    rounding = _ROUNDING * (np.abs(last) + np.maximum(np.abs(least), np.abs(most)))
+    lifted = score + (correction - least) >= last - rounding
+    found: NDArray[np.bool_] = lifted & ~np.isneginf(score)
+    return found
+
+
+def _first_of_group(group: Places, k: int) -> NDArray[np.bool_]:
+    """Return whether fewer than k before a candidate are of its group."""
+    by_group = np.argsort(group, axis=1, kind="stable")
+    held = np.take_along_axis(group, by_group, axis=1)
+    found = np.ones(group.shape, bool)
+    np.put_along_axis(found, by_group[:, k:], held[:, k:] != held[:, :-k], axis=1)
+    return found
+
+
+def _packed(kept: NDArray[np.bool_]) -> Places:
+    """Return the columns of those that are kept, in order; others where a row has fewer."""
+    found: Places = np.argsort(~kept, axis=1, kind="stable")
+    return found[:, : kept.sum(axis=1).max(initial=0)]
 
 
 _HALVINGS = 14
