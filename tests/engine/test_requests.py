@@ -9,6 +9,7 @@ import narwhals as nw
 import numpy as np
 import polars as pl
 import pytest
+from polars.testing import assert_frame_equal
 
 import evenhand as eh
 from evenhand.conformance.state import unlike
@@ -41,7 +42,7 @@ def assert_alike(one, other):
     for name, view in one.views.items():
         assert not unlike(view, other.views[name]), name
         if view.items is not None:
-            pl.testing.assert_frame_equal(view.items.frame, other.views[name].items.frame)
+            assert_frame_equal(view.items.frame, other.views[name].items.frame)
 
 
 @pytest.fixture(scope="module")

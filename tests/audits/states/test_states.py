@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import polars as pl
 import pytest
+from polars.testing import assert_frame_equal
 
 import evenhand as eh
 from daily import DAYS, SIZE, plan_of, rows_of
@@ -72,7 +73,7 @@ def test_the_order_and_the_grouping_of_days_do_not_matter(days, order):
     for scope in left.scopes:
         for by, table in left.scopes[scope].sums.items():
             other = right.scopes[scope].sums[by].frame
-            pl.testing.assert_frame_equal(table.frame, other, rel_tol=1e-9)
+            assert_frame_equal(table.frame, other, rel_tol=1e-9)
 
 
 def test_units_that_are_there_on_both_days_are_one_unit(made):

@@ -9,6 +9,7 @@ import math
 import numpy as np
 import polars as pl
 import pytest
+from polars.testing import assert_frame_equal
 
 from evenhand.audits import estimates
 from evenhand.audits.estimate import asked_of
@@ -54,7 +55,7 @@ def assert_alike(one: State, other: State):
     for name, view in one.views.items():
         assert not unlike(view, other.views[name]), name
         if view.items is not None:
-            pl.testing.assert_frame_equal(view.items.frame, other.views[name].items.frame)
+            assert_frame_equal(view.items.frame, other.views[name].items.frame)
             assert view.size == other.views[name].size == len(catalogue())
 
 
