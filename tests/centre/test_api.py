@@ -13,7 +13,7 @@ from asked import API, client
 from evenhand.audits.evidence.archive import parse_bundle
 from evenhand.audits.evidence.comparison import diff
 from evenhand.audits.evidence.moves import document_of, levellings
-from evenhand.audits.plan.plan import parse_plan
+from evenhand.audits.plan.parsed import parse_plan
 from evenhand.centre.dossier import Dossier, plan_identity
 from evenhand.centre.key import unseal
 from evenhand.render.html import html

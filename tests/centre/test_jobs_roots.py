@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from evenhand.audits.plan.plan import parse_plan
+from evenhand.audits.plan.parsed import parse_plan
 from evenhand.centre.dossier import plan_identity
 from evenhand.centre.jobs.roots import (
     check_files,

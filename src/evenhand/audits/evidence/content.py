@@ -26,7 +26,8 @@ from evenhand.audits.evidence.zipped import (
     REQUIRED,
     RULES,
 )
-from evenhand.audits.plan.plan import AuditPlan, parse_plan
+from evenhand.audits.plan.parsed import parse_plan
+from evenhand.audits.plan.plan import AuditPlan
 from evenhand.errors import BundleError, EvenhandError, OutputError, Problem
 
 _MOST_REPLICATES = 10_000_000

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from evenhand.audits.plan.fit import Fit, fit, form_problems
 from evenhand.audits.plan.lines import Located, ordered, read_yaml
-from evenhand.audits.plan.plan import AuditPlan, parse_mended
+from evenhand.audits.plan.parsed import parse_mended
+from evenhand.audits.plan.plan import AuditPlan
 from evenhand.errors import EngineError, EvenhandError, PlanError, Problem, reason
 from evenhand.logs.source import EngineLike, OnBadFile
 

@@ -8,7 +8,8 @@ from typing import Any
 
 from evenhand.audits.plan.default import scopes_of
 from evenhand.audits.plan.lines import Located
-from evenhand.audits.plan.plan import FORMAT, AuditPlan, plan_from
+from evenhand.audits.plan.parsed import plan_from
+from evenhand.audits.plan.plan import FORMAT, AuditPlan
 from evenhand.errors import EvenhandError
 from evenhand.logs.grammar import Schema
 from evenhand.logs.group import group_from

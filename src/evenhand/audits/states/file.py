@@ -19,7 +19,7 @@ from evenhand.audits.evidence.file import Location, write_whole
 from evenhand.audits.evidence.probed import ProbeRecord, kept
 from evenhand.audits.made import Makers
 from evenhand.audits.plan.lines import Located
-from evenhand.audits.plan.plan import plan_from
+from evenhand.audits.plan.parsed import plan_from
 from evenhand.audits.states.states import States
 from evenhand.engine import State
 from evenhand.engine.state import NOTE

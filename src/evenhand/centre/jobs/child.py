@@ -148,7 +148,7 @@ def _audit(order: Order, worker: _Worker) -> None:
 def _plan(order: Order, roots: Sequence[Root]) -> tuple[AuditPlan, Located, Path]:
     """Return the plan, about what the job is about, and the folder that its paths start from."""
     from evenhand.audits.plan.file import plan_text
-    from evenhand.audits.plan.plan import parse_plan
+    from evenhand.audits.plan.parsed import parse_plan
     from evenhand.centre.jobs.roots import plan_file, start_folder
     from evenhand.errors import PlanError, Problem
 

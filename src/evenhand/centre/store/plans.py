@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from evenhand.audits.plan.plan import parse_plan
+from evenhand.audits.plan.parsed import parse_plan
 from evenhand.centre.dossier import PlanRecord, plan_identity
 from evenhand.centre.store.centre import Centre
 from evenhand.centre.store.chain import append

@@ -17,7 +17,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Form, Query, Request
 from starlette.responses import RedirectResponse, Response
 
-from evenhand.audits.plan.plan import parse_plan
+from evenhand.audits.plan.parsed import parse_plan
 from evenhand.centre.api.access import Principal, Pusher, Reader
 from evenhand.centre.api.ask import Here
 from evenhand.centre.jobs.roots import Root, outside, refusal, roots_of
