@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 import math
-import os
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
@@ -16,25 +14,16 @@ from evenhand.audits.estimate import requests
 from evenhand.audits.gate.rule import Limit
 from evenhand.audits.plan.default import default_measures, scopes_of
 from evenhand.audits.plan.lines import Located, Place
+from evenhand.audits.plan.placed import at_place
 from evenhand.audits.plan.plan import AuditPlan, Entry
+from evenhand.audits.plan.source import kind_problems, opened_log
 from evenhand.audits.question import Question, ask
 from evenhand.engine.lower import lower
 from evenhand.engine.plan import plan_scan
 from evenhand.engine.scan import MOST_GROUPS, groups_of
-from evenhand.errors import (
-    EngineError,
-    EvenhandError,
-    PlanError,
-    Problem,
-    did_you_mean,
-    first_line,
-    listed,
-)
-from evenhand.logs.backend import Spark
+from evenhand.errors import EvenhandError, PlanError, Problem, did_you_mean, first_line, listed
 from evenhand.logs.expression import Expression
-from evenhand.logs.kinds import kind_named
-from evenhand.logs.log import Log, check_where, open_log
-from evenhand.logs.remote import within
+from evenhand.logs.log import Log, check_where
 from evenhand.logs.source import EngineLike, OnBadFile
 from evenhand.logs.table import declared
 from evenhand.notation import parse
@@ -144,7 +133,7 @@ def fit(
     places = located or Located("", plan.model_dump(), {})
     alone: dict[str, Any] = {"tables": [], "catalogue": None}
     read_beside = plan.model_copy(update=alone) if joined else plan
-    log, problems = _open(read_beside, places, folder, table, (engine, on_bad_file))
+    log, problems = opened_log(read_beside, places, folder, table, (engine, on_bad_file))
     if joined and log is not None:
         counted = declared(one.model_dump() for one in plan.tables)
         # States know the catalogue; without rows it is enough that it has the columns.
@@ -256,7 +245,7 @@ def form_problems(located: Located) -> list[Problem]:
         return inside.get(key) if isinstance(inside, Mapping) else None
 
     kind = part(part(located.content, "log"), "kind")
-    problems = _kind_problems(kind, located) if isinstance(kind, str) else []
+    problems = kind_problems(kind, located) if isinstance(kind, str) else []
     gate = part(located.content, "gate")
     written = [
         (("gate", place, "rule"), text)
@@ -264,14 +253,6 @@ def form_problems(located: Located) -> list[Problem]:
         if isinstance(text := part(rule, "rule"), str)
     ]
     return problems + _notation_problems(written, located, rules=True)
-
-
-def _kind_problems(kind: str, places: Located) -> list[Problem]:
-    try:
-        kind_named(kind)
-    except EvenhandError as error:
-        return [_placed(problem, places) for problem in error.problems]
-    return []
 
 
 def _notation_problems(
@@ -295,170 +276,6 @@ def _no_measures(log: Log, places: Located) -> list[Problem]:
     say = "roles: {prediction: COLUMN}" if places.name else "--prediction COLUMN"
     hint = f"Say what the columns mean, such as {say}. Roles: {listed(known)}."
     return [Problem(places.where(("roles",)), what, hint)]
-
-
-def _open(
-    plan: AuditPlan,
-    places: Located,
-    folder: Path | None,
-    table: object,
-    reading: tuple[EngineLike, OnBadFile],
-) -> tuple[Log | None, list[Problem]]:
-    """Return the log, or what stops it, each problem at its line."""
-    (engine, on_bad_file), source = reading, table
-    if source is None and plan.model is not None:
-        # It may run whatever code it holds: only who says so has it run.
-        what = "the plan names a model, and it was not said that it may be asked here."
-        hint = "evenhand audit PLAN probes it; its log can be audited anywhere."
-        return None, [Problem(places.where(("model",)), what, hint)]
-    if source is None:
-        try:
-            path = expanded(plan.log.source)
-        except EvenhandError as error:
-            return None, at_place(places, ("log", "source"), error)
-        source = path if folder is None else within(folder, path, catalogue=_is_spark(engine))
-    catalogue, missing = _catalogue(plan, places, folder)
-    tables, wrong = _tables(plan, places, folder, catalogue=_is_spark(engine))
-    wrong += missing
-    if wrong:
-        return None, wrong
-    try:
-        return (
-            open_log(
-                source,
-                kind=plan.log.kind,
-                roles=plan.roles,
-                groups=dict(plan.groups),
-                unit=plan.written_unit,
-                where=plan.log.where,
-                engine=engine,
-                top=plan.log.top,
-                classes=plan.classes,
-                on_bad_file=on_bad_file,
-                tables=tables,
-                item_groups=dict(plan.item_groups),
-                catalogue=catalogue,
-                max_bad_requests=plan.log.max_bad_requests,
-            ),
-            [],
-        )
-    except EngineError:
-        raise
-    except EvenhandError as error:
-        found = [_placed(problem, places) for problem in error.problems]
-        wrong = _kind_problems(plan.log.kind, places)
-        if wrong:
-            # Roles are those of a kind; where the rest of the log is wrong can be said without it.
-            other = plan.model_copy(
-                update={"log": plan.log.model_copy(update={"kind": _ANY_KIND}), "roles": {}}
-            )
-            found = wrong + _open(other, places, folder, table, reading)[1]
-        return None, found
-
-
-def _tables(
-    plan: AuditPlan, places: Located, folder: Path | None, *, catalogue: bool
-) -> tuple[list[dict[str, Any]], list[Problem]]:
-    """Return the side tables with their sources as they are found from here."""
-    tables, problems = [], []
-    for index, table in enumerate(plan.tables):
-        try:
-            path = expanded(table.source)
-        except EvenhandError as error:
-            problems += at_place(places, ("tables", index, "source"), error)
-            continue
-        path = path if folder is None else within(folder, path, catalogue=catalogue)
-        tables.append({**table.model_dump(), "source": path})
-    return tables, problems
-
-
-def _catalogue(
-    plan: AuditPlan, places: Located, folder: Path | None
-) -> tuple[str | None, list[Problem]]:
-    """Return the table of what could have been shown as it is found from here."""
-    if plan.catalogue is None:
-        return None, []
-    try:
-        path = expanded(plan.catalogue)
-    except EvenhandError as error:
-        return None, at_place(places, ("catalogue",), error)
-    return path if folder is None else within(folder, path, catalogue=False), []
-
-
-def _is_spark(engine: EngineLike) -> bool:
-    return engine == "spark" or isinstance(engine, Spark)
-
-
-_ANY_KIND = "decisions"
-
-
-def expanded(text: str) -> str:
-    """Return a path with ``${NAME}`` replaced by the environment's value."""
-
-    def value(found: re.Match[str]) -> str:
-        name = found[1]
-        if name not in os.environ:
-            what = f"the environment variable {name} is not set."
-            raise PlanError(Problem(text, what, f"export {name}=..., or write the path."))
-        return os.environ[name]
-
-    return _VARIABLE.sub(value, text)
-
-
-def variables_in(text: str) -> list[str]:
-    """Return the names of the environment variables that a path is written with."""
-    return _VARIABLE.findall(text)
-
-
-_VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
-
-
-_NAMED = re.compile(r"(role|group) '(.*)'")
-_TABLE = re.compile(r"tables\[(\d+)\](\.(\w+))?")
-
-
-def _placed(problem: Problem, places: Located) -> Problem:
-    """Return a problem of a log at the place of the plan that it is about."""
-    named = _NAMED.fullmatch(problem.where)
-    place: Place = ("log", "source")
-    beside = _TABLE.fullmatch(problem.where)
-    if beside:
-        place = ("tables", int(beside[1]), *([beside[3]] if beside[3] else []))
-    elif named and named[1] == "role":
-        place = ("roles", named[2])
-    elif named:
-        place = ("groups", named[2])
-    elif problem.where in {"unit", "classes", "groups"}:
-        place = (problem.where,)
-    elif problem.where in {"where", "kind", "top"}:
-        place = ("log", problem.where)
-    elif problem.where == "engine":
-        return problem
-    what = problem.what
-    if place == ("log", "source"):
-        what = f"{problem.where}: {what}"
-    return Problem(places.where(place), what, _hint(problem.hint, places))
-
-
-def _hint(text: str, places: Located) -> str:
-    """Return a hint as a plan's author can follow it: keys of a plan, not flags."""
-    if not places.name:
-        return text
-    text = re.sub(r"--(\w+) COLUMN, or \1='COLUMN'", r"roles: {\1: COLUMN}", text)
-    return re.sub(r"--(\w+) (\".*\")", r"roles: {\1: \2}", text)
-
-
-def at_place(places: Located, place: Place, error: EvenhandError) -> list[Problem]:
-    """Return the problems of an error, all at one place."""
-    where = places.where(place)
-    return [
-        Problem(where, f"{_said(problem)}{problem.what}", _hint(problem.hint, places))
-        for problem in error.problems
-    ]
-
-
-def _said(problem: Problem) -> str:
-    return "" if problem.where in {"where", ""} else f"{problem.where}: "
 
 
 def _limits(

@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from evenhand.audits.plan.fit import at_place, expanded
 from evenhand.audits.plan.lines import Located, Place
 from evenhand.audits.plan.model import ModelSource, keys_for_flags
+from evenhand.audits.plan.placed import at_place
 from evenhand.audits.plan.plan import AuditPlan
+from evenhand.audits.plan.source import expanded
 from evenhand.errors import EvenhandError, ModelError, PlanError, Problem
 from evenhand.logs.remote import within
 from evenhand.models.http import TRUSTED, Way

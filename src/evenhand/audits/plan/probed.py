@@ -18,10 +18,11 @@ import polars as pl
 
 from evenhand.audits.estimate import requests
 from evenhand.audits.plan.default_probed import probed_measures
-from evenhand.audits.plan.fit import Fit, at_place, fit, written_problems
+from evenhand.audits.plan.fit import Fit, fit, written_problems
 from evenhand.audits.plan.lines import Located, Place, ordered
 from evenhand.audits.plan.model import keys_for_flags
 from evenhand.audits.plan.opened import Trust, open_model, placed, with_baseline
+from evenhand.audits.plan.placed import at_place
 from evenhand.audits.plan.plan import AuditPlan, Entry
 from evenhand.engine.variant import check_variant
 from evenhand.errors import (

@@ -26,9 +26,9 @@ from dataclasses import dataclass
 from pathlib import Path, PurePath
 from urllib.parse import unquote, urlsplit
 
-from evenhand.audits.plan.fit import expanded, variables_in
 from evenhand.audits.plan.lines import Located, Place
 from evenhand.audits.plan.plan import AuditPlan
+from evenhand.audits.plan.source import expanded, variables_in
 from evenhand.errors import (
     EvenhandError,
     PlanError,
