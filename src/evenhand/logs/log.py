@@ -15,8 +15,9 @@ from evenhand.logs.grammar import DType, Schema, is_text
 from evenhand.logs.group import Group, group_from
 from evenhand.logs.kinds import kind_named
 from evenhand.logs.role import Class, Kind
+from evenhand.logs.side_table import SideTable
 from evenhand.logs.source import EngineLike, OnBadFile, Source, open_source
-from evenhand.logs.table import SideTable, open_tables
+from evenhand.logs.table import open_tables
 from evenhand.logs.unit import ROW, Unit
 
 __all__ = ["ROW", "Log", "open_log"]

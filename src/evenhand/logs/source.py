@@ -46,7 +46,7 @@ from evenhand.logs.reader import (
 from evenhand.logs.remote import is_remote, is_table_name, open_remote, open_table
 
 if TYPE_CHECKING:
-    from evenhand.logs.table import SideTable
+    from evenhand.logs.side_table import SideTable
 
 EngineLike: TypeAlias = str | Spark | None
 """An engine as it is asked for: its name, or Spark with a session or a master."""
