@@ -5,11 +5,12 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
+from evenhand.probes.explain.exchange import Exchange, exchanged
 from evenhand.probes.explain.recourse import Decided, Numbers, Room
 from evenhand.probes.explain.tried import Tried, between, coarse
 
@@ -27,6 +28,7 @@ class Search:
         between: Values that are seen between the last that does not turn and the first that does.
         halvings: Of what is left between two of these.
         pairs: Values of two features at once, over all pairs.
+        exchange: How far a cheaper change is looked for beside what is found.
 
     """
 
@@ -36,12 +38,15 @@ class Search:
     between: int = 12
     halvings: int = 6
     pairs: int = 576
+    exchange: Exchange = field(default_factory=Exchange)
 
     def most(self, room: Room) -> int:
         """Return the queries that one example costs at most."""
         size, closer = len(room.members), self.between + self.halvings
         alone = self.grid + 2 + 2 * closer
-        return self.nearest + self.pairs + size * (alone + (self.kept + 1) * (1 + closer))
+        taken_back = self.kept + 1 + self.exchange.rounds
+        first = self.nearest + self.pairs + size * (alone + taken_back * (1 + closer))
+        return first + self.exchange.most(size)
 
 
 def searched(
@@ -58,9 +63,10 @@ def searched(
     First one feature at a time: the nearest value of its grid on either side that turns the
     decision, then what lies between it and the value before it. Then two at a time, on coarse
     grids, and towards favourable examples; from both whatever is not needed is taken back: each
-    feature as a whole, then numbers as far as the decision stays. What is found turns the decision;
-    there may be cheaper ones, and some where none was found. A single change is missed only where
-    it lies between values that are tried, of which neither turns the decision.
+    feature as a whole, then numbers as far as the decision stays. Then beside the cheapest of these
+    a cheaper one, as `exchanged`. What is found turns the decision; there may be cheaper ones, and
+    some where none was found. A single change is missed only where it lies between values that are
+    tried, of which neither turns the decision.
 
     Args:
         decided: Tells what is favourable.
@@ -100,6 +106,9 @@ def _found(
         cheaper = cost < price[rows]
         best[rows[cheaper]], price[rows[cheaper]] = z[cheaper], cost[cheaper]
 
+    def shorter(x: Numbers, z: Numbers) -> Numbers:
+        return _taken_back(decided, x, z, values, room=room, how=how)
+
     for feature, some in enumerate(room.members):
         grid = values[feature].grid
         for side in _sides(x, some, grid, room):
@@ -113,7 +122,12 @@ def _found(
         starts.append(_towards(decided, x, donors, room, how))
     for start in np.concatenate(starts, axis=1).swapaxes(0, 1):
         rows = np.flatnonzero(~np.isnan(start).any(axis=1))
-        keep(rows, _taken_back(decided, x[rows], start[rows], values, room=room, how=how))
+        keep(rows, shorter(x[rows], start[rows]))
+    rows = np.flatnonzero(np.isfinite(price))
+    z = exchanged(
+        decided, x[rows], best[rows], values, room=room, how=how.exchange, shorter=shorter
+    )
+    keep(rows, z)
     return best, np.where(np.isinf(price), np.nan, price)
 
 
