@@ -8,7 +8,7 @@ import pytest
 
 import evenhand as eh
 from evenhand.conformance.state import unlike
-from evenhand.engine import Request, partition, plan_scan, scan
+from evenhand.engine import Request, partition, plan_scan, refusal, scan
 from evenhand.engine.partition import count, forget
 from evenhand.errors import OutputError, SourceError, StateSizeError
 from evenhand.measures.registry import measure_named
@@ -193,9 +193,7 @@ def test_a_log_whose_rare_values_are_one_group_is_one_part(days):
 
 
 def test_groups_that_are_too_many_in_all_parts_together_are_refused(days, monkeypatch):
-    import importlib
-
-    monkeypatch.setattr(importlib.import_module("evenhand.engine.scan"), "MOST_GROUPS", 500)
+    monkeypatch.setattr(refusal, "MOST_GROUPS", 500)
     for day in range(DAYS):
         rows = _rows(day).with_columns(g=pl.int_range(400 * day, 400 * (day + 1)))
         rows.write_parquet(days / "log" / f"day-{day}.parquet")

@@ -19,15 +19,8 @@ from evenhand.engine.identity import identity_of
 from evenhand.engine.lower import lower
 from evenhand.engine.plan import ScanPlan
 from evenhand.engine.pulse import pulse
-from evenhand.engine.scan import (
-    COUNTED_EXACTLY,
-    check_groups,
-    check_requests,
-    exact_units,
-    groups_of,
-    no_rows,
-    scan,
-)
+from evenhand.engine.refusal import check_groups, check_requests, no_rows
+from evenhand.engine.scan import COUNTED_EXACTLY, exact_units, groups_of, scan
 from evenhand.engine.state import State
 from evenhand.errors import OutputError, Problem, SourceError, reason
 from evenhand.logs.backend import Engine

@@ -27,31 +27,25 @@ from evenhand.engine.facts import Facts
 from evenhand.engine.frequent import Kept, frequent, named
 from evenhand.engine.identity import identity_of
 from evenhand.engine.items import count_items
-from evenhand.engine.lower import BAD, ROWS, Lowered, SumColumn, lower, tabulate
+from evenhand.engine.lower import ROWS, Lowered, SumColumn, lower, tabulate
 from evenhand.engine.plan import ScanPlan
-from evenhand.engine.ranked import ALL, INCONSISTENT, UNFILTERED, Filled, Reader
+from evenhand.engine.ranked import UNFILTERED, Filled, Reader
+from evenhand.engine.refusal import bad_values, check_size, no_rows
 from evenhand.engine.relational import collect, count_relational
 from evenhand.engine.requests import ScatteredError, read_requests
 from evenhand.engine.state import State
 from evenhand.engine.table import Table, group_column
 from evenhand.engine.view import View
-from evenhand.errors import EvenhandError, Problem, SourceError, StateSizeError, ValueInLogError
+from evenhand.errors import EvenhandError, ValueInLogError
 from evenhand.logs.group import Group
 from evenhand.logs.log import ITEM, ROW, Log
 from evenhand.logs.source import failure
-from evenhand.logs.unit import BUCKET, REGISTER, Unit, UnitKind
+from evenhand.logs.unit import BUCKET, REGISTER
 
 Trials = Mapping[tuple[str, ...], Sequence[SumColumn]]
 
-MOST_GROUPS = 2_000
-"""More groups than this are refused unless the most frequent are asked for: nobody reads them,
-and comparing each with each would cost millions of pairs."""
-
 COUNTED_EXACTLY = 1_000_000
 """Logs of up to this many rows have their units counted exactly."""
-
-_SHOWN = 5
-"""Bad values that an error names."""
 
 _SAMPLE = 100_000
 """Rows looked at before the scan, to refuse what is too large and to learn the groups' values."""
@@ -97,7 +91,7 @@ def scan(
         lowered = named(lowered, groups, kept)
         sample = _sample(lowered)
         for by in plan.stages:
-            _check_size(by, sample, lowered.unit.kind, "among the first rows")
+            check_size(by, sample, lowered.unit.kind, "among the first rows")
         dense = dense and log.source.engine == "polars"
         counts = _count(lowered, trials, sample, watch if dense else None)
         rows = int(next(iter(counts.values())).rows[ROWS].sum())
@@ -122,7 +116,7 @@ def scan(
     except EvenhandError:
         raise
     except BadCodeError:
-        raise _bad_values(lowered) from None
+        raise bad_values(lowered) from None
     except (Exception, pl.exceptions.PanicException) as error:
         # Polars panics on some files that are broken, and that is no Exception.
         raise failure(log.source.name, error) from error
@@ -278,24 +272,6 @@ class _Counting:
         self._state = state if self._state is None else self._state.merge(state)
 
 
-def check_requests(state: State, log: Log) -> None:
-    """Check that not too many requests of ranked lists are inconsistent.
-
-    Raises:
-        ValueInLogError: More than the log allows.
-
-    """
-    requests, bad = state.requests.get(ALL, 0), state.requests.get(INCONSISTENT, 0)
-    if not requests or bad <= log.max_bad_requests * requests:
-        return
-    reasons = {*state.requests} - {ALL, INCONSISTENT, UNFILTERED}
-    why = "; ".join(f"{name} in {state.requests[name]:,}" for name in sorted(reasons))
-    what = f"{bad:,} of {requests:,} requests are inconsistent: {why}."
-    hint = "Check --request, --item, --rank and --user"
-    hint += f"; at most {100 * log.max_bad_requests:g}% may be left out (--max-bad-requests)."
-    raise ValueInLogError(Problem(log.source.name, what, hint))
-
-
 def groups_of(plan: ScanPlan, log: Log) -> dict[str, Group]:
     """Return the groups that a plan counts by, by name."""
     names = dict.fromkeys(name for by in plan.stages for name in by)
@@ -339,35 +315,6 @@ def _sample(lowered: Lowered) -> pl.DataFrame:
     return collect(lowered.frame.select(*columns).head(_SAMPLE).unique(columns))
 
 
-def check_groups(state: State) -> None:
-    """Check that no set of groups of a merged state has too many.
-
-    Raises:
-        StateSizeError: One has.
-
-    """
-    for by, table in state.sums.items():
-        _check_size(by, table.frame, state.identity["unit"][0])
-
-
-def _check_size(
-    by: tuple[str, ...], sample: pl.DataFrame, unit: UnitKind, seen: str = "in the log"
-) -> None:
-    groups = sample.n_unique(subset=[*map(group_column, by)]) if by else 1
-    if groups <= MOST_GROUPS:
-        return
-    states = groups * Unit(unit).buckets
-    raise StateSizeError(
-        Problem(
-            f"by=[{', '.join(by)}]",
-            f"at least {groups:,} groups {seen}, so {states:,} rows of sums; "
-            f"at most {MOST_GROUPS:,} groups are compared.",
-            "Keep the most frequent values with --top 20 (top=20), cut a number into bins, or "
-            "group by something coarser.",
-        )
-    )
-
-
 def _count(
     lowered: Lowered, trials: Trials, sample: pl.DataFrame, watch: Watch | None
 ) -> dict[tuple[str, ...], Counts]:
@@ -376,7 +323,7 @@ def _count(
     if counts is None:
         counts = {by: count_relational(lowered, by, trials[by]) for by in trials}
     for by, counted in counts.items():
-        _check_size(by, counted.rows, lowered.unit.kind)
+        check_size(by, counted.rows, lowered.unit.kind)
     return counts
 
 
@@ -406,39 +353,3 @@ def _all_values(lowered: Lowered) -> Values:
 
 def _sorted_values(frame: pl.DataFrame, name: str) -> list[str]:
     return sorted(frame[group_column(name)].unique().to_list())
-
-
-def no_rows(log: Log) -> SourceError:
-    """Return the error for a log without rows in scope."""
-    if log.where is None:
-        return SourceError(Problem(log.source.name, "there are no rows."))
-    total = collect(log.source.frame.select(nw.len().cast(nw.Int64)))
-    return SourceError(
-        Problem(
-            "where",
-            f"'{log.where.text}' holds for none of {int(total.item()):,} rows.",
-            "Look at the values of the columns that it names.",
-        )
-    )
-
-
-def _bad_values(lowered: Lowered) -> ValueInLogError:
-    """Return the error that names the values which no role allows, found by a second look."""
-    problems = []
-    for entry in lowered.coded:
-        if not entry.advice:
-            continue
-        bad = lowered.origin.filter(entry.code == BAD)
-        rows = int(collect(bad.select(nw.len().cast(nw.Int64))).item())
-        if not rows:
-            continue
-        if entry.fault:
-            are = "1 row is" if rows == 1 else f"{rows:,} rows are"
-            problems.append(Problem(entry.place, f"{are} {entry.fault}.", entry.advice))
-            continue
-        values = collect(bad.select(entry.raw.alias("value")).unique("value").head(_SHOWN + 1))
-        named = [repr(value) for value in sorted(values["value"], key=str)]
-        shown = ", ".join(named[:_SHOWN]) + (", and others" if len(named) > _SHOWN else "")
-        holds = "1 row holds" if rows == 1 else f"{rows:,} rows hold"
-        problems.append(Problem(entry.place, f"{holds} {shown}.", entry.advice))
-    return ValueInLogError(problems)

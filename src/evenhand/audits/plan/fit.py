@@ -20,7 +20,8 @@ from evenhand.audits.plan.source import kind_problems, opened_log
 from evenhand.audits.question import Question, ask
 from evenhand.engine.lower import lower
 from evenhand.engine.plan import plan_scan
-from evenhand.engine.scan import MOST_GROUPS, groups_of
+from evenhand.engine.refusal import MOST_GROUPS
+from evenhand.engine.scan import groups_of
 from evenhand.errors import EvenhandError, PlanError, Problem, did_you_mean, first_line, listed
 from evenhand.logs.expression import Expression
 from evenhand.logs.log import Log, check_where
