@@ -12,11 +12,13 @@ from scipy import special
 
 from evenhand.stats.calibration import (
     Obstacle,
-    brownian_range_survival,
     calibration_line,
-    cumulative_calibration_error,
     equal_mass_bins,
     squared_calibration_error,
+)
+from evenhand.stats.cumulative_calibration import (
+    brownian_range_survival,
+    cumulative_calibration_error,
 )
 
 SCORES = np.linspace(0.02, 0.98, 25)

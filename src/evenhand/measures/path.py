@@ -10,7 +10,7 @@ import numpy as np
 from evenhand.measures.figure import Figure
 from evenhand.measures.histogram import Histogram
 from evenhand.stats.bucket import Between, Dependence
-from evenhand.stats.calibration import (
+from evenhand.stats.cumulative_calibration import (
     BrownianRange,
     CumulativeError,
     cumulative_calibration_error,
