@@ -121,3 +121,33 @@ def test_what_does_not_suit_the_model_is_told_by_check(module):
     told = said("check", "audit.yaml", status=2)
     for one in ("only images have edges", "attribute.grad_cam", "there are 8 parts"):
         assert one in told
+
+
+def test_importance_by_several_methods_and_by_permutation_is_put_in_order_in_one_report(module):
+    written = "attribute.importance(of=[occlusion, shap], background=20)"
+    told = audited(module, f"'{written}', explain.permutation", "--json", "--html", "page.html")
+    found = figures(told)
+    x = pl.read_parquet("people.parquet").select([*"abcdefgh"]).to_numpy()
+    background = x[np.sort(np.random.default_rng([1, 4]).permutation(200)[:20])]
+    sizes = np.abs(2.0 ** -np.arange(8) * (x - background.mean(axis=0))).mean(axis=0)
+    for by in ("occlusion", "shap"):
+        for name, size in zip("abcdefgh", sizes, strict=True):
+            one = found["mean_absolute_attribution", f"variant == '{by}: {name}'"]
+            assert one["value"] == pytest.approx(size)
+    assert ("permutation_importance", "variant == 'a'") in found
+    page = Path("page.html").read_text(encoding="utf-8")
+    for one in ("Which features come first", "occlusion and shap", "How far groups agree, by sex"):
+        assert one in page
+    assert "explained is the logit of the class that the model predicts, less that of the" in page
+
+
+def test_probe_of_importance_ends_with_a_command_whose_report_has_the_orders(module):
+    model = ("--model", f"{module}:model", "--inputs", "people.parquet", "--label", "answer")
+    features = ("--features", "a,b,c,d,e,f,g,h", "--group", "sex")
+    written = "attribute.importance(of=[gradient, shap], background=20)"
+    told = said("probe", written, *model, *features, "--out", "log.parquet")
+    assert "told against 20 of 200 examples, drawn by seed 1" in told
+    assert "gradient against none" in told
+    said(*shlex.split(told.strip().splitlines()[-1])[1:])
+    page = Path("log.html").read_text(encoding="utf-8")
+    assert "Which features come first" in page

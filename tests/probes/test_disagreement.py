@@ -249,7 +249,7 @@ def test_each_explanation_is_worked_out_once_and_costs_no_more_than_is_said():
     model, inputs, _ = made(count=20)
     found = run(probe_of(ASKED), model, inputs, version="0", believe=True)
     assert found.made.queries == model.queries <= most_asked(probe_of(ASKED), model, 20)
-    each = sum(one.most(model) for one in probe_of(ASKED).method.attributions)
+    each = sum(one.most(model) for one in probe_of(ASKED).method.explainers.attributions)
     assert 0 < found.rows["queries"].sum() <= 20 * each
     first = found.rows["variant"] == "smooth_grad(samples=3) and kernel_shap"
     assert (found.rows.filter(~first)["queries"] == 0).all()

@@ -4,24 +4,21 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import numpy as np
 import polars as pl
 
-from evenhand.errors import EvenhandError, ModelError, NotationError, Problem, did_you_mean, listed
+from evenhand.errors import Problem
 from evenhand.models.inputs import Inputs
-from evenhand.models.logits import with_logits
 from evenhand.models.model import Codes, Model
 from evenhand.models.spec import Spec
-from evenhand.notation import Term, parse
-from evenhand.probes.attribute.attribution import PREFIX, Attribution, pixels
-from evenhand.probes.attribute.registry import COMMON, attributions, attributions_named
+from evenhand.notation import Term
 from evenhand.probes.card.agreement import COLUMNS, agreement
-from evenhand.probes.method import Method, Progress, Rows, Variant, silent, slice_of, streams_of
-from evenhand.probes.named import several
+from evenhand.probes.explainers import Explainers, misread, parts_of, read
+from evenhand.probes.method import Method, Progress, Rows, Variant, silent, slice_of
 from evenhand.probes.parameter import count_of
 
 DISAGREEMENT = "disagreement"
@@ -42,7 +39,7 @@ class Disagreeing(Method):
 
     Attributes:
         written: How it is written.
-        attributions: What explains; two or more, all different.
+        explainers: What explains; two or more.
         top: How many largest parts are looked at; None for a quarter of them, rounded up.
 
     """
@@ -56,7 +53,7 @@ class Disagreeing(Method):
     )
 
     written: str
-    attributions: tuple[Attribution, ...]
+    explainers: Explainers
     top: int | None = None
 
     @property
@@ -67,12 +64,12 @@ class Disagreeing(Method):
     @property
     def known(self) -> str:
         """How it is written, with the attributions as they are."""
-        return f"{self.written} {self.attributions} {self.top}"
+        return f"{self.written} {self.explainers} {self.top}"
 
     @property
     def variants(self) -> tuple[Variant, ...]:
         """Each pair: ``gradient_x_input and kernel_shap``."""
-        names = [str(one).removeprefix(PREFIX) for one in self.attributions]
+        names = self.explainers.names
         places = itertools.combinations(range(len(names)), 2)
         return tuple(Variant(f"{names[i]} and {names[j]}", (i, j)) for i, j in places)
 
@@ -112,8 +109,8 @@ class Disagreeing(Method):
 
     def problems(self, model: Model) -> list[Problem]:
         """Return what stops any of the attributions, and a number of parts that are not there."""
-        found = [problem for one in self.attributions for problem in one.problems(model)]
-        parts = _parts(model.spec)
+        found = self.explainers.problems(model, self.written)
+        parts = parts_of(model.spec)
         if parts == 1:
             found.append(Problem(self.written, "one part alone has no order to agree about."))
         elif self.top is not None and self.top > parts:
@@ -122,14 +119,19 @@ class Disagreeing(Method):
         return list(dict.fromkeys(found))
 
     def notes(self, model: Model) -> tuple[str, ...]:
-        """Return how many parts are looked at, and what random orders share of them."""
-        top, parts = self._top(model.spec), _parts(model.spec)
+        """Return what is explained, how many parts are looked at, and what chance gives."""
+        top, parts = self._top(model.spec), parts_of(model.spec)
         shared = f"random orders share {top / parts:.3g} of them (feature_agreement)"
-        return (f"the {top:,} largest of {parts:,} parts are compared; {shared}",)
+        compared = f"the {top:,} largest of {parts:,} parts are compared; {shared}"
+        return (*self.explainers.notes(model), compared)
 
     def most(self, model: Model) -> int:
         """Return the most that all attributions of an example cost, each once."""
-        return sum(one.most(model) for one in self.attributions)
+        return self.explainers.most(model)
+
+    def among(self, inputs: Inputs, seed: int) -> Method:
+        """Return the same with what explains for these examples."""
+        return replace(self, explainers=self.explainers.among(inputs, seed))
 
     def rows(
         self,
@@ -143,12 +145,10 @@ class Disagreeing(Method):
         progress: Progress = silent,
     ) -> Rows:
         """Return a row for each pair and example."""
-        asked, opened, maps = model.queries, with_logits(model), []
-        for place, one in enumerate(self.attributions, 1):
-            # The generators of the card's probe, so that the maps are those that it judges.
-            parts = one.maps(opened, examples.x, prediction, streams_of(examples, seed, str(one)))
-            maps.append(pixels(np.asarray(parts, np.float64), model.spec))
-            progress(variant.name, place / len(self.attributions))
+        asked = model.queries
+        maps = self.explainers.maps(
+            model, examples, prediction, seed, lambda share: progress(variant.name, share)
+        )
         each = (model.queries - asked) // max(len(labels), 1)
         said = pl.Series([*model.spec.labels]).gather(prediction)
         tables = []
@@ -176,11 +176,7 @@ class Disagreeing(Method):
         return Rows(pl.concat(tables))
 
     def _top(self, spec: Spec) -> int:
-        return self.top or math.ceil(_parts(spec) / _PART)
-
-
-def _parts(spec: Spec) -> int:
-    return len(pixels(np.zeros((1, *spec.shape)), spec)[0])
+        return self.top or math.ceil(parts_of(spec) / _PART)
 
 
 def disagreeing(written: str, term: Term) -> Disagreeing:
@@ -189,57 +185,18 @@ def disagreeing(written: str, term: Term) -> Disagreeing:
     Args:
         written: The term with its kind, for errors.
         term: Its ``of`` names attributions, with parameters where they have any, or ``common``,
-            which is the default; its ``top`` is how many largest parts are looked at.
+            which is the default; its ``top`` is how many largest parts are looked at; its
+            ``background`` how many rows of the table all are told against.
 
     Raises:
         EvenhandError: With everything that is wrong with it.
 
     """
-    where, params = f"'{written}'", dict(term.params)
-    of, top = params.pop("of", COMMON), params.pop("top", None)
-    problems = [
-        Problem(where, f"it has no parameter '{key}'.", did_you_mean(key, ["of", "top"]))
-        for key in params
-    ]
-    if term.args or term.cutoff is not None:
-        hint = f"Write {PREFIX}{DISAGREEMENT}(of=[gradient, occlusion])."
-        problems.append(Problem(where, "what is compared stands in of=[...].", hint))
+    top = dict(term.params).get("top")
+    problems = [*misread(written, term, DISAGREEMENT, ("of", "top", "background"))]
     if top is not None and not count_of(top):
         what = f"top={top} is no whole number from 1."
-        problems.append(Problem(where, what, "It says how many largest parts are looked at."))
-    found: list[Attribution] = []
-    for one in several(of):
-        try:
-            found += _named(one)
-        except EvenhandError as error:
-            problems += error.problems
-    twice = [str(one) for one in dict.fromkeys(found) if found.count(one) > 1]
-    if twice:
-        what = f"of names {listed(twice)} twice, and what is compared with itself agrees."
-        problems.append(Problem(where, what, "Say each once; seed_stability is of two seeds."))
-    if len(found) < _TWO and not problems:
-        what = f"of names {listed(map(str, found)) or 'nothing'}, and a disagreement takes two."
-        hint = f"Name another: {listed([*attributions()])}; random tells what chance gives."
-        problems.append(Problem(where, what, hint))
-    if problems:
-        raise NotationError(list(dict.fromkeys(problems)))
-    return Disagreeing(written, tuple(found), None if top is None else int(str(top)))
-
-
-def _named(one: object) -> Sequence[Attribution]:
-    """Return the attributions that one value of ``of`` names."""
-    if not isinstance(one, str | Term):
-        raise ModelError(Problem("of", f"{one} is no explanation.", "Name it: gradient."))
-    term = one if isinstance(one, Term) else _read(one)
-    return attributions_named(term)
-
-
-def _read(name: str) -> Term:
-    if name.startswith("explain."):
-        what = f"'{name}' explains another score, of one class for all examples, by a background."
-        hint = "Of tables kernel_shap and lime are compared with others here."
-        raise NotationError(Problem("of", what, hint))
-    return parse(name.removeprefix(PREFIX))
-
-
-_TWO = 2
+        hint = "It says how many largest parts are looked at."
+        problems.append(Problem(f"'{written}'", what, hint))
+    explainers = read(term, written, problems, least=2)
+    return Disagreeing(written, explainers, None if top is None else int(str(top)))

@@ -193,13 +193,15 @@ def _certifying(written: str, term: Term, said: dict[str, tuple[object, ...]]) -
 def _attributing(written: str, term: Term, said: dict[str, tuple[object, ...]]) -> Method:
     from evenhand.probes.attribute.registry import attributions_named
     from evenhand.probes.disagreeing import DISAGREEMENT, disagreeing
+    from evenhand.probes.weighing import IMPORTANCE, weighing
 
-    if term.name == DISAGREEMENT:
+    several_of = {DISAGREEMENT: disagreeing, IMPORTANCE: weighing}
+    if term.name in several_of:
         if any(said.values()):
             what = f"it takes no {listed(name for name, value in said.items() if value)}."
-            hint = "Maps are compared and no card is made; a method has its own baseline."
+            hint = "Maps are looked at and no card is made; a method has its own baseline."
             raise NotationError(Problem(f"'{written}'", what, hint))
-        return disagreeing(written, term)
+        return several_of[term.name](written, term)
     fills = said["fill"] or ("mean",)
     wrong = [Problem("fill", why) for why in map(refused, fills) if why]
     times: Sequence[Any] = said["randomisations"] or (Card.randomisations,)

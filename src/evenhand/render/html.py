@@ -31,6 +31,9 @@ from evenhand.render.done import TITLE, done_of, shared, untold
 from evenhand.render.format import Format
 from evenhand.render.gallery import TITLE as GALLERY
 from evenhand.render.gallery import Gallery, gallery_of
+from evenhand.render.order import ABOUT as ORDERED
+from evenhand.render.order import TITLE as ORDERS
+from evenhand.render.order import orders_in
 from evenhand.render.overview import TITLE as SIDE_BY_SIDE
 from evenhand.render.overview import Overview, compared_in, overview_of
 from evenhand.render.rule import LIMITS, rules_view, sentence
@@ -135,6 +138,9 @@ def html(bundle: Bundle, pictures: Sequence[Path] = ()) -> str:
         "overview_title": SIDE_BY_SIDE,
         "overview": overview,
         "overview_links": _links(overview, sections),
+        "orders_title": ORDERS,
+        "orders_about": ORDERED,
+        "orders": orders_in(bundle),
         "config": embedded(CONFIG) if live else "",
         "program": program,
     }

@@ -13,6 +13,9 @@ from evenhand.render.done import TITLE, done_of, untold
 from evenhand.render.format import Format
 from evenhand.render.gfm import bullets, code, plain
 from evenhand.render.gfm import table as grid
+from evenhand.render.order import ABOUT as ORDERED
+from evenhand.render.order import TITLE as ORDERS
+from evenhand.render.order import orders_in
 from evenhand.render.overview import TITLE as SIDE_BY_SIDE
 from evenhand.render.overview import Overview, compared_in, overview_of
 from evenhand.render.ranked import curve
@@ -39,6 +42,7 @@ def markdown(bundle: Bundle) -> str:
     for chapter in chapters:
         parts += [f"## {plain(chapter.title)}", plain(chapter.about)]
         parts += _side_by_side(overview) if overview else []
+        parts += _orders(bundle) if chapter is chapters[0] else []
         parts += _overall(chapter)
         for section in chapter.sections:
             parts += [f"### {plain(section.measure)}", plain(section.about)]
@@ -77,6 +81,19 @@ def _side_by_side(one: Overview) -> list[str]:
     """Return what every variant is worth in one table."""
     told = [*one.asked, *one.notes]
     return [f"### {SIDE_BY_SIDE}", *map(_grid, one.tables()), *map(plain, told)]
+
+
+def _orders(bundle: Bundle) -> list[str]:
+    """Return which features come first by several methods; nothing where one puts them in order."""
+    parts = []
+    for one in orders_in(bundle):
+        parts += [f"### {ORDERS}{f' in {plain(one.title)}' if one.title else ''}", plain(ORDERED)]
+        parts += [*map(_grid, one.ranks.tables(of="feature")), *map(plain, one.ranks.notes)]
+        for title, table in one.tables:
+            parts += [f"#### {plain(capital(title))}", _grid(table)]
+            parts += map(plain, table.notes)
+        parts.append(plain(one.note))
+    return parts
 
 
 def _blocks(section: Section, roles: Roles) -> list[str]:

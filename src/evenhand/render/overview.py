@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from evenhand.audits.contrasts import form_of
 from evenhand.audits.evidence.bundle import Bundle
 from evenhand.audits.evidence.legible import cut
+from evenhand.audits.evidence.order import orders_of, place_of
 from evenhand.audits.evidence.strength import (
     Course,
     merged_by_budget,
@@ -84,13 +85,13 @@ class Overview:
         """What the rules ask that have a verdict in it."""
         return [f"{name}: {rule}" for name, rule in self.rules]
 
-    def tables(self, most: int | None = None) -> list[Table]:
+    def tables(self, most: int | None = None, of: str = "variant") -> list[Table]:
         """Return it as text, in tables of so many measures at most."""
         step = most or len(self.measures)
         starts = range(0, len(self.measures), step)
         return [
             Table(
-                ("variant", *self.measures[start : start + step]),
+                (of, *self.measures[start : start + step]),
                 1,
                 tuple(
                     (name, *(cell.text for cell in cells[start : start + step]))
@@ -114,6 +115,7 @@ def overview_of(bundle: Bundle, sections: Sequence[Section]) -> Overview | None:
         return None
     merged = merged_by_budget(bundle.findings, column)
     named = {one.slice: name for one in bundle.findings if (name := _only(one.slice, column))}
+    ordered = importances(bundle)
     figures = {
         (named[one.slice], section.measure): one
         for section in sections
@@ -121,6 +123,7 @@ def overview_of(bundle: Bundle, sections: Sequence[Section]) -> Overview | None:
         for block in section.blocks
         for one in block.findings
         if one.slice in named and one.contrast is None and not (one.given or on_curve(one))
+        if (one.slice, one.measure) not in ordered
     }
     verdicts: dict[tuple[str, str], list[tuple[str, Verdict]]] = {}
     measure_of = {(one.key, one.scope): one.measure for one in bundle.findings}
@@ -163,6 +166,19 @@ def overview_of(bundle: Bundle, sections: Sequence[Section]) -> Overview | None:
 
 
 _BETTER = {"higher", "lower"}
+
+
+def importances(bundle: Bundle) -> frozenset[tuple[str | None, str]]:
+    """Return the slices and measures whose figures orders of features tell, but for rules'."""
+    column = variant_column(bundle.plan)
+    if not orders_of(bundle.findings, column):
+        return frozenset()
+    ruled = {(rule.scope, rule.key) for rule in bundle.rules}
+    return frozenset(
+        (one.slice, one.measure)
+        for one in bundle.findings
+        if place_of(one, column)[1] and (one.scope, one.key) not in ruled
+    )
 
 
 def _only(scope: str | None, column: str) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -20,6 +20,7 @@ from evenhand.errors import ModelError, Problem
 from evenhand.models.answer import batch_of
 from evenhand.models.model import Codes, Floats, Model, Offer, need
 from evenhand.models.spec import Spec
+from evenhand.probes.attribute.baseline import Row
 from evenhand.probes.named import written
 
 PREFIX = "attribute."
@@ -99,6 +100,40 @@ class Attribution(ABC):
         """
         del x, spec
         return None
+
+    @property
+    def against(self) -> bool:
+        """Whether parts are told against an input, which can be another one: its baseline."""
+        return any(field.name == "baseline" for field in fields(self))
+
+    def beside(
+        self, model: Model, x: Floats, codes: Codes, streams: Streams, background: Floats
+    ) -> Maps:
+        """Return the parts of each example of a table, in the mean over rows told against.
+
+        So parts that add up to F(x) - F(x') add up to F(x) less the mean score of the background.
+        What is told against no input, a slope or a control, is as it was.
+
+        Args:
+            model: A model whose scores are logits.
+            x: Examples, shape (n, columns).
+            codes: Place of the class whose score is explained, shape (n,).
+            streams: The generator of each example; they are used up.
+            background: Rows, shape (b, columns), from 1.
+
+        """
+        if not self.against:
+            return self.maps(model, x, codes, streams)
+        total = np.zeros(x.shape)
+        for row in background:
+            own: dict[str, Any] = {"baseline": Row(tuple(row.tolist()))}
+            total += replace(self, **own).maps(model, x, codes, streams)
+        found: Maps = total / len(background)
+        return found
+
+    def most_beside(self, model: Model, count: int) -> int:
+        """Return what one example costs at most beside a background of so many rows."""
+        return self.most(model) * (count if self.against else 1)
 
     def cells(self, spec: Spec) -> NDArray[np.int64] | None:
         """Return which cell each part belongs to, shape spec.shape; None where each is its own.

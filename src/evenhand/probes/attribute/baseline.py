@@ -7,7 +7,8 @@ card name theirs, and several are asked about.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Literal, get_args
+from dataclasses import dataclass
+from typing import Literal, TypeAlias, get_args
 
 import numpy as np
 from scipy.ndimage import gaussian_filter
@@ -24,7 +25,23 @@ BASELINES: tuple[Baseline, ...] = get_args(Baseline)
 _PART = 8
 
 
-def baseline_of(name: Baseline, x: Floats, spec: Spec) -> Floats:
+@dataclass(frozen=True)
+class Row:
+    """A row of a table that stands for absence in every example, such as one of a background.
+
+    Attributes:
+        values: By column, in the units of the spec.
+
+    """
+
+    values: tuple[float, ...]
+
+
+Reference: TypeAlias = Baseline | Row
+"""What parts are told against: a baseline by its name, or a row of the table."""
+
+
+def baseline_of(name: Reference, x: Floats, spec: Spec) -> Floats:
     """Return what stands for absence in each example, of the shape of ``x``.
 
     Args:
@@ -33,11 +50,17 @@ def baseline_of(name: Baseline, x: Floats, spec: Spec) -> Floats:
         spec: Of the model.
 
     """
+    if isinstance(name, Row):
+        same: Floats = np.broadcast_to(np.array(name.values, np.asarray(x).dtype), x.shape)
+        return same
     return _BASELINES[name](np.asarray(x, np.float64), spec).astype(np.asarray(x).dtype)
 
 
 def refused(name: object, spec: Spec | None = None) -> str:
     """Return why a name is no baseline of such inputs; empty where it is."""
+    if isinstance(name, Row):
+        same = spec is None or spec.shape == (len(name.values),)
+        return "" if same else "a row is the baseline of tables that have as many columns."
     if name not in BASELINES:
         return f"baseline {name} is none of {', '.join(BASELINES)}."
     if spec is not None and spec.layout == "features" and name == "blur":

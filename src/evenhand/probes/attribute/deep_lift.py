@@ -13,7 +13,7 @@ from evenhand.errors import EvenhandError, ModelError, Problem, first_line, list
 from evenhand.models.model import Codes, Floats, Layered, Model, Offer
 from evenhand.models.spec import Spec
 from evenhand.probes.attribute.attribution import Attribution, Maps, Streams, scores_of
-from evenhand.probes.attribute.baseline import Baseline, baseline_of, refused
+from evenhand.probes.attribute.baseline import Reference, baseline_of, refused
 from evenhand.probes.attribute.captum import attr, explained, layered
 from evenhand.probes.parameter import refuse
 
@@ -38,7 +38,7 @@ class DeepLift(Attribution):
     common: ClassVar[bool] = False
     complete: ClassVar[bool] = True
 
-    baseline: Baseline = "low"
+    baseline: Reference = "low"
 
     def __post_init__(self) -> None:
         """Refuse what cannot be meant."""

@@ -7,10 +7,11 @@ from typing import ClassVar
 
 import numpy as np
 
+from evenhand.errors import Problem
 from evenhand.models.model import Codes, Floats, Model
 from evenhand.models.spec import Spec
 from evenhand.probes.attribute.attribution import Attribution, Maps, Streams, gradients, summed
-from evenhand.probes.attribute.baseline import baseline_of
+from evenhand.probes.attribute.baseline import Reference, baseline_of, refused
 from evenhand.probes.parameter import count_of, number_of, refuse
 
 
@@ -39,24 +40,38 @@ class Gradient(Attribution):
 
 @dataclass(frozen=True)
 class GradientTimesInput(Attribution):
-    """The slope of the score by each part, times the part above the lowest value of its range.
+    """The slope of the score by each part, times the part above its baseline.
 
-    Of a linear model the parts add up to F(x) - F(low); of others they promise nothing.
+    Of a linear model the parts add up to F(x) - F(x'); of others they promise nothing.
 
     Source: Shrikumar, Greenside and Kundaje 2017.
+
+    Attributes:
+        baseline: x': ``low``, ``mean`` or ``blur``.
 
     """
 
     name: ClassVar[str] = "gradient_x_input"
 
+    baseline: Reference = "low"
+
+    def __post_init__(self) -> None:
+        """Refuse what is no baseline."""
+        refuse(self.name, [(bool(refused(self.baseline)), refused(self.baseline))])
+
+    def problems(self, model: Model) -> list[Problem]:
+        """Return what stops it on a model."""
+        wrong = refused(self.baseline, model.spec)
+        return [*super().problems(model), *([Problem(str(self), wrong)] if wrong else [])]
+
     def reference(self, x: Floats, spec: Spec) -> Floats | None:
-        """Return the lowest value of the range, everywhere."""
-        return baseline_of("low", x, spec)
+        """Return the baseline."""
+        return baseline_of(self.baseline, x, spec)
 
     def maps(self, model: Model, x: Floats, codes: Codes, streams: Streams) -> Maps:
         """Return slopes times parts."""
         del streams
-        way = np.asarray(x, np.float64) - baseline_of("low", x, model.spec)
+        way = np.asarray(x, np.float64) - baseline_of(self.baseline, x, model.spec)
         return way * gradients(model, x, codes)
 
     def most(self, model: Model) -> int:

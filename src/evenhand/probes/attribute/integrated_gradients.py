@@ -12,7 +12,7 @@ from evenhand.errors import Problem
 from evenhand.models.model import Codes, Floats, Model
 from evenhand.models.spec import Spec
 from evenhand.probes.attribute.attribution import Attribution, Maps, Streams, summed
-from evenhand.probes.attribute.baseline import Baseline, baseline_of, refused
+from evenhand.probes.attribute.baseline import Reference, baseline_of, refused
 from evenhand.probes.parameter import count_of, refuse
 
 Quadrature = Literal["gauss_legendre", "trapezoid", "midpoint", "right"]
@@ -40,7 +40,7 @@ class IntegratedGradients(Attribution):
     complete: ClassVar[bool] = True
 
     steps: int = 64
-    baseline: Baseline = "low"
+    baseline: Reference = "low"
     quadrature: Quadrature = "gauss_legendre"
 
     def __post_init__(self) -> None:

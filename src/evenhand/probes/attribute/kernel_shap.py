@@ -13,7 +13,7 @@ from evenhand.errors import Problem
 from evenhand.models.model import Codes, Floats, Model, Offer
 from evenhand.models.spec import Spec
 from evenhand.probes.attribute.attribution import Attribution, Maps, Streams, scores_of
-from evenhand.probes.attribute.baseline import Baseline, baseline_of, refused
+from evenhand.probes.attribute.baseline import Reference, baseline_of, refused
 from evenhand.probes.attribute.coalition import Masks, cells_of, laid_out, worth
 from evenhand.probes.parameter import count_of, refuse
 
@@ -43,7 +43,7 @@ class KernelShap(Attribution):
 
     samples: int = 128
     grid: int = 4
-    baseline: Baseline = "mean"
+    baseline: Reference = "mean"
 
     def __post_init__(self) -> None:
         """Refuse what cannot be meant."""

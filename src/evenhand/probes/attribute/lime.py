@@ -12,7 +12,7 @@ from evenhand.errors import Problem
 from evenhand.models.model import Codes, Floats, Model, Offer
 from evenhand.models.spec import Spec
 from evenhand.probes.attribute.attribution import Attribution, Maps, Streams
-from evenhand.probes.attribute.baseline import Baseline, baseline_of, refused
+from evenhand.probes.attribute.baseline import Reference, baseline_of, refused
 from evenhand.probes.attribute.coalition import cells_of, laid_out, worth
 from evenhand.probes.parameter import count_of, number_of, refuse
 
@@ -45,7 +45,7 @@ class Lime(Attribution):
     width: float = 0.25
     ridge: float = 1.0
     grid: int = 4
-    baseline: Baseline = "mean"
+    baseline: Reference = "mean"
 
     def __post_init__(self) -> None:
         """Refuse what cannot be meant."""

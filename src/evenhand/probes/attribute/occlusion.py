@@ -19,7 +19,7 @@ from evenhand.probes.attribute.attribution import (
     scores_of,
     spread,
 )
-from evenhand.probes.attribute.baseline import Baseline, baseline_of, refused
+from evenhand.probes.attribute.baseline import Reference, baseline_of, refused
 from evenhand.probes.parameter import count_of, refuse
 
 
@@ -45,7 +45,7 @@ class Occlusion(Attribution):
 
     patch: int = 2
     stride: int = 1
-    baseline: Baseline = "mean"
+    baseline: Reference = "mean"
 
     def __post_init__(self) -> None:
         """Refuse what cannot be meant."""

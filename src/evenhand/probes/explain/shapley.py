@@ -68,6 +68,8 @@ _HALVES = 5
 
 def _contrast(count: int) -> NDArray[np.float64]:
     """Return weights that give half the difference of the means over both halves, shape (b,)."""
+    if count == 1:
+        return np.zeros(1)  # One row has no halves.
     first = halves(count)
     return np.asarray(np.where(first, 0.5 / first.sum(), -0.5 / (~first).sum()), np.float64)
 

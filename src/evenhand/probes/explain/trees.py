@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
@@ -33,7 +34,10 @@ def missing(model: Model) -> bool:
     if trees_of(model) is None:
         return False
     try:
-        import shap
+        with warnings.catch_warnings():
+            # Of libraries that it imports, which are none of the user's business.
+            warnings.simplefilter("ignore")
+            import shap
     except ImportError:
         return True
     return not hasattr(shap, "TreeExplainer")
