@@ -19,7 +19,16 @@ from evenhand.notation import Term
 from evenhand.probes.attack.attack import CLEAN, INSTEAD, Attack, Attacked
 from evenhand.probes.certify.certificate import Certificate
 from evenhand.probes.flag import Trust, judge, most_judged
-from evenhand.probes.method import Method, Progress, Rows, Variant, silent, slice_of, streams_of
+from evenhand.probes.method import (
+    Method,
+    Progress,
+    Rows,
+    Variant,
+    named_classes,
+    silent,
+    slice_of,
+    streams_of,
+)
 
 
 @dataclass(frozen=True)
@@ -208,7 +217,7 @@ def _columns(
     # Asked twice, a model that answers at random may say both: right is what it said both times.
     correct = (prediction == labels) & (found.broken_by != CLEAN)
     return {
-        "prediction": pl.Series([*model.spec.labels]).gather(prediction),
+        "prediction": named_classes(model.spec, prediction),
         "variant": variant.name,
         "norm": variant.what.norm,
         "eps": variant.what.eps,

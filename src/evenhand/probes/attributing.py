@@ -20,7 +20,16 @@ from evenhand.probes.attribute.baseline import refused
 from evenhand.probes.card.card import COLUMNS, MAP, Card, Columns
 from evenhand.probes.card.depth import Depth
 from evenhand.probes.card.other import Others, others_among
-from evenhand.probes.method import Method, Progress, Rows, Variant, silent, slice_of, streams_of
+from evenhand.probes.method import (
+    Method,
+    Progress,
+    Rows,
+    Variant,
+    named_classes,
+    silent,
+    slice_of,
+    streams_of,
+)
 
 
 class Explained(NamedTuple):
@@ -217,7 +226,7 @@ class Attributing(Method):
             tables.append(
                 pl.DataFrame(
                     {
-                        "prediction": pl.Series([*model.spec.labels]).gather(prediction),
+                        "prediction": named_classes(model.spec, prediction),
                         **self.marks(self._variant(one, card)),
                         "correct": prediction == labels,
                         **{

@@ -15,7 +15,16 @@ from evenhand.models.model import Codes, Model
 from evenhand.models.spec import Spec
 from evenhand.notation import Term
 from evenhand.probes.certify.certificate import ABSTAINS, PREFIX, Certificate
-from evenhand.probes.method import Method, Progress, Rows, Variant, silent, slice_of, streams_of
+from evenhand.probes.method import (
+    Method,
+    Progress,
+    Rows,
+    Variant,
+    named_classes,
+    silent,
+    slice_of,
+    streams_of,
+)
 
 
 @dataclass(frozen=True)
@@ -108,7 +117,7 @@ class Certifying(Method):
         return Rows(
             pl.DataFrame(
                 {
-                    "prediction": pl.Series([*model.spec.labels]).gather(said),
+                    "prediction": named_classes(model.spec, said),
                     "variant": variant.name,
                     "norm": by.norm,
                     "correct": right,

@@ -15,7 +15,15 @@ from evenhand.models.model import Codes, Model
 from evenhand.models.spec import Spec
 from evenhand.notation import Term
 from evenhand.probes.corrupt.corruption import PREFIX, Corruption, corrupted
-from evenhand.probes.method import Method, Progress, Rows, Variant, silent, streams_of
+from evenhand.probes.method import (
+    Method,
+    Progress,
+    Rows,
+    Variant,
+    named_classes,
+    silent,
+    streams_of,
+)
 
 _CORRUPTED = "corruption != None"
 """The slice of rows that were corrupted."""
@@ -161,16 +169,15 @@ class Corrupting(Method):
         streams = streams_of(examples, seed, corruption.name)
         changed = corrupted(corruption, examples.x, model.spec, severity, streams)
         said = model.predict(changed)
-        names = pl.Series([*model.spec.labels])
         table = pl.DataFrame(
             {
-                "prediction": names.gather(prediction),
+                "prediction": named_classes(model.spec, prediction),
                 "variant": variant.name,
                 "corruption": corruption.name,
                 "severity": severity,
                 "correct": prediction == labels,
                 "robust": (prediction == labels) & (said == labels),
-                "corrupted_prediction": names.gather(said),
+                "corrupted_prediction": named_classes(model.spec, said),
                 "corrupted_correct": said == labels,
                 "queries": np.ones(len(labels), np.int64),
             }

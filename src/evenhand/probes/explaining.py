@@ -19,7 +19,15 @@ from evenhand.notation import Term, parse
 from evenhand.probes.explain.explanation import PREFIX, Explanation
 from evenhand.probes.explain.gap import WHOLE
 from evenhand.probes.explain.table import Table, table_of
-from evenhand.probes.method import Method, Progress, Rows, Variant, silent, slice_of
+from evenhand.probes.method import (
+    Method,
+    Progress,
+    Rows,
+    Variant,
+    named_classes,
+    silent,
+    slice_of,
+)
 from evenhand.probes.named import classes_in, made
 
 _ALL = "all features"
@@ -173,7 +181,7 @@ class Explaining(Method):
             tell=lambda share: progress(variant.name, share),
         )
         each = (model.queries - asked) // max(len(labels), 1)
-        said = pl.Series([*model.spec.labels]).gather(prediction)
+        said = named_classes(model.spec, prediction)
         sizes = [self.each(one) * len(labels) for one in self.variants]
         starts = np.cumsum([0, *sizes])
         return Rows(

@@ -20,6 +20,7 @@ from evenhand.logs.kinds.perturbed import KIND as PERTURBED
 from evenhand.models.inputs import Inputs
 from evenhand.models.model import Codes, Model
 from evenhand.models.spec import Spec
+from evenhand.probes.method import named_classes
 
 _NOT_WRITTEN = "baseline_relative_error"
 """The role that no probe knows: it is of the baseline's errors on clean examples."""
@@ -72,8 +73,8 @@ def beside(rows: pl.DataFrame, inputs: Inputs, labels: Codes, spec: Spec) -> pl.
 
     Where there are several for each example, all examples stand once before the next of any.
     """
-    ids, known = pl.Series(inputs.ids.tolist()), pl.Series([*spec.labels]).gather(labels)
-    first = pl.DataFrame({"source": ids, "label": known})
+    ids = pl.Series(inputs.ids.tolist())
+    first = pl.DataFrame({"source": ids, "label": named_classes(spec, labels)})
     return pl.concat([first] * (len(rows) // max(len(inputs), 1))).hstack(rows)
 
 

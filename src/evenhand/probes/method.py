@@ -235,6 +235,17 @@ class Method(ABC):
         raise NotImplementedError(f"nothing is doubted of {self.name}")
 
 
+def named_classes(spec: Spec, codes: Codes | pl.Series) -> pl.Series:
+    """Return classes as the model's labels name them.
+
+    Args:
+        spec: Of the model.
+        codes: Places of the classes in its labels, shape (n,); null for none.
+
+    """
+    return pl.Series([*spec.labels]).gather(codes)
+
+
 def slice_of(variant: Variant) -> str:
     """Return the slice of a variant's rows.
 
