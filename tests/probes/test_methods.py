@@ -59,12 +59,13 @@ def test_rows_of_corruptions_are_what_the_model_says_of_each_image_alone():
 @pytest.mark.parametrize(
     "written",
     [
-        *("attack.pgd(norm=linf, eps=0.1)", "attack.fmn(norm=l2, eps=0.1)", "certify.ibp"),
-        *(
-            "corrupt.brightness",
-            "attribute.gradient",
-            "attribute.disagreement(of=[random, gradient])",
-        ),
+        "attack.pgd(norm=linf, eps=0.1)",
+        "attack.fmn(norm=l2, eps=0.1)",
+        "certify.ibp",
+        "corrupt.brightness",
+        "attribute.gradient",
+        "attribute.disagreement(of=[random, gradient])",
+        "attribute.importance(of=[random, gradient])",
         *(f"explain.{name}" for name in explanations()),
     ],
 )

@@ -60,17 +60,14 @@ class Attacking(Method):
         """The threats."""
         return self.threats
 
-    def columns(self, label: pl.DataType) -> dict[str, pl.DataType]:
+    def found(self, label: pl.DataType) -> dict[str, pl.DataType]:
         """Return the columns of the attack, and of the certificate beside it."""
+        del label
         found: dict[str, pl.DataType] = {
-            "prediction": label,
-            "variant": pl.String(),
             "norm": pl.String(),
             "eps": pl.Float64(),
-            "correct": pl.Boolean(),
             "robust": pl.Boolean(),
             "broken_by": pl.String(),
-            "queries": pl.Int64(),
         }
         if self.attack.minimal:
             found["minimal_norm"] = pl.Float64()

@@ -95,17 +95,11 @@ class Attributing(Method):
             return self
         return replace(self, others=others_among(inputs, seed))
 
-    def columns(self, label: pl.DataType) -> dict[str, pl.DataType]:
+    def found(self, label: pl.DataType) -> dict[str, pl.DataType]:
         """Return the columns of the card."""
-        return {
-            "prediction": label,
-            "variant": pl.String(),
-            "explanation": pl.String(),
-            "fill": pl.String(),
-            "correct": pl.Boolean(),
-            **dict.fromkeys(COLUMNS, pl.Float64()),
-            "queries": pl.Int64(),
-        }
+        del label
+        marks = dict.fromkeys(("explanation", "fill"), pl.String())
+        return {**marks, **dict.fromkeys(COLUMNS, pl.Float64())}
 
     def marks(self, variant: Variant) -> dict[str, Any]:
         """Return the attribution and the fill."""

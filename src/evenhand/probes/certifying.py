@@ -52,16 +52,10 @@ class Certifying(Method):
             Variant(f"{one.norm} {str(one).removeprefix(PREFIX)}", one) for one in self.certificates
         )
 
-    def columns(self, label: pl.DataType) -> dict[str, pl.DataType]:
+    def found(self, label: pl.DataType) -> dict[str, pl.DataType]:
         """Return the columns of a certificate."""
-        return {
-            "prediction": label,
-            "variant": pl.String(),
-            "norm": pl.String(),
-            "correct": pl.Boolean(),
-            "queries": pl.Int64(),
-            "certified_radius": pl.Float64(),
-        }
+        del label
+        return {"norm": pl.String(), "certified_radius": pl.Float64()}
 
     def marks(self, variant: Variant) -> dict[str, Any]:
         """Return the norm of the certificate."""

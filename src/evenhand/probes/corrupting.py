@@ -92,18 +92,14 @@ class Corrupting(Method):
             for severity in self.severities
         )
 
-    def columns(self, label: pl.DataType) -> dict[str, pl.DataType]:
+    def found(self, label: pl.DataType) -> dict[str, pl.DataType]:
         """Return the columns of corruptions, and of the baseline beside them."""
         found: dict[str, pl.DataType] = {
-            "prediction": label,
-            "variant": pl.String(),
             "corruption": pl.String(),
             "severity": pl.Int32(),
-            "correct": pl.Boolean(),
             "robust": pl.Boolean(),
             "corrupted_prediction": label,
             "corrupted_correct": pl.Boolean(),
-            "queries": pl.Int64(),
         }
         if self.baseline is not None:
             found |= {"baseline_correct": pl.Boolean(), "baseline_error": pl.Float64()}

@@ -18,7 +18,15 @@ from evenhand.models.spec import Spec
 from evenhand.notation import Term
 from evenhand.probes.card.agreement import COLUMNS, agreement
 from evenhand.probes.explainers import Explainers, misread, parts_of, read
-from evenhand.probes.method import Method, Progress, Rows, Variant, silent, slice_of
+from evenhand.probes.method import (
+    Method,
+    Progress,
+    Rows,
+    Variant,
+    named_classes,
+    silent,
+    slice_of,
+)
 from evenhand.probes.parameter import count_of
 
 DISAGREEMENT = "disagreement"
@@ -78,16 +86,10 @@ class Disagreeing(Method):
         """One, in which all explanations of a block are worked out."""
         return (Variant(_ALL, None),)
 
-    def columns(self, label: pl.DataType) -> dict[str, pl.DataType]:
+    def found(self, label: pl.DataType) -> dict[str, pl.DataType]:
         """Return the columns of agreement."""
-        return {
-            "prediction": label,
-            "variant": pl.String(),
-            "explanation": pl.String(),
-            "correct": pl.Boolean(),
-            **dict.fromkeys(COLUMNS, pl.Float64()),
-            "queries": pl.Int64(),
-        }
+        del label
+        return {"explanation": pl.String(), **dict.fromkeys(COLUMNS, pl.Float64())}
 
     def marks(self, variant: Variant) -> dict[str, Any]:
         """Return the pair."""
@@ -150,7 +152,7 @@ class Disagreeing(Method):
             model, examples, prediction, seed, lambda share: progress(variant.name, share)
         )
         each = (model.queries - asked) // max(len(labels), 1)
-        said = pl.Series([*model.spec.labels]).gather(prediction)
+        said = named_classes(model.spec, prediction)
         tables = []
         for at, pair in enumerate(self.variants):
             i, j = pair.what

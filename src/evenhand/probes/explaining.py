@@ -111,16 +111,10 @@ class Explaining(Method):
         """Return the explanation of these examples by their features."""
         return replace(self, table=table_of(inputs, self.explanation.groups, seed))
 
-    def columns(self, label: pl.DataType) -> dict[str, pl.DataType]:
+    def found(self, label: pl.DataType) -> dict[str, pl.DataType]:
         """Return the columns of the explanation."""
-        return {
-            "prediction": label,
-            "variant": pl.String(),
-            "explanation": pl.String(),
-            "correct": pl.Boolean(),
-            **self.explanation.columns,
-            "queries": pl.Int64(),
-        }
+        del label
+        return {"explanation": pl.String(), **self.explanation.columns}
 
     def marks(self, variant: Variant) -> dict[str, Any]:
         """Return the feature and the explanation."""

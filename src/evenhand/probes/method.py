@@ -155,7 +155,6 @@ class Method(ABC):
 
         """
 
-    @abstractmethod
     def columns(self, label: pl.DataType) -> dict[str, pl.DataType]:
         """Return the columns of its rows with their types, without ids, true classes and groups.
 
@@ -163,6 +162,17 @@ class Method(ABC):
             label: The type of a class.
 
         """
+        return {
+            "prediction": label,
+            "variant": pl.String(),
+            "correct": pl.Boolean(),
+            **self.found(label),
+            "queries": pl.Int64(),
+        }
+
+    @abstractmethod
+    def found(self, label: pl.DataType) -> dict[str, pl.DataType]:
+        """Return the columns of what it finds, beside those of every method, as `columns`."""
 
     @abstractmethod
     def marks(self, variant: Variant) -> dict[str, Any]:

@@ -15,7 +15,15 @@ from evenhand.models.model import Codes, Model
 from evenhand.models.spec import Spec
 from evenhand.notation import Term
 from evenhand.probes.explainers import Explainers, misread, read
-from evenhand.probes.method import Method, Progress, Rows, Variant, silent, slice_of
+from evenhand.probes.method import (
+    Method,
+    Progress,
+    Rows,
+    Variant,
+    named_classes,
+    silent,
+    slice_of,
+)
 
 IMPORTANCE = "importance"
 """How it is named among attributions."""
@@ -74,16 +82,10 @@ class Weighing(Method):
         """Return the same with what explains for these examples."""
         return replace(self, explainers=self.explainers.among(inputs, seed))
 
-    def columns(self, label: pl.DataType) -> dict[str, pl.DataType]:
+    def found(self, label: pl.DataType) -> dict[str, pl.DataType]:
         """Return the columns of parts."""
-        return {
-            "prediction": label,
-            "variant": pl.String(),
-            "explanation": pl.String(),
-            "correct": pl.Boolean(),
-            "attribution": pl.Float64(),
-            "queries": pl.Int64(),
-        }
+        del label
+        return {"explanation": pl.String(), "attribution": pl.Float64()}
 
     def marks(self, variant: Variant) -> dict[str, Any]:
         """Return the variant and its attribution."""
@@ -138,7 +140,7 @@ class Weighing(Method):
         )
         count, size = len(labels), len(self.variants)
         each = (model.queries - asked) // max(count, 1)
-        said = pl.Series([*model.spec.labels]).gather(prediction)
+        said = named_classes(model.spec, prediction)
         names = [self.marks(one) for one in self.variants]
         places = np.repeat(np.arange(size), count)
         marks = pl.DataFrame(names, schema=dict.fromkeys(("variant", "explanation"), pl.String))
