@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 
 import evenhand as eh
-from evenhand.audits.evidence.order import orders_of
+from evenhand.audits.evidence.order import MOST, orders_of
 from evenhand.audits.evidence.strength import variant_column
 from evenhand.render.html import html
 from evenhand.render.markdown import markdown
@@ -165,4 +165,42 @@ def test_reports_show_ranks_with_their_figures_and_how_far_orders_agree():
         "how far groups agree, by sex",
     ]
     # What stands here is not told once more among the variants, where each has one figure.
-    assert overview_of(bundle, sections_of(bundle)) is None
+    assert overview_of(bundle, sections_of(bundle), ordered=True) is None
+    # Formats without orders have all variants in one table.
+    whole = overview_of(bundle, sections_of(bundle))
+    assert whole is not None
+    assert len(whole.rows) == 9
+
+
+def test_figures_that_a_rule_is_about_stay_among_the_variants():
+    gate = [{"id": "most", "rule": "mean_absolute_attribution <= 9"}]
+    bundle = bundle_of(rows_of(), gate=gate)
+    shown = overview_of(bundle, sections_of(bundle), ordered=True)
+    # The rule is about sizes of parts, and not about importances by permutation.
+    names = [f"{by}: {feature}" for by in SIZES for feature in RISES]
+    assert [name for name, _ in shown.rows] == names
+
+
+def test_of_very_many_features_no_order_is_told():
+    many = {f"x{place}": 1.0 for place in range(MOST + 1)}
+    rows = pl.concat(
+        pl.DataFrame(
+            {
+                "source": np.arange(40),
+                "variant": f"{by}: {name}",
+                "attribution": np.arange(40) - 9.5,
+            }
+        )
+        for by in ("shap", "occlusion")
+        for name in many
+    )
+    measured = {
+        "measure": "mean_absolute_attribution",
+        "slices": [f"variant == {name!r}" for name in rows["variant"].unique(maintain_order=True)],
+    }
+    plan = {
+        "evenhand": 1,
+        "log": {"source": "parts.parquet", "kind": "attributions"},
+        "measures": [measured],
+    }
+    assert orders(eh.audit(plan, table=rows)) == []

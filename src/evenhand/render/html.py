@@ -102,7 +102,7 @@ def html(bundle: Bundle, pictures: Sequence[Path] = ()) -> str:
     digest = base64.b64encode(hashlib.sha256(program.encode()).digest()).decode()
     scripts = f"script-src 'sha256-{digest}'; " if live else ""
     rules, rules_left = rules_view(bundle, sections)
-    done, overview = done_of(bundle), overview_of(bundle, sections)
+    done, overview = done_of(bundle), overview_of(bundle, sections, ordered=True)
     page: dict[str, Any] = {
         "policy": f"default-src 'none'; style-src 'unsafe-inline'; {scripts}"
         f"{'img-src data:; ' if gallery.strips else ''}"

@@ -38,7 +38,8 @@ def markdown(bundle: Bundle) -> str:
     parts += _done(bundle)
     courses = courses_in(bundle)
     chapters = chapters_of(bundle)
-    overview = overview_of(bundle, [one for chapter in chapters for one in chapter.sections])
+    sections = [one for chapter in chapters for one in chapter.sections]
+    overview = overview_of(bundle, sections, ordered=True)
     for chapter in chapters:
         parts += [f"## {plain(chapter.title)}", plain(chapter.about)]
         parts += _side_by_side(overview) if overview else []

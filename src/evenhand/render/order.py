@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
@@ -121,7 +122,7 @@ _ENDS = {1: "st", 2: "nd", 3: "rd"}
 
 def _agreement(found: Iterable[tuple[Order, Order, Concordance]]) -> Table:
     rows = []
-    for one, other, told in found:
+    for one, other, told in itertools.islice(found, _PAIRS + 1):
         pair = f"{one.name} and {other.name}"
         if one.group:
             pair = f"{one.name}: {value_shown(one.group)} and {value_shown(other.group)}"
@@ -133,7 +134,6 @@ def _agreement(found: Iterable[tuple[Order, Order, Concordance]]) -> Table:
                 *(f"{count:,}" for count in (told.alike, told.opposite, told.unknown)),
             )
         )
-    left = len(rows) - _PAIRS
-    notes = [f"{left:,} more pairs are not shown."] if left > 0 else []
+    notes = ["More pairs are not shown."] if rows[_PAIRS:] else []
     headings = ("orders", "Kendall's tau", "interval", "alike", "opposite", "not known")
     return Table(headings, 1, tuple(rows[:_PAIRS]), tuple(notes))

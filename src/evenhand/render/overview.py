@@ -102,12 +102,15 @@ class Overview:
         ]
 
 
-def overview_of(bundle: Bundle, sections: Sequence[Section]) -> Overview | None:
+def overview_of(
+    bundle: Bundle, sections: Sequence[Section], *, ordered: bool = False
+) -> Overview | None:
     """Return what every variant is worth; None where one figure, or one variant, says all.
 
     Args:
         bundle: The evidence.
         sections: Its sections, in the order in which they are shown.
+        ordered: Whether the page tells orders of features too, whose figures are left out here.
 
     """
     column = variant_column(bundle.plan)
@@ -115,7 +118,7 @@ def overview_of(bundle: Bundle, sections: Sequence[Section]) -> Overview | None:
         return None
     merged = merged_by_budget(bundle.findings, column)
     named = {one.slice: name for one in bundle.findings if (name := _only(one.slice, column))}
-    ordered = importances(bundle)
+    apart = _importances(bundle) if ordered else frozenset()
     figures = {
         (named[one.slice], section.measure): one
         for section in sections
@@ -123,7 +126,7 @@ def overview_of(bundle: Bundle, sections: Sequence[Section]) -> Overview | None:
         for block in section.blocks
         for one in block.findings
         if one.slice in named and one.contrast is None and not (one.given or on_curve(one))
-        if (one.slice, one.measure) not in ordered
+        if (one.slice, one.measure) not in apart
     }
     verdicts: dict[tuple[str, str], list[tuple[str, Verdict]]] = {}
     measure_of = {(one.key, one.scope): one.measure for one in bundle.findings}
@@ -168,7 +171,7 @@ def overview_of(bundle: Bundle, sections: Sequence[Section]) -> Overview | None:
 _BETTER = {"higher", "lower"}
 
 
-def importances(bundle: Bundle) -> frozenset[tuple[str | None, str]]:
+def _importances(bundle: Bundle) -> frozenset[tuple[str | None, str]]:
     """Return the slices and measures whose figures orders of features tell, but for rules'."""
     column = variant_column(bundle.plan)
     if not orders_of(bundle.findings, column):
@@ -177,7 +180,7 @@ def importances(bundle: Bundle) -> frozenset[tuple[str | None, str]]:
     return frozenset(
         (one.slice, one.measure)
         for one in bundle.findings
-        if place_of(one, column)[1] and (one.scope, one.key) not in ruled
+        if one.contrast is None and place_of(one, column)[1] and (one.scope, one.key) not in ruled
     )
 
 

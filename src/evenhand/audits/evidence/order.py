@@ -27,6 +27,12 @@ _OF_PARTS = "mean_absolute_attribution"
 IMPORTANCES = (_OF_PARTS, "permutation_importance", "log_loss_importance")
 """Measures by which features are put in order, the largest first."""
 
+MOST = 200
+"""Features that are put in order: of more nobody reads an order, and their pairs are too many."""
+
+_METHODS = 12
+"""Methods whose orders are told; each two of them are compared."""
+
 
 class Known(NamedTuple):
     """What is known of a feature: its figure, and the units behind it."""
@@ -163,10 +169,13 @@ def orders_of(findings: Iterable[Finding], variant: str) -> list[Orders]:
                 order.setdefault(feature, Known(part.outcome, part.units))
     found = []
     for where, methods in whole.items():
-        orders = tuple(Order(name, "", known) for name, known in methods.items() if len(known) > 1)
-        apart: dict[str, list[Order]] = {}
+        orders = tuple(
+            Order(name, "", known) for name, known in methods.items() if 1 < len(known) <= MOST
+        )[:_METHODS]
+        names, apart = {one.name for one in orders}, dict[str, list[Order]]()
         for (by, name, group), known in groups.get(where, {}).items():
-            apart.setdefault(by, []).append(Order(name, group, known))
+            if name in names:
+                apart.setdefault(by, []).append(Order(name, group, known))
         if len(orders) > 1:
             found.append(Orders(where, orders, {by: tuple(some) for by, some in apart.items()}))
     return found
