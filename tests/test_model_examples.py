@@ -52,7 +52,7 @@ def test_plan_fits_its_model_and_inputs(plan, inputs):
         pytest.skip("the data are not here: EVENHAND_DATA names no folder that holds them")
     result = CliRunner().invoke(app, ["check", str(plan)])
     assert result.exit_code == 0, result.output
-    assert "nothing was attacked" in result.output
+    assert "no probe was run" in result.output
 
 
 def test_digits_are_audited_by_group_from_one_plan(inputs, tmp_path):

@@ -98,12 +98,23 @@ def test_the_cost_is_said_before_and_a_finished_log_is_taken(folder):
     shown, told = run("audit", path, "--out", str(folder / "v1.evidence.zip"))
     assert "PASS" in shown
     assert told.startswith("attack.fgsm of 300 examples, linf 0.1: at most ")
-    assert told.rstrip().endswith(" queries of linear model")
+    assert " queries of linear model, a few seconds by estimate, as measured on " in told
     _, told = run("audit", path)
     log = folder / "audit.probes" / "1-attack.fgsm.parquet"
     assert told == f"attack.fgsm: taken from {log}, made by the same probe\n"
     checked, _ = run("verify", str(folder / "v1.evidence.zip"))
     assert "as it was sealed" in checked
+
+
+def test_check_says_how_long_a_probe_takes_and_its_document_holds_no_time(folder):
+    path = plan(folder)
+    shown, _ = run("check", path)
+    assert " by estimate, as measured on " in " ".join(shown.split())
+    document, _ = run("check", path, "--json")
+    assert "estimate" not in document
+    assert {*json.loads(document)["probes"][0]} == {
+        *("probe", "variants", "most_queries", "log", "taken")
+    }
 
 
 def test_another_folder_holds_the_logs_where_one_is_named(folder):
@@ -130,7 +141,7 @@ def test_check_says_what_would_be_done_and_does_nothing(folder):
     path = plan(folder)
     shown, _ = run("check", path)
     lines = shown.splitlines()
-    assert lines[0] == f"{path} fits; nothing was attacked."
+    assert lines[0] == f"{path} fits; no probe was run."
     assert "model: linear model, logits of 2 classes; offers bounds, scores, vjp" in lines[1]
     assert lines[2] == "  inputs: 300 of shape 2 (features) in people.parquet"
     assert lines[3].startswith("  probe attack.fgsm of 300 examples, linf 0.1: at most ")

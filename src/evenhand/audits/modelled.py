@@ -13,12 +13,13 @@ from evenhand.audits.plan.lines import Located
 from evenhand.audits.plan.opened import Trust
 from evenhand.audits.plan.plan import AuditPlan
 from evenhand.audits.plan.probed import Prepared, prepare
-from evenhand.audits.probing import predicted, probe_to, telling_kept
+from evenhand.audits.probing import predicted, predicted_time, probe_to, telling_kept
 from evenhand.audits.reused import Wanted, align, found, put, strange, targets
 from evenhand.audits.run import kept_beside
 from evenhand.errors import OutputError
 from evenhand.logs.source import EngineLike, OnBadFile
 from evenhand.probes.method import Progress, silent
+from evenhand.probes.pace import Clock
 from evenhand.probes.run import most_asked
 
 
@@ -37,6 +38,7 @@ class Runner:
         probes: The folder of the probes' logs; by default ``<plan>.probes`` beside the plan.
         tell: Told what will be done and what it may cost, before it is.
         progress: Told how far the work is.
+        clock: Tells seconds, to measure how long a probe will take; None to measure nothing.
 
     """
 
@@ -46,6 +48,7 @@ class Runner:
     probes: Path | None = None
     tell: Callable[[str], None] = _unheard
     progress: Progress = silent
+    clock: Clock | None = None
 
 
 class Step(NamedTuple):
@@ -78,7 +81,11 @@ def folder_of(located: Located | None, runner: Runner, folder: Path | None) -> P
 
 
 def steps_of(prepared: Prepared, folder: Path, runner: Runner) -> list[Step]:
-    """Return what becomes of each probe of a plan; the model is asked for its fingerprint alone."""
+    """Return what becomes of each probe of a plan.
+
+    The model is asked for its fingerprint alone, and to tell how long a probe takes, if anybody
+    asks, about a few examples.
+    """
     wanted = _wanted(prepared, runner.version)
     entries, steps = prepared.fit.plan.probes, []
     places = targets(folder, wanted)
@@ -92,7 +99,13 @@ def steps_of(prepared: Prepared, folder: Path, runner: Runner) -> list[Step]:
             line = f"{probe.method.name}: taken from {log}, made by the same probe"
         else:
             most = most_asked(probe, one.model, count, judged=entry.flags, pictures=entry.pictures)
-            line = predicted(probe, one.model, count, most, runner.trust.rate)
+            line = predicted(probe, one.model, count, most)
+            line += predicted_time(
+                *(probe, one.model, one.inputs, most),
+                folder=kept_beside(place),
+                max_queries=runner.trust.max_queries,
+                clock=runner.clock,
+            )
             line += f"; {place} is not taken: {why}" if why else ""
         steps.append(Step(probe.method.name, names, place, log, most, line))
     return steps

@@ -18,27 +18,25 @@ from evenhand.probes import picture
 from evenhand.probes.kept import forget, kept_in
 from evenhand.probes.log import to_parquet
 from evenhand.probes.method import Progress, silent
+from evenhand.probes.pace import Clock, paced
 from evenhand.probes.probe import Probe
 from evenhand.probes.run import Probed, run
-from evenhand.probes.work import lasting
+from evenhand.probes.work import SOON, lasting
 
 
-def predicted(
-    probe: Probe, model: Model, examples: int, most: int, rate: float | None = None
-) -> str:
-    """Return what a probe will do and what it may cost, in one line.
+def predicted(probe: Probe, model: Model, examples: int, most: int) -> str:
+    """Return what a probe will do and how many queries it may cost, in one line.
 
     Args:
         probe: What is done.
-        model: The model; an endpoint is asked about a few inputs to see how fast it answers.
+        model: The model, which is not asked.
         examples: How many there are.
         most: The most that it may ask.
-        rate: Of endpoints: requests in a second at most.
 
     """
     names = [one.name for one in probe.variants]
     few = names if len(names) < _MANY else [f"{names[0]} to {names[-1]} ({len(names)})"]
-    cost = f"at most {most:,} queries of {model.name}{_lasting(model, most, rate)}"
+    cost = f"at most {most:,} queries of {model.name}"
     many = f"{examples:,} example{'s' * (examples != 1)}"
     return f"{probe.method.name} of {many}, {', '.join(few)}: {cost}"
 
@@ -47,21 +45,71 @@ _MANY = 5
 """Variants of which the first and the last alone are named."""
 
 
-def _lasting(model: Model, most: int, rate: float | None) -> str:
-    """Return how long that may take at an endpoint, going by its answers to a few inputs."""
-    from evenhand.models.http import Way
+def predicted_time(
+    probe: Probe,
+    model: Model,
+    inputs: Inputs,
+    most: int,
+    *,
+    folder: Path,
+    max_queries: int | None = None,
+    clock: Clock | None = time.monotonic,
+) -> str:
+    """Return how long a probe will take by estimate, as words that stand behind `predicted`.
 
-    if not model.name.startswith("http"):
+    Empty where nothing tells: of a run that goes on, a part is done already; and nothing is asked
+    of a model whose queries are limited, nor of an endpoint, where each may cost something. It is
+    told from how an endpoint answered so far, and from its rate.
+
+    Args:
+        probe: What is done.
+        model: The model, which is asked about a few examples, as `paced` says.
+        inputs: Examples with labels.
+        most: The most that the probe may ask.
+        folder: Where an earlier run kept what it finished.
+        max_queries: What the model may be asked.
+        clock: Tells seconds; None to measure nothing.
+
+    >>> _words(125.0, 1_889_000, "as measured on 256 examples")
+    ', about 2 min by estimate at 15,000 a second, as measured on 256 examples'
+    """
+    if kept_in(folder):
         return ""
-    before, began = model.queries, time.monotonic()
-    model.fingerprint()
-    asked = model.queries - before
-    if not asked:
+    if model.name.startswith("http"):
+        return _of_endpoint(model, most)
+    if clock is None or max_queries is not None:
         return ""
-    pace = (time.monotonic() - began) / asked
-    # A rate is of requests, each of which is a batch.
-    pace = max(pace, 1 / (rate * Way().batch)) if rate else pace
-    return f", {lasting(most * pace)} at {1 / pace:,.0f} a second as it answers now"
+    pace = paced(probe, model, inputs, most, clock=clock)
+    if pace is None:
+        return ""
+    on = f"{pace.examples} example{'s' * (pace.examples != 1)}"
+    more = f"{pace.queries:,} more quer{'ies' if pace.queries != 1 else 'y'}"
+    return _words(pace.seconds, most, f"as measured on {on} with {more}")
+
+
+def _of_endpoint(model: Model, most: int) -> str:
+    from evenhand.models.http import HttpModel
+
+    cost = model.predicted(most) if isinstance(model, HttpModel) else None
+    if cost is None or cost.seconds is None:
+        return ""
+    rate = model.way.rate if isinstance(model, HttpModel) else None
+    limited = cost.requests / rate if rate else 0.0
+    answers = _FULL * cost.seconds if cost.seconds > limited else 0.0
+    how = "going by its answers so far" if answers > limited else "going by --rate"
+    return _words(max(answers, limited), most, how)
+
+
+_FULL = 2.0
+"""How many times as long a full request takes as those that were asked so far: of about 16 inputs,
+so that between once and four times as long would be possible."""
+
+
+def _words(seconds: float, most: int, how: str) -> str:
+    # Two digits: more would be of chance.
+    rate = float(f"{most / max(seconds, 1e-9):.1e}")
+    at = f" at {rate:,.0f} a second" if rate >= 1 and seconds >= SOON else ""
+    return f", {lasting(seconds)} by estimate{at}, {how}"
 
 
 def check_out(out: str | Path, *, pictures: int, force: bool) -> None:

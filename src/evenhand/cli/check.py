@@ -29,7 +29,8 @@ def check(
     """Check a plan against the columns of its log: all problems at once, and no row is read.
 
     Side tables are read, to see that their keys do not repeat. Of a plan that names a model, the
-    model and its inputs are opened, and what its probes may cost is told; nothing is attacked.
+    model and its inputs are opened, and what its probes may cost is told, in queries and, going by
+    a few examples, in time; none is run.
 
     [bold]Example[/bold]
 
@@ -50,7 +51,12 @@ def check(
     runner = None
     if names_model(plan):
         runner = modelled.runner_of(
-            probes=probes, trust_pickle=trust_pickle, rate=rate, timeout=timeout, keep=keep
+            probes=probes,
+            trust_pickle=trust_pickle,
+            rate=rate,
+            timeout=timeout,
+            keep=keep,
+            timed=not as_json,
         )
     else:
         modelled.refuse(ctx, str(plan))
@@ -75,7 +81,7 @@ def check(
     lines = [f"{plan} fits {log.source.name}; no row was read."]
     if prepared is not None:
         document |= modelled.probed_document(prepared, steps)
-        lines = [f"{plan} fits; nothing was attacked.", *modelled.probed_lines(prepared, steps)]
+        lines = [f"{plan} fits; no probe was run.", *modelled.probed_lines(prepared, steps)]
     lines += [f"  {role}: {text}" for role, text in document["roles"].items()]
     lines += [f"  group {name}: {group.expression.text}" for name, group in log.groups.items()]
     lines += [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 
@@ -178,8 +179,11 @@ def runner_of(
     timeout: float,
     keep: Path | None,
     progress: Progress | None = None,
+    timed: bool = True,
 ) -> Runner:
     """Return what flags say of a plan's model; what it tells goes to stderr.
+
+    It is measured how long probes will take where `timed` says that anybody reads it.
 
     Raises:
         ModelError: A limit is none.
@@ -205,6 +209,7 @@ def runner_of(
         probes=probes,
         tell=tell,
         progress=progress or silent,
+        clock=time.monotonic if timed else None,
     )
 
 

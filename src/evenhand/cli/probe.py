@@ -146,7 +146,7 @@ def probe(
       --label income_gt_50k --by sex --out gap.parquet
     """
     import evenhand
-    from evenhand.audits.probing import check_out, predicted, probe_to, telling_kept
+    from evenhand.audits.probing import check_out, predicted, predicted_time, probe_to, telling_kept
     from evenhand.audits.run import kept_beside
     from evenhand.cli.examined import both
     from evenhand.cli.gap import check_compared
@@ -223,7 +223,14 @@ def probe(
     wanted = wanted.among(examples)
     wanted.check(found)
     most = most_asked(wanted, found, len(examples), judged=judge, pictures=pictures)
-    typer.echo(predicted(wanted, found, len(examples), most, rate), err=True)
+    # Queries at once: to measure how long they take takes a moment.
+    typer.echo(predicted(wanted, found, len(examples), most), err=True, nl=False)
+    typer.echo(
+        predicted_time(
+            *(wanted, found, examples, most), folder=kept_beside(out), max_queries=max_queries
+        ),
+        err=True,
+    )
     with telling_kept(kept_beside(out), modelled.tell), shown_progress(silent=as_json) as progress:
         probed = probe_to(
             out,

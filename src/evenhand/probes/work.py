@@ -295,9 +295,30 @@ def _native(value: Any) -> Any:  # noqa: ANN401 - a number of NumPy
 _SOON = 2.0
 """Seconds after which the time left can be told."""
 
+SOON = 10.0
+"""Seconds below which nobody needs to know how many."""
+
+_UNITS = (
+    (95.0, 1.0, 10, "s"),
+    (9.5 * 60, 60.0, 1, "min"),
+    (90 * 60.0, 60.0, 5, "min"),
+    (9.5 * 3600, 3600.0, 0.5, "h"),
+    (48 * 3600.0, 3600.0, 1, "h"),
+)
+"""Seconds up to which a unit is used, what it is, to what its number is rounded, its name."""
+
 
 def lasting(seconds: float) -> str:
-    """Return about how long so many seconds are."""
-    if seconds < 90:  # noqa: PLR2004 - seconds
-        return f"about {max(1, round(seconds))} s"
-    return f"about {round(seconds / 60)} min" if seconds < 5400 else f"about {seconds / 3600:.1f} h"  # noqa: PLR2004
+    """Return about how long so many seconds are, no finer than anybody can foretell.
+
+    >>> [lasting(one) for one in (3, 37, 200, 1500, 5400, 90_000, 300_000)]
+    ... # doctest: +NORMALIZE_WHITESPACE
+    ['a few seconds', 'about 40 s', 'about 3 min', 'about 25 min', 'about 1.5 h', 'about 25 h',
+     'about 3 days']
+    """
+    if seconds < SOON:
+        return "a few seconds"
+    for most, unit, step, name in _UNITS:
+        if seconds < most:
+            return f"about {round(seconds / unit / step) * step:g} {name}"
+    return f"about {seconds / 86_400:,.0f} days"
