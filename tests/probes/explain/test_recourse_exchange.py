@@ -223,7 +223,7 @@ VALUES = [
 ]
 
 
-def exchanged_by(decided, own, change):
+def exchanged_by(decided, own, change, **how):
     """Return what an exchange makes of one change, nothing being made shorter."""
     return exchanged(
         decided,
@@ -231,7 +231,7 @@ def exchanged_by(decided, own, change):
         np.array([change]),
         VALUES,
         room=ROOM,
-        how=Exchange(),
+        how=Exchange(**how),
         shorter=lambda _, z: z,
     )[0]
 
@@ -248,6 +248,7 @@ def test_window_of_values_on_the_way_is_met_where_hours_turn_it_too():
     assert found[0] == 3103
     assert found[1] > 40
     assert decided(found[None]).all()
+    assert (found == np.rint(found)).all()
     assert ROOM.price(np.array(own), found) < ROOM.price(np.array(own), np.array(change))
 
 
@@ -271,3 +272,31 @@ def test_text_goes_back_for_two_numbers_and_a_number_for_text():
 def test_change_stays_where_nothing_cheaper_turns_the_decision():
     change = [7298.0, 40, 10, 0]
     assert exchanged_by(lambda z: z[:, 0] >= 7298, [0.0, 40, 10, 0], change).tolist() == change
+
+
+OWN, CHANGE = [0.0, 40, 10, 0], [7298.0, 40, 10, 0]
+ON_THE_WAY = 2
+"""Queries of 3,103, the one gain of the grid on the way: all others at once, up and down."""
+
+
+def asked_of(asked):
+    """Return what is asked where gains of 7,298 alone turn the decision."""
+    count = 0
+
+    def decided(z):
+        nonlocal count
+        count += len(z)
+        return z[:, 0] >= 7298
+
+    assert exchanged_by(decided, OWN, CHANGE, asked=asked).tolist() == CHANGE
+    return count
+
+
+def test_what_is_seen_on_the_way_costs_two_queries_where_all_others_turn_nothing():
+    # Gains go back to nothing and stand at three shares of their way; there hours and schooling go
+    # up and down, and both in four ways. Another job is dearer than the change.
+    assert 0 < asked_of(1_000) <= 4 * (4 + 4) + ON_THE_WAY
+
+
+def test_no_more_is_asked_in_a_round_than_there_is_room_for():
+    assert asked_of(1) == 1 * 4 + ON_THE_WAY < asked_of(1_000)
