@@ -173,7 +173,7 @@ def test_parts_are_those_of_explain_shap_of_the_logit_with_the_same_seed():
 
 
 @pytest.mark.parametrize("name", ["shap", "occlusion", "kernel_shap", "lime(samples=9)"])
-@pytest.mark.parametrize("written", ["", ", background=10"])
+@pytest.mark.parametrize("written", ["", ", background=10", ", background=90"])
 def test_it_costs_no_more_than_is_said(name, written):
     model = curving()
     x = np.random.default_rng(6).random((20, SIZE))
@@ -181,7 +181,10 @@ def test_it_costs_no_more_than_is_said(name, written):
     probe = probe_of(f"attribute.importance(of={name}{written})")
     found = run(probe, model, inputs, version="0", believe=True)
     assert found.made.queries == model.queries <= most_asked(probe.among(inputs), model, 20)
-    assert 0 < found.rows["queries"].sum() <= 20 * probe.method.explainers.most(model)
+    # Of fewer rows than the background is to have all are taken.
+    most = probe.among(inputs).method.explainers.most(model)
+    assert 0 < found.rows["queries"].sum() <= 20 * most
+    assert most <= 20 * probe_of(f"attribute.importance(of={name})").method.explainers.most(model)
 
 
 def test_an_example_has_the_same_parts_alone_and_among_others():

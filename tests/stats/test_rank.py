@@ -86,8 +86,10 @@ def test_limits_of_a_mean_are_those_of_student_at_the_level_that_holds_for_all(u
 
 
 def test_limits_on_the_scale_of_logarithms_are_not_narrower_than_those_of_that_scale():
+    # The standard error of the logarithm, and with it the coefficient of variation, of 30 units.
     value, error = 2.0, 0.4
-    half = [stats.t.ppf(1 - 0.05 / 2 / m, 29) * error for m in (1, 9)]
+    freedom = 29 / (1 + 30 * error**2)
+    half = [stats.t.ppf(1 - 0.05 / 2 / m, freedom) * error for m in (1, 9)]
     one = Limits(*(np.array([value * np.exp(sign * half[0])]) for sign in (-1, 1)))
     found = widened(np.array([value]), one, level=0.95, times=9, units=np.array([30.0]))
     assert found.high[0] == pytest.approx(value * np.exp(half[1]))
@@ -119,3 +121,24 @@ def test_ranks_and_tau_hold_all_together_as_often_as_they_say(shared):
         told = concordance(found[0][0], found[1][0], *both)
         held[1] += told.low <= true_tau <= told.high
     assert (held / draws >= 0.95 - 3.3 * np.sqrt(0.95 * 0.05 / draws)).all()
+
+
+def test_ranks_of_skewed_parts_hold_as_often_as_they_say():
+    # A feature whose parts hardly differ is truly last beside 15 whose parts are mostly small, so
+    # that one of these whose limits miss breaks the ranks. Of 1,000 draws at least .90 hold: gamma
+    # rows keep .93 with the degrees of freedom that a skew leaves (a false alarm in 10,000), and
+    # .84 with those of 30 units.
+    rng, draws, units, level, size = np.random.default_rng(3), 1000, 30, 0.95, 15
+    held = 0
+    for _ in range(draws):
+        skewed = 1.02 * rng.gamma(1 / 9, 9, (units, size - 1))
+        rows = np.column_stack([rng.normal(1, 0.02, units), skewed])
+        value = rows.mean(axis=0)
+        error = rows.std(axis=0, ddof=1) / np.sqrt(units) / value
+        freedom = np.maximum((units - 1) / (1 + units * error**2), 1)
+        far = np.exp(stats.t.ppf((1 + level) / 2, freedom) * error)
+        limits = Limits(value / far, value * far)
+        count = np.full(size, float(units))
+        best, worst = ranks(widened(value, limits, level=level, times=size, units=count))
+        held += worst[0] == size and (best[1:] == 1).all()
+    assert held / draws >= 0.90

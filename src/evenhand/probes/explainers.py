@@ -74,8 +74,8 @@ class Explainers:
             what = f"{listed(self.names)} are told against no input, and need no background."
             found.append(Problem(who, what, "Leave it out."))
         if self.table is not None and len(self.table.x) < LEAST:
-            what = f"of {len(self.table.x)} examples no background can be drawn; {LEAST} are the "
-            found.append(Problem(who, f"{what}least."))
+            what = f"of {len(self.table.x)} examples no background can be drawn."
+            found.append(Problem(who, what, f"Give {LEAST} or more, or leave background out."))
         return found
 
     def notes(self, model: Model) -> tuple[str, ...]:
@@ -114,7 +114,8 @@ class Explainers:
         """Return the most that all attributions of an example cost, each once."""
         if self.background is None:
             return sum(one.most(model) for one in self.attributions)
-        return sum(one.most_beside(model, self.background) for one in self.attributions)
+        count = len(self.rows) if self.table else self.background
+        return sum(one.most_beside(model, count) for one in self.attributions)
 
     def maps(
         self,
@@ -188,7 +189,7 @@ def read(term: Term, written: str, problems: Sequence[Problem], *, least: int) -
         what = f"of names {listed(twice)} twice, and what is compared with itself agrees."
         wrong.append(Problem(where, what, "Say each once; seed_stability is of two seeds."))
     if len(found) < least and not wrong:
-        what = f"of names {listed(map(str, found)) or 'nothing'}, and "
+        what = f"of names {listed(map(str, found))}, and "
         what += "a disagreement takes two." if least == _TWO else "one is the least."
         hint = f"Name another: {listed([*attributions()])}; random tells what chance gives."
         wrong.append(Problem(where, what, hint))

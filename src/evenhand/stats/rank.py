@@ -52,14 +52,17 @@ def widened(value: Floats, limits: Limits, *, level: float, times: int, units: F
         limits: Of each alone, shape (K,).
         level: Their coverage, in (0, 1).
         times: How many hold together, from 1.
-        units: Independent units behind each, shape (K,); taken as 2 at least.
+        units: Independent units behind each, shape (K,); taken as 2 at least. Where a unit has
+            several rows that differ much, its limits rest on fewer degrees of freedom, which no
+            limit tells.
 
     >>> one = Limits(np.array([1.0]), np.array([3.0]))
     >>> same = widened(np.array([2.0]), one, level=0.95, times=1, units=np.array([50.0]))
     >>> same.low.tolist(), same.high.tolist()
     ([1.0], [3.0])
     """
-    freedom, tail = np.maximum(units - 1, 1.0), (1 - level) / 2
+    tail = (1 - level) / 2
+    freedom = _freedom(value, limits, tail, units)
     further = stdtrit(freedom, 1 - tail / times) / stdtrit(freedom, 1 - tail)
     low, high = (value + further * (limit - value) for limit in (limits.low, limits.high))
     above = limits.low > 0
@@ -67,6 +70,28 @@ def widened(value: Floats, limits: Limits, *, level: float, times: int, units: F
     with np.errstate(over="ignore"):
         high = np.where(above, np.maximum(high, value * ratio**further), high)
     return Limits(low, high)
+
+
+def _freedom(value: Floats, limits: Limits, tail: float, units: Floats) -> Floats:
+    """Return Student's degrees of freedom behind limits, shape (K,), 1 at least.
+
+    One less than the units; of limits on the scale of logarithms they are divided by 1 + c^2, with
+    c the coefficient of variation (`evenhand.stats.delta`), which the width tells: the wider limits
+    are, the larger it is. Both are sought together, by halving.
+    """
+    most = np.maximum(units - 1, 1.0)
+    even = (limits.low > 0) & np.isclose(limits.low * limits.high, np.square(value), rtol=1e-6)
+    width = np.log(np.where(even, limits.high, 1.0) / np.where(even, value, 1.0))
+    least, found = np.ones_like(most), most
+    for _ in range(_HALVINGS):
+        middle = (least + found) / 2
+        variation = units * np.square(width / stdtrit(middle, 1 - tail))
+        many = middle * (1 + variation) > most
+        least, found = np.where(many, least, middle), np.where(many, middle, found)
+    return found
+
+
+_HALVINGS = 30
 
 
 def ranks(limits: Limits) -> tuple[Places, Places]:

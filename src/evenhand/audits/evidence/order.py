@@ -33,6 +33,9 @@ MOST = 200
 _METHODS = 12
 """Methods whose orders are told; each two of them are compared."""
 
+_ROUNDING = 1e-12
+"""Beside the largest figure of an order, what is no larger is taken for sums of what cancels."""
+
 
 class Known(NamedTuple):
     """What is known of a feature: its figure, and the units behind it."""
@@ -66,7 +69,10 @@ class Order:
 
     @property
     def placed(self) -> tuple[str, ...]:
-        """The features that have a figure; what is 0 in every row has one, without limits."""
+        """The features that have a figure; what is 0 in every row has one, without limits.
+
+        So has what differs from 0 by rounding, such as a Shapley value of what no model reads.
+        """
         return tuple(
             name
             for name, one in self.figures.items()
@@ -86,13 +92,12 @@ class Order:
         }
 
     def values(self, names: Sequence[str]) -> np.ndarray:
-        """Return the figures of features, shape (K,)."""
-        found = [_estimate(self.figures[name].outcome) for name in names]
-        return np.array([0.0 if one is None else one.value for one in found])
+        """Return the figures of features, shape (K,); 0 of those without limits."""
+        return np.array([0.0 if one is None else one.value for one in self._estimates(names)])
 
     def limits(self, names: Sequence[str], times: int) -> Limits:
         """Return limits of so many figures that hold together; none of what is 0 in every row."""
-        found = [_estimate(self.figures[name].outcome) for name in names]
+        found = self._estimates(names)
         low = np.array([-np.inf if one is None else one.low for one in found])
         high = np.array([np.inf if one is None else one.high for one in found])
         known = np.array([one is not None for one in found])
@@ -107,6 +112,13 @@ class Order:
         )
         low[known], high[known] = wide.low, wide.high
         return Limits(low, high)
+
+    def _estimates(self, names: Sequence[str]) -> list[Estimate | None]:
+        """Return the figures of features that have limits, None for the others."""
+        all_of = [_estimate(one.outcome) for one in self.figures.values()]
+        least = _ROUNDING * max((abs(one.value) for one in all_of if one), default=0.0)
+        found = [_estimate(self.figures[name].outcome) for name in names]
+        return [one if one and max(abs(one.low), abs(one.high)) > least else None for one in found]
 
 
 @dataclass(frozen=True)
