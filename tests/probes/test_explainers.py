@@ -172,6 +172,24 @@ def test_parts_are_those_of_explain_shap_of_the_logit_with_the_same_seed():
     assert "a background of 15 is small" in notes
 
 
+def test_where_trees_cannot_be_read_the_error_is_of_this_method(monkeypatch):
+    ensemble = pytest.importorskip("sklearn.ensemble")
+    shap = pytest.importorskip("shap")
+    x = np.random.default_rng(4).random((60, SIZE))
+    trees = ensemble.GradientBoostingClassifier(n_estimators=3).fit(x, curved(x) > 1)
+    model = sklearn(trees, Spec(labels=(False, True), shape=(SIZE,)))
+
+    def failing(*_, **__):
+        raise ValueError("it is too new")
+
+    monkeypatch.setattr(shap, "TreeExplainer", failing)
+    with pytest.raises(ModelError, match=r"^attribute\.shap: .* it is too new") as error:
+        one("shap").beside(model, x[:2], model.predict(x[:2]), streams(2), x[:3])
+    assert [problem.hint for problem in error.value.problems] == [
+        "Name attribute.kernel_shap, which is exact too where it draws no coalitions."
+    ]
+
+
 @pytest.mark.parametrize("name", ["shap", "occlusion", "kernel_shap", "lime(samples=9)"])
 @pytest.mark.parametrize("written", ["", ", background=10", ", background=90"])
 def test_it_costs_no_more_than_is_said(name, written):

@@ -25,15 +25,16 @@ _METHODS = 8
 
 ABOUT = (
     "Ranks of features by each method, 1st for the largest figure, which stands behind it in the "
-    "method's own unit; '2nd to 3rd' is what the intervals leave open. Methods may ask different "
-    "things: sizes of parts are of the score, importances by permutation of the errors."
+    "method's own unit; '2nd to 3rd' is what the intervals leave open. What has no figure by a "
+    "method has no rank, and the others are ranked without it. Methods may ask different things: "
+    "sizes of parts are of the score, importances by permutation of the errors."
 )
 
 _AGREEMENT = (
     "Kendall's tau is the share of pairs of features that stand in one order less that of pairs in "
     "opposite orders: 1 where all are alike, 0 by chance. A pair is known where the intervals of "
-    "both methods tell its two features apart, all of them together ({level}, by Bonferroni); the "
-    "interval of tau leaves every other pair open."
+    "both methods tell its two features apart, all of them together ({level}, by Bonferroni; each "
+    "line by itself); the interval of tau leaves every other pair open."
 )
 
 
@@ -88,9 +89,14 @@ def _ranks(one: Orders) -> Overview:
         )
         for name in names[:_FEATURES]
     )
-    notes = [f"{len(names) - _FEATURES:,} more features are below."] if names[_FEATURES:] else []
-    left = len(one.whole) - len(shown)
-    notes += [f"{left:,} more methods are below."] if left else []
+    notes = [
+        f"Of {count:,} {of} the first {most} are shown; the figures of all are below."
+        for of, count, most in (
+            ("features", len(names), _FEATURES),
+            ("methods", len(one.whole), _METHODS),
+        )
+        if count > most
+    ]
     methods = tuple(cut(order.name) for order in shown)
     return Overview(methods, rows, ("",) * len(shown), (), tuple(notes))
 

@@ -1,8 +1,9 @@
 """Orders of features by importance: what several methods put first, from the figures of evidence.
 
 Methods have units of their own, so that their figures cannot be compared and their orders can. An
-order is known as far as intervals tell figures apart; everything here holds together at the level
-of the figures (`evenhand.stats.rank`).
+order is known as far as intervals tell figures apart. All ranks of an order hold together at the
+level of the figures, and so does what is said of two orders (`evenhand.stats.rank`); several orders,
+or several twos, do not.
 """
 
 from __future__ import annotations

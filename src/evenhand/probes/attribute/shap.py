@@ -128,13 +128,16 @@ class Shapley(Attribution):
 
         if way == "enumerate":
             return enumerated(scored, x, background, alone, tell=lambda _share: None)
-        parts = of_trees(bare, background, x, score)
+        hint = "Name attribute.kernel_shap, which is exact too where it draws no coalitions."
+        try:
+            parts = of_trees(bare, background, x, score)
+        except ModelError as error:
+            wrong = [Problem(str(self), one.what, hint) for one in error.problems]
+            raise ModelError(wrong) from error
         whole, base = scored(x), float(scored(background).mean())
         off = np.abs(parts.sum(axis=1) - (whole - base))
         if bool((off > _TOLERANCE * np.maximum(1.0, np.abs(whole) + abs(base))).any()):
             what = f"parts of trees miss their score by up to {off.max():.3g}."
-            every = f"kernel_shap(samples={(1 << x.shape[1]) - 2})"
-            hint = f"Name attribute.{every}, which is exact too, or draws fewer."
             raise ModelError(Problem(str(self), what, hint))
         return parts
 
