@@ -2,8 +2,8 @@
 
 Methods have units of their own, so that their figures cannot be compared and their orders can. An
 order is known as far as intervals tell figures apart. All ranks of an order hold together at the
-level of the figures, and so does what is said of two orders (`evenhand.stats.rank`); several orders,
-or several twos, do not.
+level of the figures, and so does what is said of two orders (`evenhand.stats.rank`); several of
+either do not.
 """
 
 from __future__ import annotations
