@@ -55,7 +55,7 @@ def rows_of(sizes=SIZES, rises=RISES, zero=()):
     ).with_columns(pl.col("attribution", "error_rise").fill_nan(None))
 
 
-def bundle_of(rows, *, gate=(), by=True):
+def bundle_of(rows, *, gate=(), by="sex"):
     found = {"mean_absolute_attribution": [], "permutation_importance": []}
     for name in rows["variant"].unique(maintain_order=True):
         of = "mean_absolute_attribution" if ": " in name else "permutation_importance"
@@ -64,12 +64,12 @@ def bundle_of(rows, *, gate=(), by=True):
     measures = [{"measure": one, "slices": found[one]} for one in texts]
     if by:
         measures += [
-            {"measure": f"difference({one}, by=sex)", "slices": found[one]} for one in texts
+            {"measure": f"difference({one}, by={by})", "slices": found[one]} for one in texts
         ]
     plan = {
         "evenhand": 1,
         "log": {"source": "parts.parquet", "kind": "attributions"},
-        "groups": {"sex": "sex"},
+        "groups": {by or "sex": "sex"},
         "measures": measures,
     }
     return eh.audit({**plan, **({"gate": [*gate]} if gate else {})}, table=rows)
@@ -126,19 +126,19 @@ def test_orders_of_groups_are_compared_method_by_method():
 
 
 def test_a_feature_that_is_0_in_every_row_is_last_and_nobody_knows_its_place():
-    (found,) = orders(bundle_of(rows_of(zero=("shap: hours",)), by=False))
+    (found,) = orders(bundle_of(rows_of(zero=("shap: hours",)), by=""))
     shap = found.whole[1].ranks()
     assert (shap["hours"].value, shap["hours"].best, shap["hours"].worst) == (3, 1, 3)
     # Nor is it known of the others whether it comes before them.
     assert (shap["gain"].best, shap["gain"].worst) == (1, 2)
-    (page,) = orders_in(bundle_of(rows_of(zero=("shap: hours",)), by=False))
+    (page,) = orders_in(bundle_of(rows_of(zero=("shap: hours",)), by=""))
     cells = dict(page.ranks.rows)["hours"]
     assert cells[1].text == "1st to 3rd 0"
 
 
 def test_a_feature_that_differs_from_0_by_rounding_is_as_one_that_is_0():
     noise = {"occlusion": SIZES["occlusion"], "shap": {"age": 1.0, "gain": 2e-17, "hours": 1e-17}}
-    (found,) = orders(bundle_of(rows_of(noise, {}), by=False))
+    (found,) = orders(bundle_of(rows_of(noise, {}), by=""))
     shap = found.whole[1].ranks()
     # Their limits do not meet, and say nothing.
     assert shap["gain"] == shap["hours"] == (2, 1, 3)
@@ -154,7 +154,7 @@ def test_one_method_alone_is_no_comparison():
 
 def test_a_name_with_a_colon_that_is_no_method_is_a_feature():
     rows = rows_of({"occlusion": SIZES["occlusion"], "time: of day": SIZES["shap"]}, RISES)
-    (found,) = orders(bundle_of(rows, by=False))
+    (found,) = orders(bundle_of(rows, by=""))
     assert [one.name for one in found.whole] == [
         "occlusion",
         "mean_absolute_attribution",
@@ -180,6 +180,12 @@ def test_reports_show_ranks_with_their_figures_and_how_far_orders_agree():
     whole = overview_of(bundle, sections_of(bundle))
     assert whole is not None
     assert len(whole.rows) == 9
+
+
+def test_groups_are_called_as_the_plan_calls_them():
+    bundle = bundle_of(rows_of(), by="Sex")
+    for page in (html(bundle), markdown(bundle)):
+        assert "How far groups agree, by Sex" in page
 
 
 def test_figures_that_a_rule_is_about_stay_among_the_variants():
