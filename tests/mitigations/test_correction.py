@@ -32,7 +32,7 @@ def sorted_by_hand(candidates, row, k, correction, factor):
     return sorted(place, key=lambda one: (-key[one], -score[one], one))[:k]
 
 
-@pytest.mark.parametrize("k", [1, 3, 10])
+@pytest.mark.parametrize("k", [0, 1, 3, 10])
 @pytest.mark.parametrize("size", [2, 40, 120])
 @pytest.mark.parametrize("steps", [0, 8])
 @pytest.mark.parametrize("kind", ["none", "slight", "middling", "beyond all scores", "downwards"])

@@ -127,7 +127,8 @@ def _first_of_group(group: Places, k: int) -> NDArray[np.bool_]:
     by_group = np.argsort(group, axis=1, kind="stable")
     held = np.take_along_axis(group, by_group, axis=1)
     found = np.ones(group.shape, bool)
-    np.put_along_axis(found, by_group[:, k:], held[:, k:] != held[:, :-k], axis=1)
+    others = held[:, k:] != held[:, : held.shape[1] - k]
+    np.put_along_axis(found, by_group[:, k:], others, axis=1)
     return found
 
 

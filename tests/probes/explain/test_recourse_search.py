@@ -154,3 +154,18 @@ def test_whole_numbers_end_at_the_last_inside_a_range(closed):
     assert (z[:, 0] == 4).all()
     cost, _ = found_of(decide, x, model=model, ranges=[("x0", -0.5, 3.9)], immutable=("x1",))
     assert np.isinf(cost).all()
+
+
+def test_group_of_columns_whose_range_nobody_lies_in_stays_and_others_turn_the_decision():
+    part = np.arange(20) % 2
+    x = np.column_stack([part, 1 - part, np.arange(20)]).astype(float)
+
+    def decide(z):
+        return z[:, 2] >= 15
+
+    written = "counterfactual(groups=[[x0, x1]])"
+    cost, z = found_of(decide, x, written=written, ranges=[("x0", 0.2, 0.5)])
+    assert (z[:, :2] == x[:, :2]).all()
+    assert cost == pytest.approx(
+        np.where(decide(x), np.nan, (15 - x[:, 2]) / x[:, 2].std()), nan_ok=True
+    )

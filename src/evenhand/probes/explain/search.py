@@ -210,8 +210,9 @@ def _paired(
     each = math.isqrt(how.pairs // max(len(pairs), 1))
     for pair in pairs if each > 1 else []:
         left, right = (coarse(values[one].grid, each) for one in pair)
-        grid = np.array([[*a, *b] for a in left for b in right])
         columns = [place for one in pair for place in room.members[one]]
+        # Of a range that nobody lies in there is none to put in.
+        grid = np.array([[*a, *b] for a in left for b in right]).reshape(-1, len(columns))
         side = (x[:, None, columns] != grid).any(axis=2)
         rows, z, _ = _nearest(decided, x, side, columns, grid, under=price, room=room)
         best[rows], price[rows] = z, room.price(x[rows], z)
