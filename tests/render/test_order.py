@@ -138,12 +138,15 @@ def test_a_feature_that_is_0_in_every_row_is_last_and_nobody_knows_its_place():
 
 def test_a_feature_that_differs_from_0_by_rounding_is_as_one_that_is_0():
     noise = {"occlusion": SIZES["occlusion"], "shap": {"age": 1.0, "gain": 2e-17, "hours": 1e-17}}
-    (found,) = orders(bundle_of(rows_of(noise, {}), by=""))
+    bundle = bundle_of(rows_of(noise, {}), by="")
+    (found,) = orders(bundle)
     shap = found.whole[1].ranks()
     # Their limits do not meet, and say nothing.
     assert shap["gain"] == shap["hours"] == (2, 1, 3)
     (told,) = (each for _, _, each in found.pairs())
     assert (told.alike, told.opposite, told.unknown) == (0, 0, 3)
+    (page,) = orders_in(bundle)
+    assert dict(page.ranks.rows)["gain"][1].text == "1st to 3rd 0"
 
 
 def test_one_method_alone_is_no_comparison():

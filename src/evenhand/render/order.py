@@ -13,7 +13,6 @@ from evenhand.audits.evidence.strength import variant_column
 from evenhand.render.overview import Cell, Overview, short
 from evenhand.render.table import Table
 from evenhand.render.wording import value_shown
-from evenhand.stats.estimate import Estimate
 from evenhand.stats.rank import Concordance
 
 TITLE = "Which features come first"
@@ -105,9 +104,9 @@ def _cell(order: Order, ranks: Mapping[str, Rank], name: str) -> Cell:
     if name not in ranks:
         return Cell()
     _, best, worst = ranks[name]
-    found = order.figures[name].outcome
+    (found,) = order.estimates([name])
     figure = "0"
-    if isinstance(found, Estimate):
+    if found:
         figure = f"{short(found.value)} [{short(found.low)}, {short(found.high)}]"
     told = _ordinal(best) if best == worst else f"{_ordinal(best)} to {_ordinal(worst)}"
     return Cell(told, figure)

@@ -92,13 +92,20 @@ class Order:
             for at, name in enumerate(names)
         }
 
+    def estimates(self, names: Sequence[str]) -> list[Estimate | None]:
+        """Return the figures of features that have limits, None for the others."""
+        all_of = [_estimate(one.outcome) for one in self.figures.values()]
+        least = _ROUNDING * max((abs(one.value) for one in all_of if one), default=0.0)
+        found = [_estimate(self.figures[name].outcome) for name in names]
+        return [one if one and max(abs(one.low), abs(one.high)) > least else None for one in found]
+
     def values(self, names: Sequence[str]) -> np.ndarray:
         """Return the figures of features, shape (K,); 0 of those without limits."""
-        return np.array([0.0 if one is None else one.value for one in self._estimates(names)])
+        return np.array([0.0 if one is None else one.value for one in self.estimates(names)])
 
     def limits(self, names: Sequence[str], times: int) -> Limits:
         """Return limits of so many figures that hold together; none of what is 0 in every row."""
-        found = self._estimates(names)
+        found = self.estimates(names)
         low = np.array([-np.inf if one is None else one.low for one in found])
         high = np.array([np.inf if one is None else one.high for one in found])
         known = np.array([one is not None for one in found])
@@ -113,13 +120,6 @@ class Order:
         )
         low[known], high[known] = wide.low, wide.high
         return Limits(low, high)
-
-    def _estimates(self, names: Sequence[str]) -> list[Estimate | None]:
-        """Return the figures of features that have limits, None for the others."""
-        all_of = [_estimate(one.outcome) for one in self.figures.values()]
-        least = _ROUNDING * max((abs(one.value) for one in all_of if one), default=0.0)
-        found = [_estimate(self.figures[name].outcome) for name in names]
-        return [one if one and max(abs(one.low), abs(one.high)) > least else None for one in found]
 
 
 @dataclass(frozen=True)
