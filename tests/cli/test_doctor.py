@@ -109,6 +109,19 @@ def test_where_modules_are_asked_is_told_and_what_is_wrong_with_it(run, monkeypa
     assert "torch device" not in _checks(run)
 
 
+def test_torch_that_is_broken_is_told_beside_all_else(run, monkeypatch):
+    pytest.importorskip("torch")
+
+    def broken(_said):
+        raise OSError("libcudart.so.12: cannot open shared object file")
+
+    monkeypatch.setattr("evenhand.models.device.device_of", broken)
+    checks = _checks(run)
+    assert checks["torch device"]["ok"] is False
+    assert "libcudart" in checks["torch device"]["found"]
+    assert checks["evenhand"]["ok"]
+
+
 def test_spark_without_java_says_so(run, monkeypatch):
     pytest.importorskip("pyspark")
     monkeypatch.setattr(shutil, "which", lambda _name: None)

@@ -71,6 +71,14 @@ def test_no_number_of_examples_is_refused(monkeypatch, said):
         TorchModel(Batches(), image_spec())
 
 
+def test_of_one_example_at_a_time_nobody_is_told_to_ask_about_fewer():
+    model = TorchModel(Batches(most=0), image_spec(), batch=1)
+    with pytest.raises(ModelError, match="too little memory") as refused:
+        model.predict(images(3))
+    assert "EVENHAND_BATCH" not in str(refused.value)
+    assert "EVENHAND_DEVICE=cpu" in str(refused.value)
+
+
 @pytest.mark.parametrize("ask", ["scores", "gradients"])
 def test_memory_that_does_not_suffice_is_told_with_what_helps(ask):
     model = TorchModel(Batches(most=100), image_spec())

@@ -152,7 +152,7 @@ def _device() -> list[dict[str, str | bool]]:
     """Return where modules of torch are asked, where there is torch."""
     import importlib.util
 
-    from evenhand.errors import ModelError
+    from evenhand.errors import ModelError, first_line
 
     if importlib.util.find_spec("torch") is None:
         return []
@@ -163,6 +163,10 @@ def _device() -> list[dict[str, str | bool]]:
     except ModelError as error:
         (problem,) = error.problems
         return [_check("torch device", found=problem.what, hint=problem.hint, ok=False)]
+    except (ImportError, OSError) as error:
+        # One that is built for another machine, or lacks a library.
+        found = f"torch cannot be imported: {first_line(error)}"
+        return [_check("torch device", found=found, hint="Install it anew.", ok=False)]
     found = str(device)
     if device.type == "cuda":
         import torch

@@ -15,6 +15,7 @@ from evenhand.errors import EvenhandError, MissingExtraError, ModelError, Proble
 from evenhand.models import interval
 from evenhand.models.answer import VARIABLE as BATCH_VARIABLE
 from evenhand.models.answer import at_once, batches, channelwise, check_inputs, check_scores
+from evenhand.models.device import VARIABLE as DEVICE_VARIABLE
 from evenhand.models.device import device_of, in_full_precision
 from evenhand.models.model import Array, Codes, Floats, Offer, Slope, need
 from evenhand.models.redrawn import drawn_anew, layers_of
@@ -36,7 +37,7 @@ class TorchModel:
     """A module as a model.
 
     It is asked in evaluation mode with frozen parameters; both are put back after every call, so
-    that a probe in the middle of training changes nothing. On a GPU its numbers are whole, see
+    that a probe in the middle of training changes nothing. On a GPU it calculates
     `in_full_precision`.
 
     Attributes:
@@ -253,6 +254,10 @@ class TorchModel:
         return f"Does the spec's shape fit it? Is memory short? {self._fewer()}"
 
     def _fewer(self) -> str:
+        if self.batch == 1:
+            return (
+                f"It is asked about one at a time already; {DEVICE_VARIABLE}=cpu asks on the CPU."
+            )
         return f"{BATCH_VARIABLE}={max(1, self.batch // 4)} asks about fewer examples at once."
 
     def _asked(self, x: Any) -> Any:  # noqa: ANN401 - tensors
