@@ -355,3 +355,33 @@ def test_of_three_decisions_the_one_that_is_wanted_is_reached_from_both_others()
         # By halves six times: a 64th of the way to a value that is seen is what is missed at most.
         least = min(abs(age + 0.5), abs(age - 0.5)) / inputs.x[:, 0].std()
         assert least <= row["recourse_cost"] < least + 0.1
+
+
+def test_changes_of_single_precision_are_what_the_model_was_asked_about():
+    rng = np.random.default_rng(3)
+    # The end of a range that single precision rounds up to a threshold, which it does not reach.
+    edges = np.array([np.float32(1.7), 0.4, -0.3], np.float64)
+    assert edges[0] > 1.7
+
+    def scores(x):
+        above = (np.asarray(x, np.float64) >= edges).sum(axis=1)
+        return np.stack([np.full(len(x), 1.5), above], axis=1)
+
+    x = rng.uniform(-2, 2, (120, 3)).astype(np.float32)
+    model = FunctionModel(scores, SPEC)
+    ranges = (("age", -1.9, 1.7), ("pay", -1.7, 1.9))
+    rows = rows_of("counterfactual", model, inputs_for(x), ranges=ranges, immutable="hours")
+    told = 0
+    for row, one in zip(rows.iter_rows(named=True), x.astype(np.float64), strict=True):
+        if row["changes"] is None:
+            continue
+        told += 1
+        there = one.copy()
+        for name, (before, value) in json.loads(row["changes"]).items():
+            assert before == one[NAMES.index(name)]
+            assert ranges[NAMES.index(name)][1] <= value <= ranges[NAMES.index(name)][2]
+            there[NAMES.index(name)] = value
+        assert model.predict(there[None]) == 1
+        cost = np.linalg.norm((there - one) / x.astype(np.float64).std(axis=0))
+        assert row["recourse_cost"] == pytest.approx(cost, rel=1e-12)
+    assert told > 20

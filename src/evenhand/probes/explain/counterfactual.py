@@ -137,6 +137,9 @@ class Counterfactual(Explanation):
             z, price = searched(
                 decided, x, donors, self._tried(table, room), room=room, how=_SEARCH
             )
+            # The model was asked about numbers as inputs hold them, and these are told and priced.
+            z = z.astype(examples.x.dtype).astype(np.float64)
+            price = np.where(np.isnan(price), np.nan, room.price(x, z))
         tell(1.0)
         return as_columns(table, len(examples), rows=rows, x=x, z=z, price=price)
 
@@ -184,6 +187,7 @@ class Counterfactual(Explanation):
         for name, least, most in self._ranges:
             place = table.names.index(name)
             low[place], high[place] = least, most
+        low, high = _held(low, high, table.x.dtype)
         # A range without a whole number was meant for others.
         whole = ~text & (x == np.rint(x)).all(axis=0) & (np.ceil(low) <= np.floor(high))
         return Room(
@@ -277,6 +281,24 @@ class Counterfactual(Explanation):
                 + _BETWEEN
             )
         return (*said, *super().notes(model, table))
+
+
+def _held(low: Numbers, high: Numbers, dtype: np.dtype[Any]) -> tuple[Numbers, Numbers]:
+    """Return the ends of ranges that inputs can hold: of whatever lies within, none is rounded out.
+
+    >>> least, most = _held(np.array([0.1]), np.array([0.3]), np.dtype(np.float32))
+    >>> bool(0.1 <= least[0] < 0.1001), bool(0.2999 < most[0] <= 0.3)
+    (True, True)
+    """
+    if dtype.kind != "f":
+        return low, high
+    up, down = dtype.type(np.inf), dtype.type(-np.inf)
+    least, most = low.astype(dtype), high.astype(dtype)
+    least = np.where(least < low, np.nextafter(least, up), least).astype(np.float64)
+    most = np.where(most > high, np.nextafter(most, down), most).astype(np.float64)
+    # A range that is narrower than that stays as it was said.
+    held = least <= most
+    return np.where(held, least, low), np.where(held, most, high)
 
 
 _SEARCH = Search()
