@@ -165,6 +165,9 @@ def test_nothing_is_rounded_on_a_gpu_and_what_was_set_is_put_back(how):
         before = settings()
         with in_full_precision(torch.device("cuda")):
             assert settings() == (["ieee"] * 3, False, True)
+            if how == "not":
+                # As a module may ask that sets it itself, by its older name.
+                assert not torch.backends.cudnn.allow_tf32
         assert settings() == before
         with contextlib.suppress(ModelError), in_full_precision(torch.device("cuda")):
             raise ModelError([])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -61,12 +61,26 @@ def in_full_precision(device: torch.device) -> Iterator[None]:
     rounded: tuple[Any, ...] = (convolutions.conv, convolutions.rnn, torch.backends.cuda.matmul)
     before = [part.fp32_precision for part in rounded]
     ways = convolutions.benchmark, convolutions.deterministic
+    # Their older name too, since torch refuses to read it where it says otherwise; so it does where
+    # a user has set both.
+    older = _read(lambda: convolutions.allow_tf32)
     try:
+        if older is not None:
+            convolutions.allow_tf32 = False
         for part in rounded:
             part.fp32_precision = "ieee"
         convolutions.benchmark, convolutions.deterministic = False, True
         yield
     finally:
         convolutions.benchmark, convolutions.deterministic = ways
+        if older is not None:
+            convolutions.allow_tf32 = older
         for part, precision in zip(rounded, before, strict=True):
             part.fp32_precision = precision
+
+
+def _read(setting: Callable[[], bool]) -> bool | None:
+    try:
+        return setting()
+    except RuntimeError:
+        return None
