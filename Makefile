@@ -41,8 +41,7 @@ demo: $(VENV)/demo  ## Audit simulated products, fill a centre and serve it; SER
 	OMP_NUM_THREADS=1 $(BIN)/evenhand demo --out build/demo --force --centre $(if $(filter 0,$(SERVE)),,--serve)
 
 test: $(VENV)/full  ## Run all tests, the slow ones too.
-	# Three on two cores: tests wait for servers, workers and Spark.
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 3 --dist worksteal
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal
 
 test-fast: $(VENV)/full  ## Run the tests that take seconds.
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m 'not slow'

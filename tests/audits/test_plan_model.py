@@ -571,6 +571,15 @@ class TestProblems:
         lines = [int(one.split(" ")[0]) for one in problems(path)]
         assert lines == [7, 12, 14, 15]
 
+    def test_a_misspelt_explanation_is_one_all_the_same(self, folder):
+        path = write(
+            folder,
+            ("attack.fgsm(eps=[0.1, 1/4])", "attribute.gradientt"),
+            ("min_units: 0", "measures: [mean_absolute_attribution]"),
+        )
+        (found,) = problems(path)
+        assert "there is no attribution 'gradientt'" in found
+
     def test_a_model_without_probes_and_probes_without_a_model(self):
         text = PLAN.format(module="m")
         with pytest.raises(PlanError, match="the model is not probed"):

@@ -254,6 +254,20 @@ _METHODS = {
 }
 
 
+def kind_of(written: str) -> str | None:
+    """Return the kind of the rows that a probe writes, however wrong the rest of it is.
+
+    >>> kind_of("attribute.gradientt(steps="), kind_of("pgd(eps=0.1)"), kind_of("atack.pgd")
+    ('attributions', 'perturbed', None)
+    """
+    text = written.strip()
+    if text.startswith((ATTRIBUTE, EXPLAIN)):
+        return Attributing.kind
+    if text.startswith(PREFIXES) or text.partition("(")[0].isidentifier():
+        return Method.kind
+    return None
+
+
 def _certificate(written: object) -> Certificate:
     from evenhand.probes.certify.registry import certificate_named
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Annotated, Any, Literal
@@ -11,9 +10,9 @@ from pydantic import Field, StringConstraints
 
 from evenhand.audits.plan.lines import Place
 from evenhand.audits.plan.part import Name, Part, Scalar, Text
-from evenhand.errors import EvenhandError, listed
+from evenhand.errors import listed
 from evenhand.models.spec import Layout, Output
-from evenhand.probes.written import probe_of
+from evenhand.probes.written import kind_of
 
 KIND = "perturbed"
 """What the rows of a probe are that cannot be read."""
@@ -126,9 +125,10 @@ def kinds_of(probes: object) -> dict[str, str]:
     found: dict[str, str] = {}
     for one in probes if isinstance(probes, list) else []:
         text = one.get("probe") if isinstance(one, Mapping) else one
-        # What cannot be read is told where it stands.
-        with contextlib.suppress(EvenhandError):
-            found.setdefault(probe_of(str(text)).method.kind, str(text))
+        # What cannot be read is told where it stands, and of one kind all the same.
+        kind = kind_of(str(text))
+        if kind is not None:
+            found.setdefault(kind, str(text))
     return found
 
 
